@@ -1,0 +1,1 @@
+//! One declaration per option: flag, file key, default, help, check.

@@ -1,0 +1,1 @@
+//! HTTP API: extract, send one message, render; it decides nothing.

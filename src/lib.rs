@@ -1,0 +1,12 @@
+//! NSQ rebuilt as an actor-model broker on actix.
+//!
+//! Dependencies point one way:
+//! `main -> cli, http -> actors -> broker, storage -> protocol`.
+
+pub mod actors;
+pub mod broker;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod protocol;
+pub mod storage;

@@ -1,0 +1,3 @@
+//! `nsq`: every NSQ program in one binary, picked by name or by first argument.
+
+fn main() {}
