@@ -1,1 +1,26 @@
 //! The rules of topics, channels and credit: pure data, no clock, no socket, no runtime.
+//!
+//! Time goes in as a [`Moment`]; what is to be done comes out as values. The actors carry it out.
+
+pub mod ack_set;
+pub mod channel;
+pub mod deadlines;
+pub mod deferred;
+pub mod holdings;
+pub mod id_generator;
+pub mod in_flight;
+pub mod moment;
+pub mod seq_set;
+pub mod subscribers;
+pub mod topic;
+
+#[cfg(test)]
+mod channel_model;
+
+pub use ack_set::AckSet;
+pub use channel::{ChannelRules, Settings};
+pub use id_generator::IdGenerator;
+pub use moment::Moment;
+pub use seq_set::SeqSet;
+pub use subscribers::{ClientId, SubscribeError, Subscriber, SubscriberKey, Terms};
+pub use topic::TopicRules;

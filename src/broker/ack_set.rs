@@ -1,0 +1,97 @@
+//! Which messages of the log a channel is done with.
+
+use std::ops::Range;
+
+use super::SeqSet;
+
+/// Everything below the floor, and ranges above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AckSet {
+    floor: u64,
+    above: SeqSet,
+}
+
+impl AckSet {
+    /// Nothing at or above `floor` is finished.
+    pub fn starting_at(floor: u64) -> Self {
+        Self { floor, above: SeqSet::default() }
+    }
+
+    /// Every message below is finished; this one is not.
+    pub fn floor(&self) -> u64 {
+        self.floor
+    }
+
+    /// Finished ranges above the floor, ascending.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.above.iter()
+    }
+
+    /// True when `seq` is finished.
+    pub fn contains(&self, seq: u64) -> bool {
+        seq < self.floor || self.above.contains(seq)
+    }
+
+    /// Notes that `seq` is finished.
+    pub fn finish(&mut self, seq: u64) {
+        if seq == self.floor {
+            self.floor += 1;
+            self.absorb();
+        } else if seq > self.floor {
+            self.above.insert(seq);
+        }
+    }
+
+    /// Notes that every message of `range` is finished.
+    pub fn finish_range(&mut self, range: Range<u64>) {
+        let range = range.start.max(self.floor)..range.end;
+        if !range.is_empty() {
+            self.above.insert_range(range);
+            self.absorb();
+        }
+    }
+
+    /// Moves the floor up to `floor`, whatever was unfinished below it.
+    pub fn raise_floor(&mut self, floor: u64) {
+        if floor > self.floor {
+            self.floor = floor;
+            self.above.remove_below(floor);
+            self.absorb();
+        }
+    }
+
+    fn absorb(&mut self) {
+        if let Some(first) = self.above.first()
+            && first.start <= self.floor
+        {
+            self.floor = first.end;
+            self.above.remove_below(first.end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_floor_rises_over_what_was_finished_out_of_order() {
+        let mut set = AckSet::starting_at(1);
+        set.finish(3);
+        set.finish(2);
+        assert_eq!((set.floor(), set.contains(3), set.contains(1)), (1, true, false));
+        set.finish(1);
+        assert_eq!((set.floor(), set.ranges().count()), (4, 0));
+    }
+
+    #[test]
+    fn a_range_that_begins_below_the_floor_counts_from_the_floor() {
+        let mut set = AckSet::starting_at(10);
+        set.finish_range(5..12);
+        assert_eq!(set.floor(), 12);
+        set.finish_range(14..16);
+        assert_eq!(set.ranges().collect::<Vec<_>>(), [14..16]);
+        set.raise_floor(14);
+        assert_eq!((set.floor(), set.ranges().count()), (16, 0));
+    }
+}

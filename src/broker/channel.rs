@@ -1,0 +1,638 @@
+//! The rules of a channel: a cursor over the topic's log, messages in flight, credit.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    ops::Range,
+    time::Duration,
+};
+
+use super::{
+    AckSet, ClientId, Moment, SeqSet, SubscribeError, SubscriberKey, Terms,
+    deferred::Deferred,
+    in_flight::{Flight, InFlight},
+    subscribers::Subscribers,
+};
+use crate::protocol::MessageId;
+
+/// What a channel is configured with.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// No touch keeps a message in flight for longer than this after its delivery.
+    pub max_msg_timeout: Duration,
+    /// Most consumers at a time; 0 for any number.
+    pub consumers_max: usize,
+    /// Messages of a consumer that goes are delivered again at once, not after their timeout.
+    pub requeue_on_disconnect: bool,
+    /// Messages beyond this depth are dropped; only for ephemeral channels and topics.
+    pub depth_max: Option<u64>,
+}
+
+/// A message that waits to be delivered (again). `B` says where its body is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending<B> {
+    /// Its place in the topic's sequence.
+    pub seq: u64,
+    /// Deliveries so far.
+    pub attempts: u16,
+    /// Where its body is.
+    pub body: B,
+}
+
+/// What a consumer is handed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// The message's place in the topic's sequence.
+    pub seq: u64,
+    /// Deliveries so far, this one included.
+    pub attempts: u16,
+}
+
+/// Why FIN, REQ or TOUCH is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SettleError {
+    /// No such message is in flight on this channel.
+    #[error("ID not in flight")]
+    NotInFlight,
+    /// It is in flight, but with another consumer.
+    #[error("client does not own message")]
+    NotOwner,
+}
+
+/// Where the next message for a consumer comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The log, at [`ChannelRules::next_fresh`].
+    Fresh,
+    /// The messages to be delivered again.
+    Again,
+}
+
+/// Counts since the process started; reported, never decided on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Messages received from the topic.
+    pub message_count: u64,
+    /// REQs.
+    pub requeue_count: u64,
+    /// Messages taken back because their consumer did not answer in time.
+    pub timeout_count: u64,
+    /// Messages handed to consumers.
+    pub delivered_count: u64,
+    /// Messages that an ephemeral channel could not keep.
+    pub dropped_count: u64,
+    /// Messages that the log could not give back.
+    pub lost_count: u64,
+}
+
+/// What a cursor file holds of a channel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress<B> {
+    /// Everything below is finished.
+    pub floor: u64,
+    /// Finished ranges above the floor.
+    pub finished: Vec<Range<u64>>,
+    /// Unfinished messages that were delivered before, with the moment they are due.
+    pub pending: Vec<(Pending<B>, Option<Moment>)>,
+}
+
+/// A channel: everything about its messages but their bytes.
+#[derive(Debug)]
+pub struct ChannelRules<B> {
+    settings: Settings,
+    paused: bool,
+    /// The next message to take from the log.
+    next: u64,
+    /// Messages below have been released by the topic.
+    end: u64,
+    finished: AckSet,
+    /// Messages at or above `next` that are accounted for: finished, deferred, in flight, to be
+    /// delivered again.
+    ahead: SeqSet,
+    again: VecDeque<Pending<B>>,
+    /// Messages to be delivered again whose bodies are being read.
+    fetching: BTreeMap<u64, Pending<B>>,
+    deferred: Deferred<B>,
+    in_flight: InFlight<B>,
+    subscribers: Subscribers,
+    /// Fresh messages and those delivered again alternate, so that neither starves.
+    again_is_next: bool,
+    changed: bool,
+    counters: Counters,
+}
+
+impl<B: Clone> ChannelRules<B> {
+    /// A channel that has finished what `finished` says and has no consumer.
+    pub fn new(settings: Settings, finished: AckSet, paused: bool, counters: Counters) -> Self {
+        let mut ahead = SeqSet::default();
+        finished.ranges().for_each(|range| ahead.insert_range(range));
+        let floor = finished.floor();
+        Self {
+            settings,
+            paused,
+            next: floor,
+            end: floor,
+            finished,
+            ahead,
+            again: VecDeque::new(),
+            fetching: BTreeMap::new(),
+            deferred: Deferred::default(),
+            in_flight: InFlight::default(),
+            subscribers: Subscribers::default(),
+            again_is_next: false,
+            changed: false,
+            counters,
+        }
+    }
+
+    // What the topic says.
+
+    /// Takes note that every message below `end` may be delivered; `count_new` of them were published
+    /// since the process started. An ephemeral channel drops what exceeds its depth.
+    pub fn released(&mut self, end: u64, count_new: u64) {
+        if end <= self.end {
+            return;
+        }
+        self.end = end;
+        self.counters.message_count += count_new;
+        let surplus = self.settings.depth_max.map_or(0, |max| self.depth().saturating_sub(max));
+        if surplus > 0 {
+            let dropped = end - surplus.min(end - self.next)..end;
+            self.counters.dropped_count += dropped.end - dropped.start;
+            self.discard(dropped);
+        }
+    }
+
+    /// Keeps a published message until its due time. Does nothing for a message that is known.
+    pub fn defer(&mut self, seq: u64, due: Moment, body: B) {
+        if !self.is_known(seq) {
+            self.mark_known(seq);
+            self.deferred.add(due, Pending { seq, attempts: 0, body });
+        }
+    }
+
+    /// Passes over messages that were dropped, whatever state they are in.
+    pub fn discard(&mut self, range: Range<u64>) {
+        self.finished.finish_range(range.clone());
+        self.ahead.insert_range(range.start.max(self.next)..range.end.max(self.next));
+        self.again.retain(|pending| !range.contains(&pending.seq));
+        self.fetching.retain(|seq, _| !range.contains(seq));
+        self.deferred.retain(|seq| !range.contains(&seq));
+        self.changed = true;
+    }
+
+    /// Passes over messages up to `end` that the log can no longer give.
+    pub fn lose(&mut self, end: u64) {
+        let end = end.min(self.end);
+        if end > self.next {
+            self.counters.lost_count += end - self.next - self.ahead.count_within(self.next..end);
+            self.finish_gap(self.next..end);
+            self.next = end;
+            self.ahead.remove_below(end);
+            self.changed = true;
+        }
+    }
+
+    /// Finishes what is not accounted for in `range`.
+    fn finish_gap(&mut self, range: Range<u64>) {
+        let mut from = range.start;
+        let known: Vec<_> = self.ahead.iter().take_while(|known| known.start < range.end).collect();
+        for known in known {
+            self.finished.finish_range(from..known.start.max(from));
+            from = known.end;
+        }
+        self.finished.finish_range(from..range.end.max(from));
+    }
+
+    // What a restart brings back.
+
+    /// Brings a message back that was delivered before the restart.
+    pub fn restore(&mut self, pending: Pending<B>, due: Option<Moment>) {
+        if self.finished.contains(pending.seq) || self.is_known(pending.seq) {
+            return;
+        }
+        self.mark_known(pending.seq);
+        match due {
+            Some(due) => self.deferred.add(due, pending),
+            None => self.again.push_back(pending),
+        }
+    }
+
+    /// Puts a message back in flight that a consumer says it holds.
+    pub fn hold(&mut self, key: SubscriberKey, id: MessageId, held: Pending<B>, now: Moment) {
+        let seq = held.seq;
+        if self.finished.contains(seq) || self.in_flight.get(id).is_some() {
+            return;
+        }
+        self.mark_known(seq);
+        self.again.retain(|pending| pending.seq != seq);
+        self.deferred.retain(|deferred| deferred != seq);
+        self.put_in_flight(key, id, held, now, 0);
+    }
+
+    // Consumers.
+
+    /// Adds a consumer, with no credit yet.
+    pub fn subscribe(
+        &mut self,
+        client: ClientId,
+        terms: Terms,
+    ) -> Result<SubscriberKey, SubscribeError> {
+        let max = self.settings.consumers_max;
+        if max > 0 && self.subscribers.len() >= max {
+            return Err(SubscribeError::TooManyConsumers(max));
+        }
+        Ok(self.subscribers.add(client, terms))
+    }
+
+    /// RDY.
+    pub fn ready(&mut self, key: SubscriberKey, count: u32) {
+        self.subscribers.update(key, |subscriber| subscriber.ready = count);
+    }
+
+    /// CLS.
+    pub fn close(&mut self, key: SubscriberKey) {
+        self.subscribers.update(key, |subscriber| {
+            subscriber.ready = 0;
+            subscriber.closing = true;
+        });
+    }
+
+    /// Bytes left through a consumer's socket.
+    pub fn sent(&mut self, key: SubscriberKey, bytes: usize) {
+        self.subscribers.sent(key, bytes);
+    }
+
+    /// A consumer has gone; what it held is delivered again, at once or after its timeout.
+    pub fn client_closed(&mut self, client: ClientId) -> Option<SubscriberKey> {
+        let key = self.subscribers.remove(client)?;
+        if self.settings.requeue_on_disconnect {
+            let mut flights = self.in_flight.take_of(key);
+            flights.sort_unstable_by_key(|(_, flight)| flight.seq);
+            self.again.extend(flights.into_iter().map(|(_, flight)| Pending::from(flight)));
+        } else {
+            self.in_flight.orphan(key);
+        }
+        Some(key)
+    }
+
+    // Deliveries.
+
+    /// The consumer that gets the next message, if there is one with credit.
+    pub fn whose_turn(&mut self) -> Option<SubscriberKey> {
+        if self.paused { None } else { self.subscribers.whose_turn() }
+    }
+
+    /// Ends a consumer's turn.
+    pub fn pass(&mut self) {
+        self.subscribers.pass();
+    }
+
+    /// Where the next delivery comes from. `fresh_at_hand`: the message [`ChannelRules::next_fresh`]
+    /// is in memory.
+    pub fn source(&self, fresh_at_hand: bool) -> Option<Source> {
+        match (self.again.is_empty(), fresh_at_hand) {
+            (true, true) => Some(Source::Fresh),
+            (false, false) => Some(Source::Again),
+            (false, true) if self.again_is_next => Some(Source::Again),
+            (false, true) => Some(Source::Fresh),
+            (true, false) => None,
+        }
+    }
+
+    /// The next message to take from the log, if one has been released.
+    pub fn next_fresh(&mut self) -> Option<u64> {
+        while let Some(known) = self.ahead.first().filter(|known| known.start <= self.next) {
+            self.next = self.next.max(known.end);
+            self.ahead.remove_below(self.next);
+        }
+        (self.next < self.end).then_some(self.next)
+    }
+
+    /// Hands the message at [`ChannelRules::next_fresh`] to a consumer, as a frame of `bytes`.
+    pub fn deliver_fresh(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        body: B,
+        bytes: usize,
+        now: Moment,
+    ) -> Delivery {
+        let pending = Pending { seq: self.next, attempts: 0, body };
+        self.next += 1;
+        self.again_is_next = true;
+        self.deliver(key, id, pending, bytes, now)
+    }
+
+    /// Passes over the message at [`ChannelRules::next_fresh`]: it is not in the consumer's sample.
+    pub fn skip_fresh(&mut self) {
+        self.finished.finish(self.next);
+        self.next += 1;
+        self.changed = true;
+    }
+
+    /// The next message to be delivered again.
+    pub fn pop_again(&mut self) -> Option<Pending<B>> {
+        self.again.pop_front()
+    }
+
+    /// Puts a message aside while its body is read.
+    pub fn fetch(&mut self, pending: Pending<B>) {
+        self.fetching.insert(pending.seq, pending);
+    }
+
+    /// How many bodies are being read.
+    pub fn fetching_count(&self) -> usize {
+        self.fetching.len()
+    }
+
+    /// A body was read; its message is next among those to be delivered again.
+    pub fn fetched(&mut self, seq: u64, body: B) {
+        if let Some(pending) = self.fetching.remove(&seq) {
+            self.again.push_front(Pending { body, ..pending });
+        }
+    }
+
+    /// A body cannot be read again: its message is lost.
+    pub fn unfetchable(&mut self, seq: u64) {
+        if self.fetching.remove(&seq).is_some() {
+            self.counters.lost_count += 1;
+            self.finished.finish(seq);
+            self.changed = true;
+        }
+    }
+
+    /// Bodies that were being read will not come; they are asked for again.
+    pub fn fetch_failed(&mut self) {
+        let fetching = std::mem::take(&mut self.fetching);
+        self.again.extend(fetching.into_values());
+    }
+
+    /// Hands a message that was popped from those to be delivered again to a consumer.
+    pub fn deliver_again(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        pending: Pending<B>,
+        bytes: usize,
+        now: Moment,
+    ) -> Delivery {
+        self.again_is_next = false;
+        self.deliver(key, id, pending, bytes, now)
+    }
+
+    fn deliver(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        pending: Pending<B>,
+        bytes: usize,
+        now: Moment,
+    ) -> Delivery {
+        let delivery = Delivery { seq: pending.seq, attempts: pending.attempts.wrapping_add(1) };
+        self.counters.delivered_count += 1;
+        let pending = Pending { attempts: delivery.attempts, ..pending };
+        self.put_in_flight(key, id, pending, now, bytes);
+        delivery
+    }
+
+    fn put_in_flight(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        held: Pending<B>,
+        now: Moment,
+        bytes: usize,
+    ) {
+        let timeout = self.subscribers.handed(key, bytes).unwrap_or_default();
+        let flight = Flight {
+            seq: held.seq,
+            attempts: held.attempts,
+            holder: Some(key),
+            delivered: now,
+            deadline: now + timeout,
+            body: held.body,
+        };
+        self.changed = true;
+        if let Some(twin) = self.in_flight.add(id, flight, timeout) {
+            self.release_holder(twin.holder);
+            self.again.push_back(twin.into());
+        }
+    }
+
+    // Answers.
+
+    /// FIN.
+    pub fn finish(&mut self, key: SubscriberKey, id: MessageId) -> Result<(), SettleError> {
+        let flight = self.take_flight(key, id)?;
+        self.finished.finish(flight.seq);
+        self.subscribers.update(key, |subscriber| {
+            subscriber.in_flight = subscriber.in_flight.saturating_sub(1);
+            subscriber.finish_count += 1;
+        });
+        Ok(())
+    }
+
+    /// REQ: gives a message back, to be delivered again after `delay`.
+    pub fn requeue(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        delay: Duration,
+        now: Moment,
+    ) -> Result<(), SettleError> {
+        let flight = self.take_flight(key, id)?;
+        self.subscribers.update(key, |subscriber| {
+            subscriber.in_flight = subscriber.in_flight.saturating_sub(1);
+            subscriber.requeue_count += 1;
+        });
+        self.counters.requeue_count += 1;
+        if delay.is_zero() {
+            self.again.push_back(flight.into());
+        } else {
+            self.deferred.add(now + delay, flight.into());
+        }
+        Ok(())
+    }
+
+    /// TOUCH: starts a message's timeout again, within the maximum.
+    pub fn touch(
+        &mut self,
+        key: SubscriberKey,
+        id: MessageId,
+        now: Moment,
+    ) -> Result<(), SettleError> {
+        let delivered = self.owned(key, id)?.delivered;
+        let timeout = self.subscribers.get(key).map_or(Duration::ZERO, |s| s.terms.msg_timeout);
+        let deadline = (now + timeout).min(delivered + self.settings.max_msg_timeout);
+        self.in_flight.extend(id, timeout, deadline);
+        Ok(())
+    }
+
+    fn owned(&self, key: SubscriberKey, id: MessageId) -> Result<&Flight<B>, SettleError> {
+        let flight = self.in_flight.get(id).ok_or(SettleError::NotInFlight)?;
+        if flight.holder == Some(key) { Ok(flight) } else { Err(SettleError::NotOwner) }
+    }
+
+    fn take_flight(&mut self, key: SubscriberKey, id: MessageId) -> Result<Flight<B>, SettleError> {
+        let flight = self.in_flight.remove(id).ok_or(SettleError::NotInFlight)?;
+        if flight.holder != Some(key) {
+            self.in_flight.put_back(id, flight);
+            return Err(SettleError::NotOwner);
+        }
+        self.changed = true;
+        Ok(flight)
+    }
+
+    fn release_holder(&mut self, holder: Option<SubscriberKey>) {
+        if let Some(key) = holder {
+            self.subscribers.update(key, |subscriber| {
+                subscriber.in_flight = subscriber.in_flight.saturating_sub(1);
+            });
+        }
+    }
+
+    // Time.
+
+    /// Takes back what was not answered in time and wakes what is due.
+    pub fn expire(&mut self, now: Moment) {
+        while let Some((_, flight)) = self.in_flight.pop_expired(now) {
+            self.release_holder(flight.holder);
+            self.counters.timeout_count += 1;
+            self.again.push_back(flight.into());
+        }
+        while let Some(pending) = self.deferred.pop_due(now) {
+            self.again.push_back(pending);
+        }
+    }
+
+    /// When [`ChannelRules::expire`] has something to do next.
+    pub fn next_wake(&mut self) -> Option<Moment> {
+        let deadline = self.in_flight.next_deadline();
+        [deadline, self.deferred.next()].into_iter().flatten().min()
+    }
+
+    // Operators.
+
+    /// Pauses deliveries, or goes on.
+    pub fn set_paused(&mut self, paused: bool) {
+        self.paused = paused;
+        self.changed = true;
+    }
+
+    /// Drops every message: waiting, deferred and in flight.
+    pub fn empty(&mut self) {
+        self.next = self.end;
+        self.ahead.remove_below(self.end);
+        self.finished.raise_floor(self.end);
+        self.again.clear();
+        self.fetching.clear();
+        self.deferred.clear();
+        self.in_flight.clear();
+        let keys: Vec<_> = self.subscribers.keys().collect();
+        for key in keys {
+            self.subscribers.update(key, |subscriber| subscriber.in_flight = 0);
+        }
+        self.changed = true;
+    }
+
+    // Questions.
+
+    /// Messages that wait to be delivered; those in flight and deferred do not count.
+    pub fn depth(&self) -> u64 {
+        let fresh =
+            (self.end - self.next).saturating_sub(self.ahead.count_within(self.next..self.end));
+        fresh + (self.again.len() + self.fetching.len()) as u64
+    }
+
+    /// Of [`ChannelRules::depth`], the messages from the log below `seq`.
+    pub fn depth_below(&self, seq: u64) -> u64 {
+        let end = seq.clamp(self.next, self.end);
+        (end - self.next).saturating_sub(self.ahead.count_within(self.next..end))
+    }
+
+    /// Messages in flight.
+    pub fn in_flight_count(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    /// Messages that wait for their due time.
+    pub fn deferred_count(&self) -> usize {
+        self.deferred.len()
+    }
+
+    /// The consumers.
+    pub fn subscribers(&self) -> &Subscribers {
+        &self.subscribers
+    }
+
+    /// Deliveries are stopped.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The counters.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Everything below is finished.
+    pub fn floor(&self) -> u64 {
+        self.finished.floor()
+    }
+
+    /// Messages below have been released by the topic.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// There is something in memory that a consumer with credit could have at once.
+    pub fn has_again(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// What a cursor file must say, if that has changed since the last time.
+    pub fn progress_if_changed(&mut self) -> Option<Progress<B>> {
+        std::mem::take(&mut self.changed).then(|| self.progress())
+    }
+
+    /// Says that the last progress did not reach the disk.
+    pub fn mark_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// True when the cursor file no longer says what is so.
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// What a cursor file must say now.
+    pub fn progress(&self) -> Progress<B> {
+        let in_flight = self.in_flight.iter().map(|(_, flight)| (flight.clone().into(), None));
+        let deferred = self.deferred.iter().map(|(due, pending)| (pending.clone(), Some(due)));
+        let again = self.again.iter().chain(self.fetching.values()).map(|p| (p.clone(), None));
+        let mut pending: Vec<(Pending<B>, Option<Moment>)> = in_flight
+            .chain(deferred)
+            .chain(again)
+            .filter(|(pending, _)| pending.attempts > 0)
+            .collect();
+        pending.sort_unstable_by_key(|(pending, _)| pending.seq);
+        Progress { floor: self.floor(), finished: self.finished.ranges().collect(), pending }
+    }
+
+    /// Accounted for in some way: not to be taken from the log (again).
+    fn is_known(&self, seq: u64) -> bool {
+        seq < self.next || self.ahead.contains(seq)
+    }
+
+    fn mark_known(&mut self, seq: u64) {
+        if seq >= self.next {
+            self.ahead.insert(seq);
+        }
+    }
+}
+
+impl<B> From<Flight<B>> for Pending<B> {
+    fn from(flight: Flight<B>) -> Self {
+        Self { seq: flight.seq, attempts: flight.attempts, body: flight.body }
+    }
+}
