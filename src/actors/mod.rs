@@ -1,1 +1,34 @@
 //! Mailboxes around the rules and the files: the only part, with `http`, that knows actix.
+//!
+//! ```text
+//! Node ── Topic ── DiskQueue
+//!   │       └───── Channel
+//!   └── Listener ─ ClientConnection
+//! ```
+//!
+//! Requests go down this tree and events go up; a connection talks to the topics and the channel
+//! that it was given. Every actor but the connections is supervised: see [`supervisor`].
+
+pub mod alarm;
+pub mod cache;
+pub mod channel;
+pub mod client_connection;
+pub mod clock;
+pub mod daemon;
+pub mod disk_queue;
+pub mod health;
+pub mod listener;
+pub mod node;
+pub mod shared;
+pub mod snapshot;
+pub mod supervisor;
+pub mod topic;
+pub mod turn;
+pub mod workers;
+
+pub use channel::Channel;
+pub use client_connection::ClientConnection;
+pub use disk_queue::DiskQueue;
+pub use listener::Listener;
+pub use node::Node;
+pub use topic::Topic;

@@ -1,0 +1,151 @@
+//! What a channel hears and says.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Addr, Message, Recipient};
+
+use crate::{
+    actors::{
+        client_connection::{ClientConnection, ClientInfo},
+        disk_queue::StoreError,
+        topic::{ChannelAbandoned, ChannelProgress, ChannelStarted, ReadCached},
+    },
+    broker::{ClientId, SubscribeError, Terms, channel::SettleError, holdings::Holding},
+    protocol::MessageId,
+};
+
+/// What a channel may say to its topic.
+#[derive(Clone)]
+pub struct Parent {
+    /// It has loaded its cursor.
+    pub started: Recipient<ChannelStarted>,
+    /// Its cursor has been saved.
+    pub progress: Recipient<ChannelProgress>,
+    /// An ephemeral channel has lost its last consumer.
+    pub abandoned: Recipient<ChannelAbandoned>,
+    /// It wants messages that may be in memory.
+    pub cache: Recipient<ReadCached>,
+}
+
+/// A consumer, as it introduces itself.
+#[derive(Debug, Clone)]
+pub struct Consumer {
+    /// Its connection's number.
+    pub client: ClientId,
+    /// Where deliveries go.
+    pub connection: Addr<ClientConnection>,
+    /// What it agreed on.
+    pub terms: Terms,
+    /// For `/stats`.
+    pub info: Arc<ClientInfo>,
+}
+
+/// `SUB`: a consumer comes.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), SubscribeError>")]
+pub struct Subscribe(pub Consumer);
+
+/// `RDY`.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Ready {
+    /// Whose.
+    pub client: ClientId,
+    /// Messages it wants in flight at most.
+    pub count: u32,
+}
+
+/// `CLS`: a consumer wants nothing more, but will still answer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseSubscription(pub ClientId);
+
+/// A consumer's answers, all that one read of its socket brought.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Settle {
+    /// Whose.
+    pub client: ClientId,
+    /// In the order in which they came.
+    pub answers: Vec<Answer>,
+    /// Bytes of deliveries that left through its socket since the last time.
+    pub sent_bytes: usize,
+}
+
+/// One answer of a consumer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// `FIN`.
+    Finish(MessageId),
+    /// `REQ`, with the delay.
+    Requeue(MessageId, Duration),
+    /// `TOUCH`.
+    Touch(MessageId),
+}
+
+/// A connection has ended; what it held is delivered again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientClosed(pub ClientId);
+
+/// A consumer says again what it has, after [`ChannelRestarted`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Resume {
+    /// Who.
+    pub consumer: Consumer,
+    /// Its RDY.
+    pub ready: u32,
+    /// It has sent CLS.
+    pub closing: bool,
+    /// Messages that it was handed and has not answered.
+    pub held: Vec<Holding>,
+}
+
+/// Stops deliveries, or goes on.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct PauseChannel(pub bool);
+
+/// Drops every message of the channel.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct EmptyChannel;
+
+/// Stops the channel; unless it is deleted, its cursor is saved first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShutdownChannel {
+    /// The channel is deleted: its consumers are disconnected.
+    pub delete: bool,
+}
+
+/// To a connection: messages, as frames ready for its socket.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Deliver {
+    /// Message frames.
+    pub frames: Vec<u8>,
+    /// The same messages, as the connection must remember them.
+    pub holdings: Vec<Holding>,
+}
+
+/// To a connection: answers that were refused.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Refused(pub Vec<(Answer, SettleError)>);
+
+/// To a connection: the channel has lost its memory and asks what the consumer holds: [`Resume`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelRestarted;
+
+/// To a connection: the channel was emptied, nothing is held any more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelEmptied;
+
+/// To a connection: it must end, as when its channel is deleted.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct CloseClient;

@@ -1,0 +1,185 @@
+//! The actor of a channel: deliveries to its consumers, their answers, its cursor.
+
+mod body;
+mod delivering;
+pub mod messages;
+mod operating;
+mod reading;
+mod saving;
+mod settling;
+mod window;
+
+use std::{collections::HashSet, sync::Arc, task};
+
+use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
+
+pub use messages::*;
+
+use self::{body::Body, delivering::Outbox, window::Window};
+use super::{
+    alarm::Alarm,
+    clock,
+    disk_queue::{DiskQueue, LoadCursor, StoreError},
+    shared::Shared,
+    topic::ChannelStarted,
+    turn::{EndOfTurn, Turn},
+};
+use crate::{
+    broker::{AckSet, ChannelRules, ClientId, channel::Counters, channel::Pending},
+    protocol::{ChannelName, TopicName},
+    storage::{Cursor, LogPosition},
+};
+
+/// The supervised actor of one channel.
+pub struct Channel {
+    topic: TopicName,
+    name: ChannelName,
+    shared: Arc<Shared>,
+    parent: Parent,
+    /// The topic's log; `None` for an ephemeral topic.
+    disk: Option<Addr<DiskQueue>>,
+    /// Where the channel begins if there is no cursor to say so.
+    first_seq: u64,
+    /// The channel is new: what waits for it in the topic counts as received.
+    created: bool,
+    rules: ChannelRules<Body>,
+    window: Window,
+    /// Of each consumer, by its key: its connection and what this turn has for it.
+    outboxes: Vec<Option<Outbox>>,
+    /// Consumers that have not said yet what they hold, after a restart. Deliveries wait for them.
+    resuming: HashSet<ClientId>,
+    reading: bool,
+    save_scheduled: bool,
+    alarm: Alarm,
+    sampler: u64,
+}
+
+impl Channel {
+    /// A channel that loads its cursor when it starts.
+    pub fn new(
+        topic: TopicName,
+        name: ChannelName,
+        shared: Arc<Shared>,
+        parent: Parent,
+        disk: Option<Addr<DiskQueue>>,
+        first_seq: u64,
+        created: bool,
+    ) -> Self {
+        let settings = shared.channel_settings(disk.is_none() || name.is_ephemeral());
+        let finished = AckSet::starting_at(first_seq);
+        Self {
+            topic,
+            name,
+            shared,
+            parent,
+            disk,
+            first_seq,
+            created,
+            rules: ChannelRules::new(settings, finished, false, Counters::default()),
+            window: Window::default(),
+            outboxes: Vec::new(),
+            resuming: HashSet::new(),
+            reading: false,
+            save_scheduled: false,
+            alarm: Alarm::default(),
+            sampler: 0x9e37_79b9_7f4a_7c15,
+        }
+    }
+
+    /// Without a log, memory is all there is.
+    fn is_in_memory(&self) -> bool {
+        self.disk.is_none()
+    }
+
+    fn has_cursor(&self) -> bool {
+        !self.name.is_ephemeral() && !self.is_in_memory()
+    }
+
+    /// Reads the cursor; messages wait in the mailbox meanwhile.
+    fn load(&mut self, ctx: &mut Context<Self>) {
+        let Some(disk) = self.disk.clone().filter(|_| self.has_cursor()) else {
+            return self.loaded(None);
+        };
+        let load = disk.send(LoadCursor { channel: self.name.clone() });
+        ctx.wait(load.into_actor(self).map(|result, channel, _| match result {
+            Ok(Ok(cursor)) => channel.loaded(cursor),
+            Ok(Err(error)) => channel.not_loaded(&error),
+            Err(_) => channel.not_loaded(&StoreError::NotOpen),
+        }));
+    }
+
+    /// The disk does not give the cursor now: the supervisor's back-off paces another try.
+    fn not_loaded(&self, error: &StoreError) -> ! {
+        panic!("cursor not loaded: {error}");
+    }
+
+    fn loaded(&mut self, cursor: Option<Cursor>) {
+        let cursor = cursor.unwrap_or_else(|| self.cursor_at_start());
+        let in_memory = self.is_in_memory() || self.name.is_ephemeral();
+        let settings = self.shared.channel_settings(in_memory);
+        let mut finished = AckSet::starting_at(cursor.floor);
+        cursor.finished.into_iter().for_each(|range| finished.finish_range(range));
+        let counters = self.rules.counters();
+        self.rules = ChannelRules::new(settings, finished, cursor.paused, counters);
+        for pending in cursor.pending {
+            let due = (pending.due_ns != 0).then(|| clock::moment_of(pending.due_ns));
+            let body = Body::on_disk(Some(pending.position));
+            let (seq, attempts) = (pending.seq, pending.attempts);
+            self.rules.restore(Pending { seq, attempts, body }, due);
+        }
+        self.parent.started.do_send(ChannelStarted(self.name.clone()));
+    }
+
+    fn cursor_at_start(&self) -> Cursor {
+        Cursor {
+            floor: self.first_seq.max(self.rules.floor()),
+            floor_position: LogPosition(0),
+            finished: Vec::new(),
+            pending: Vec::new(),
+            paused: self.rules.is_paused(),
+        }
+    }
+}
+
+impl Actor for Channel {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.spawn(EndOfTurn);
+        self.load(ctx);
+    }
+}
+
+impl Supervised for Channel {
+    /// Messages come back from the cursor and the log, and from the consumers, who say what they
+    /// hold. Only the addresses of the connections are taken over.
+    fn restarting(&mut self, _: &mut Self::Context) {
+        for outbox in std::mem::take(&mut self.outboxes).into_iter().flatten() {
+            self.resuming.insert(outbox.client);
+            outbox.connection.do_send(ChannelRestarted);
+        }
+        self.window.clear();
+        self.alarm = Alarm::default();
+        self.reading = false;
+        self.save_scheduled = false;
+    }
+}
+
+impl Turn for Channel {
+    fn end_turn(&mut self, ctx: &mut Self::Context, cx: &mut task::Context<'_>) {
+        loop {
+            let more = self.deliver(clock::now());
+            if more {
+                cx.waker().wake_by_ref();
+            }
+            let wanted = self.rules.next_wake();
+            if !self.alarm.poll(wanted, cx) {
+                break;
+            }
+            self.rules.expire(clock::now());
+        }
+        self.hand_out();
+        self.read_ahead(ctx);
+        self.schedule_save(ctx);
+    }
+}

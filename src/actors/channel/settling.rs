@@ -1,0 +1,136 @@
+//! Consumers: how they come, what they answer, how they go.
+
+use actix::{Handler, MessageResult};
+
+use super::{
+    Answer, Body, Channel, ClientClosed, CloseSubscription, Outbox, Ready, Refused, Resume, Settle,
+    Subscribe,
+};
+use crate::{
+    actors::{clock, topic::ChannelAbandoned},
+    broker::{ClientId, Moment, SubscriberKey, channel::Pending, channel::SettleError},
+};
+
+impl Channel {
+    fn key(&self, client: ClientId) -> Option<SubscriberKey> {
+        self.rules.subscribers().key(client)
+    }
+
+    fn seat(&mut self, key: SubscriberKey, outbox: Outbox) {
+        let index = key.0 as usize;
+        if self.outboxes.len() <= index {
+            self.outboxes.resize_with(index + 1, || None);
+        }
+        self.outboxes[index] = Some(outbox);
+    }
+
+    fn settle(
+        &mut self,
+        key: SubscriberKey,
+        answer: Answer,
+        now: Moment,
+    ) -> Result<(), SettleError> {
+        match answer {
+            Answer::Finish(id) => self.rules.finish(key, id),
+            Answer::Requeue(id, delay) => self.rules.requeue(key, id, delay, now),
+            Answer::Touch(id) => self.rules.touch(key, id, now),
+        }
+    }
+}
+
+impl Handler<Subscribe> for Channel {
+    type Result = MessageResult<Subscribe>;
+
+    fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) -> Self::Result {
+        let consumer = subscribe.0;
+        let key = self.rules.subscribe(consumer.client, consumer.terms);
+        MessageResult(key.map(|key| self.seat(key, Outbox::new(consumer))))
+    }
+}
+
+impl Handler<Resume> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, resume: Resume, _: &mut Self::Context) {
+        let Resume { consumer, ready, closing, held } = resume;
+        if !self.resuming.remove(&consumer.client) {
+            return; // an answer to an earlier restart
+        }
+        let now = clock::now();
+        let connection = consumer.connection.clone();
+        let Ok(key) = self.rules.subscribe(consumer.client, consumer.terms) else {
+            return connection.do_send(super::CloseClient);
+        };
+        self.seat(key, Outbox::new(consumer));
+        for holding in held {
+            let (seq, attempts) = (holding.seq, holding.attempts);
+            let held = Pending { seq, attempts, body: Body::on_disk(None) };
+            self.rules.hold(key, holding.id, held, now);
+        }
+        self.rules.ready(key, ready);
+        if closing {
+            self.rules.close(key);
+        }
+    }
+}
+
+impl Handler<Ready> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, ready: Ready, _: &mut Self::Context) {
+        if let Some(key) = self.key(ready.client) {
+            self.rules.ready(key, ready.count);
+        }
+    }
+}
+
+impl Handler<CloseSubscription> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, close: CloseSubscription, _: &mut Self::Context) {
+        if let Some(key) = self.key(close.0) {
+            self.rules.close(key);
+        }
+    }
+}
+
+impl Handler<Settle> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, settle: Settle, _: &mut Self::Context) {
+        // After a restart a consumer's old answers arrive before it has said what it holds; what
+        // they were about is then no longer held, or delivered again.
+        let Some(key) = self.key(settle.client) else { return };
+        self.rules.sent(key, settle.sent_bytes);
+        let now = clock::now();
+        let mut refused = Vec::new();
+        for answer in settle.answers {
+            if let Err(error) = self.settle(key, answer, now) {
+                refused.push((answer, error));
+            }
+        }
+        if let (false, Some(Some(outbox))) = (refused.is_empty(), self.outboxes.get(key.0 as usize))
+        {
+            outbox.connection.do_send(Refused(refused));
+        }
+    }
+}
+
+impl Handler<ClientClosed> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, closed: ClientClosed, _: &mut Self::Context) {
+        self.resuming.remove(&closed.0);
+        if let Some(key) = self.rules.client_closed(closed.0) {
+            self.outboxes[key.0 as usize] = None;
+        }
+        if self.rules.subscribers().is_empty() && self.resuming.is_empty() {
+            if !self.is_in_memory() {
+                self.window.clear();
+            }
+            if self.name.is_ephemeral() {
+                self.parent.abandoned.do_send(ChannelAbandoned(self.name.clone()));
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The batches from which a channel is delivering.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::storage::Batch;
+
+/// Batches in the order of the log, and a place in the first one.
+#[derive(Debug, Default)]
+pub struct Window {
+    batches: VecDeque<Arc<Batch>>,
+    /// The message at the place, and its offset in the first batch.
+    seq: u64,
+    offset: u32,
+    bytes: usize,
+}
+
+/// Where a wanted message is.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Seek {
+    /// At the window's place.
+    Here,
+    /// Not in any batch: the window goes on at this later message.
+    Gap(u64),
+    /// Beyond the window's end.
+    Beyond,
+}
+
+impl Window {
+    /// Memory held.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The sequence number after the last message in the window.
+    pub fn end_seq(&self) -> Option<u64> {
+        self.batches.back().map(|batch| batch.end_seq())
+    }
+
+    /// Adds the next batch; one that is there already is ignored.
+    pub fn push(&mut self, batch: Arc<Batch>) {
+        if self.end_seq().is_some_and(|end| batch.first_seq() < end) {
+            return;
+        }
+        if self.batches.is_empty() {
+            (self.seq, self.offset) = (batch.first_seq(), 0);
+        }
+        self.bytes += batch.encoded_len();
+        self.batches.push_back(batch);
+    }
+
+    /// Moves the place to message `seq`; what lies before it is dropped.
+    pub fn seek(&mut self, seq: u64) -> Seek {
+        while self.batches.front().is_some_and(|batch| batch.end_seq() <= seq) {
+            self.pop();
+        }
+        let Some(batch) = self.batches.front() else { return Seek::Beyond };
+        if seq < batch.first_seq() {
+            return Seek::Gap(batch.first_seq());
+        }
+        if seq < self.seq {
+            (self.seq, self.offset) = (batch.first_seq(), 0);
+        }
+        while self.seq < seq {
+            self.offset = batch.body_at(self.offset).1;
+            self.seq += 1;
+        }
+        Seek::Here
+    }
+
+    /// The batch at the place, and the place's offset; after [`Seek::Here`].
+    pub fn here(&self) -> Option<(&Arc<Batch>, u32)> {
+        self.batches.front().map(|batch| (batch, self.offset))
+    }
+
+    /// Moves the place to the next message, whose offset is known.
+    pub fn advance(&mut self, next_offset: u32) {
+        self.offset = next_offset;
+        self.seq += 1;
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    fn pop(&mut self) {
+        if let Some(batch) = self.batches.pop_front() {
+            self.bytes -= batch.encoded_len();
+        }
+        match self.batches.front() {
+            Some(next) => (self.seq, self.offset) = (next.first_seq(), 0),
+            None => self.clear(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        protocol::MessageId,
+        storage::{BatchBuilder, LogPosition, Stamp},
+    };
+
+    fn batch(first_seq: u64, bodies: &[&str]) -> Arc<Batch> {
+        let mut builder = BatchBuilder::new();
+        for body in bodies {
+            let mut framed = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
+            framed.extend_from_slice(body.as_bytes());
+            builder.push_framed(&framed, 1);
+        }
+        let first_id = MessageId(first_seq);
+        let position = LogPosition(0);
+        let stamp = Stamp { first_seq, first_id, timestamp_ns: 0, due_ns: 0, position };
+        Arc::new(builder.seal(stamp))
+    }
+
+    fn here(window: &Window) -> &[u8] {
+        let (batch, offset) = window.here().unwrap();
+        batch.body_at(offset).0
+    }
+
+    #[test]
+    fn the_place_moves_over_batches_and_gaps() {
+        let mut window = Window::default();
+        window.push(batch(1, &["a", "bb", "ccc"]));
+        window.push(batch(4, &["d"]));
+        window.push(batch(7, &["g", "hh"]));
+        window.push(batch(4, &["seen"]));
+        assert_eq!(window.seek(2), Seek::Here);
+        assert_eq!(here(&window), b"bb");
+        let next = window.here().map(|(batch, offset)| batch.body_at(offset).1).unwrap();
+        window.advance(next);
+        assert_eq!((window.seek(3), here(&window)), (Seek::Here, b"ccc".as_slice()));
+        assert_eq!((window.seek(4), here(&window)), (Seek::Here, b"d".as_slice()));
+        assert_eq!(window.seek(5), Seek::Gap(7));
+        assert_eq!((window.seek(8), here(&window)), (Seek::Here, b"hh".as_slice()));
+        assert_eq!((window.seek(9), window.bytes(), window.end_seq()), (Seek::Beyond, 0, None));
+    }
+}

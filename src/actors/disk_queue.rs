@@ -1,0 +1,385 @@
+//! The actor of a topic's log: files on one side, messages on the other.
+//!
+//! Calls that can wait for the disk run on threads of their own, so that a slow disk under one topic
+//! holds up neither this thread nor another topic. Writes of a log exclude each other; reads do not
+//! wait for them.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
+    WrapFuture,
+};
+
+use super::{shared::Shared, supervisor::Crash};
+use crate::{
+    protocol::{ChannelName, TopicName},
+    storage::{
+        Batch, Cursor, CursorError, Log, LogError, LogPosition, LogReader, ReadChunk, Recovery,
+        TopicMetadata, cursor, metadata,
+    },
+};
+
+/// Why the log could not do as asked.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum StoreError {
+    /// The actor was restarted and the log must be opened again first: [`Open`].
+    #[error("the log is not open")]
+    NotOpen,
+    /// The disk, or a damaged file.
+    #[error("{0}")]
+    Disk(String),
+}
+
+impl From<LogError> for StoreError {
+    fn from(error: LogError) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+impl From<std::io::Error> for StoreError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Disk(error.to_string())
+    }
+}
+
+/// Opens the log, or says again what it holds: also the way back after a failure.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Opened, StoreError>")]
+pub struct Open;
+
+/// What the disk holds of a topic.
+#[derive(Debug)]
+pub struct Opened {
+    /// Where the log begins and ends, and what was found damaged.
+    pub recovery: Recovery,
+    /// The topic's own state.
+    pub metadata: TopicMetadata,
+    /// Channels with a cursor file.
+    pub channels: Vec<ChannelName>,
+}
+
+/// Appends batches, in order, with one write. All of them are in the log then, or none.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Append {
+    /// Stamped with consecutive numbers and positions.
+    pub batches: Vec<Arc<Batch>>,
+}
+
+/// Reads batches from the one that holds `seq` on.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<ReadChunk, StoreError>")]
+pub struct Read {
+    /// The first message wanted.
+    pub seq: u64,
+    /// Where it was last seen.
+    pub hint: Option<LogPosition>,
+    /// About how much to read.
+    pub bytes_max: usize,
+}
+
+/// Reads a channel's cursor; `None` when there is no usable one.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Option<Cursor>, StoreError>")]
+pub struct LoadCursor {
+    /// Whose.
+    pub channel: ChannelName,
+}
+
+/// Replaces a channel's cursor.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveCursor {
+    /// Whose.
+    pub channel: ChannelName,
+    /// What it must say.
+    pub cursor: Cursor,
+    /// Wait until it would survive a power loss.
+    pub durable: bool,
+}
+
+/// Removes a channel's cursor: the channel is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct RemoveCursor {
+    /// Whose.
+    pub channel: ChannelName,
+}
+
+/// Replaces the topic's own state.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SaveMetadata(pub TopicMetadata);
+
+/// Removes whole segments that every channel is done with.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Trim {
+    /// Everything below is finished.
+    pub floor: u64,
+}
+
+/// Syncs what has been written.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Sync;
+
+/// Removes the topic from the disk.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Delete;
+
+/// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
+/// two writers never meet.
+#[derive(Debug, Default)]
+struct Files {
+    log: Mutex<Option<Log>>,
+    reader: RwLock<Option<LogReader>>,
+    /// Cursor and metadata files are replaced one at a time.
+    small_files: Mutex<()>,
+}
+
+impl Files {
+    fn with_log<T>(
+        &self,
+        act: impl FnOnce(&mut Log) -> Result<T, LogError>,
+    ) -> Result<T, StoreError> {
+        let mut log = self.log.lock().map_err(|_| StoreError::NotOpen)?;
+        Ok(act(log.as_mut().ok_or(StoreError::NotOpen)?)?)
+    }
+
+    fn reader(&self) -> Result<LogReader, StoreError> {
+        let reader = self.reader.read().unwrap_or_else(PoisonError::into_inner);
+        reader.clone().ok_or(StoreError::NotOpen)
+    }
+}
+
+/// The supervised actor of one topic's log.
+pub struct DiskQueue {
+    topic: TopicName,
+    dir: PathBuf,
+    shared: Arc<Shared>,
+    files: Arc<Files>,
+    /// The state was rebuilt: the log must be opened before it is used again.
+    must_open: bool,
+    sync_scheduled: bool,
+}
+
+impl DiskQueue {
+    /// The log of `topic`, not open yet.
+    pub fn new(topic: TopicName, shared: Arc<Shared>) -> Self {
+        let dir = shared.data.topic_dir(&topic);
+        let files = Arc::default();
+        Self { topic, dir, shared, files, must_open: true, sync_scheduled: false }
+    }
+
+    /// Runs `job` on a thread that may wait for the disk.
+    fn run<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
+        self.run_unopened(job)
+    }
+
+    fn run_unopened<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        let files = Arc::clone(&self.files);
+        let job = actix_rt::task::spawn_blocking(move || job(&files));
+        Box::pin(async { job.await.unwrap_or(Err(StoreError::NotOpen)) })
+    }
+
+    fn schedule_sync(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.sync_scheduled, true) {
+            ctx.run_later(self.shared.options.sync_timeout, |actor, ctx| {
+                actor.sync_scheduled = false;
+                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| {
+                    if let Err(error) = result {
+                        actor.shared.health.failed(&actor.topic, &error.to_string());
+                    }
+                }));
+            });
+        }
+    }
+
+    /// Appends go on while the disk syncs.
+    fn sync(&self) -> ResponseFuture<Result<(), StoreError>> {
+        self.run(|files| {
+            let dirty = files.with_log(|log| Ok(log.take_dirty()))?;
+            let synced = dirty.sync();
+            files.with_log(|log| log.synced(synced))
+        })
+    }
+}
+
+impl Actor for DiskQueue {
+    type Context = Context<Self>;
+}
+
+impl Supervised for DiskQueue {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.must_open = true;
+        self.sync_scheduled = false;
+    }
+}
+
+impl Handler<Open> for DiskQueue {
+    type Result = ResponseFuture<Result<Opened, StoreError>>;
+
+    fn handle(&mut self, _: Open, _: &mut Self::Context) -> Self::Result {
+        self.must_open = false;
+        let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+            *slot = None;
+            files.log.clear_poison();
+            shared.data.create_topic(&topic)?;
+            let (log, recovery) = Log::open(&dir, shared.log.clone())?;
+            let disk = &*shared.log.disk;
+            let metadata = metadata::load(disk, &dir)?.unwrap_or_default();
+            let channels = cursor::channels(disk, &dir)?;
+            *files.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(log.reader());
+            *slot = Some(log);
+            Ok(Opened { recovery, metadata, channels })
+        })
+    }
+}
+
+impl Handler<Append> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
+        self.schedule_sync(ctx);
+        self.run(move |files| files.with_log(|log| log.append(&append.batches)))
+    }
+}
+
+impl Handler<Read> for DiskQueue {
+    type Result = ResponseFuture<Result<ReadChunk, StoreError>>;
+
+    fn handle(&mut self, read: Read, _: &mut Self::Context) -> Self::Result {
+        self.run(move |files| {
+            let reader = files.reader()?;
+            let position = reader.find(read.seq, read.hint)?;
+            Ok(reader.read(position, read.bytes_max)?)
+        })
+    }
+}
+
+impl Handler<LoadCursor> for DiskQueue {
+    type Result = ResponseFuture<Result<Option<Cursor>, StoreError>>;
+
+    fn handle(&mut self, load: LoadCursor, _: &mut Self::Context) -> Self::Result {
+        let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            match cursor::load(&*shared.log.disk, &dir, &load.channel) {
+                Ok(cursor) => Ok(cursor),
+                Err(CursorError::Io(error)) => Err(error.into()),
+                Err(damaged) => {
+                    let channel = &load.channel;
+                    log::error!(
+                        "topic={topic} channel={channel} cursor is unreadable: {damaged}; \
+                         its messages are delivered again from the beginning of the log"
+                    );
+                    Ok(None)
+                }
+            }
+        })
+    }
+}
+
+impl Handler<SaveCursor> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, save: SaveCursor, _: &mut Self::Context) -> Self::Result {
+        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            let disk = &*shared.log.disk;
+            Ok(cursor::save(disk, &dir, &save.channel, &save.cursor, save.durable)?)
+        })
+    }
+}
+
+impl Handler<RemoveCursor> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, remove: RemoveCursor, _: &mut Self::Context) -> Self::Result {
+        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
+        })
+    }
+}
+
+impl Handler<SaveMetadata> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
+        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(metadata::save(&*shared.log.disk, &dir, &save.0)?)
+        })
+    }
+}
+
+impl Handler<Trim> for DiskQueue {
+    type Result = ();
+
+    fn handle(&mut self, trim: Trim, ctx: &mut Self::Context) {
+        let topic = self.topic.clone();
+        let trimmed = self.run(move |files| files.with_log(|log| log.trim(trim.floor)));
+        ctx.spawn(trimmed.into_actor(self).map(move |result, _, _| match result {
+            Ok(0) | Err(StoreError::NotOpen) => {}
+            Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
+            Err(error) => log::warn!("topic={topic} finished segments not removed: {error}"),
+        }));
+    }
+}
+
+impl Handler<Sync> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Sync, _: &mut Self::Context) -> Self::Result {
+        self.sync()
+    }
+}
+
+impl Handler<Delete> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Delete, _: &mut Self::Context) -> Self::Result {
+        self.must_open = true;
+        self.shared.health.recovered(&self.topic);
+        let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
+        self.run_unopened(move |files| {
+            let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+            let _no_cursor_either = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            *log = None;
+            Ok(shared.data.remove_topic(&topic)?)
+        })
+    }
+}
+
+impl Handler<Crash> for DiskQueue {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
+        crash.now();
+    }
+}
+
+/// Pause before an operation that failed is tried again.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(500);

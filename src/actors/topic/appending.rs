@@ -1,0 +1,207 @@
+//! Publishes on their way into the log: gathered, stamped, written, answered.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use tokio::sync::oneshot;
+
+use super::{Batches, Publish, PublishError, Released, Topic};
+use crate::{
+    actors::{
+        clock,
+        disk_queue::{Append, DiskQueue, StoreError},
+    },
+    broker::topic::MESSAGES_PER_STAMP,
+    storage::{Batch, BatchBuilder, LogPosition, Recovery, Stamp},
+};
+
+type Reply = oneshot::Sender<Result<(), PublishError>>;
+
+/// Batches up to this size are joined with others of the same turn: copying them costs less than a
+/// record of their own.
+const JOIN_BYTES_MAX: usize = 16 * 1024;
+/// A joined batch is not made larger than this.
+const JOINED_BYTES_MAX: usize = 256 * 1024;
+
+/// Messages that have no number yet.
+#[derive(Debug)]
+struct Unstamped {
+    builder: BatchBuilder,
+    delay: Duration,
+    replies: Vec<Reply>,
+}
+
+impl Unstamped {
+    fn takes(&self, builder: &BatchBuilder, delay: Duration) -> bool {
+        self.delay.is_zero()
+            && delay.is_zero()
+            && builder.payload_bytes() <= JOIN_BYTES_MAX
+            && self.builder.payload_bytes() + builder.payload_bytes() <= JOINED_BYTES_MAX
+            && self.builder.count() + builder.count() <= MESSAGES_PER_STAMP
+    }
+}
+
+/// Messages on their way to the disk.
+#[derive(Debug)]
+pub(super) struct Writing {
+    pub(super) batch: Arc<Batch>,
+    replies: Vec<Reply>,
+}
+
+impl Writing {
+    pub(super) fn answer(self, result: &Result<(), PublishError>) {
+        for reply in self.replies {
+            let _ = reply.send(result.clone()); // the publisher may have gone
+        }
+    }
+}
+
+/// All publishes that wait for an answer.
+#[derive(Debug, Default)]
+pub(super) struct Appending {
+    gathered: VecDeque<Unstamped>,
+    /// One write at a time: what comes meanwhile leaves together with the next one.
+    pub(super) writing: Vec<Writing>,
+    /// Where the log ends once `writing` is in it.
+    pub(super) position: LogPosition,
+    /// The topic stops, or its log cannot be opened: publishes are refused.
+    pub(super) refusal: Option<PublishError>,
+}
+
+impl Appending {
+    pub(super) fn add(&mut self, publish: Publish) {
+        if let Some(refusal) = &self.refusal {
+            let _ = publish.reply.send(Err(refusal.clone()));
+            return;
+        }
+        let Batches { first, rest } = publish.batches;
+        let mut builder = first;
+        for next in rest {
+            self.gather(std::mem::replace(&mut builder, next), publish.delay, None);
+        }
+        self.gather(builder, publish.delay, Some(publish.reply));
+    }
+
+    fn gather(&mut self, builder: BatchBuilder, delay: Duration, reply: Option<Reply>) {
+        match self.gathered.back_mut() {
+            Some(last) if last.takes(&builder, delay) => {
+                last.builder.append(&builder);
+                last.replies.extend(reply);
+            }
+            _ => {
+                let replies = reply.into_iter().collect();
+                self.gathered.push_back(Unstamped { builder, delay, replies });
+            }
+        }
+    }
+
+    /// Drops every publish that waits; whoever waits for an answer is told by that.
+    pub(super) fn abandon(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Refuses every publish that waits for its number, and all that come, if told to.
+    pub(super) fn refuse(&mut self, refusal: &PublishError) {
+        for unstamped in self.gathered.drain(..) {
+            for reply in unstamped.replies {
+                let _ = reply.send(Err(refusal.clone()));
+            }
+        }
+    }
+}
+
+impl Topic {
+    /// Sends what was gathered to the log, unless a write is under way.
+    pub(super) fn append(&mut self, ctx: &mut Context<Self>) {
+        if self.appending.gathered.is_empty() || !self.appending.writing.is_empty() {
+            return;
+        }
+        self.stamp_gathered();
+        match self.disk.clone() {
+            Some(disk) => self.write(&disk, ctx),
+            None => self.written(),
+        }
+    }
+
+    fn stamp_gathered(&mut self) {
+        let (now, wall_ns) = (clock::now(), clock::wall_ns());
+        for unstamped in std::mem::take(&mut self.appending.gathered) {
+            let Unstamped { builder, delay, replies } = unstamped;
+            let (first_seq, first_id) = self.rules.stamp(builder.count(), wall_ns);
+            let due_ns = if delay.is_zero() { 0 } else { clock::wall_of(now + delay) };
+            let position = self.appending.position;
+            let stamp = Stamp { first_seq, first_id, timestamp_ns: wall_ns, due_ns, position };
+            let batch = Arc::new(builder.seal(stamp));
+            self.appending.position = batch.end_position();
+            self.appending.writing.push(Writing { batch, replies });
+        }
+    }
+
+    pub(super) fn write(&mut self, disk: &Addr<DiskQueue>, ctx: &mut Context<Self>) {
+        let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
+        let appended = disk.send(Append { batches: batches.collect() });
+        ctx.spawn(appended.into_actor(self).map(|result, topic, ctx| match result {
+            Ok(Ok(())) => {
+                topic.shared().health.recovered(&topic.name);
+                topic.written();
+            }
+            Ok(Err(StoreError::Disk(reason))) => topic.refused(&reason),
+            // The log's actor has been restarted: what is in the log decides what must go again.
+            Ok(Err(StoreError::NotOpen)) | Err(_) => topic.reopen(ctx),
+        }));
+    }
+
+    /// Everything on its way is in the log.
+    pub(super) fn written(&mut self) {
+        let mut batches = Vec::with_capacity(self.appending.writing.len());
+        let mut end = self.rules.committed_end();
+        for writing in std::mem::take(&mut self.appending.writing) {
+            let batch = Arc::clone(&writing.batch);
+            end = batch.end_seq();
+            self.message_count += u64::from(batch.count());
+            self.message_bytes += batch.body_bytes() as u64;
+            self.cache.push(Arc::clone(&batch));
+            batches.push(batch);
+            writing.answer(&Ok(()));
+        }
+        if self.rules.committed(end) {
+            self.tell_released(&batches);
+        }
+    }
+
+    /// The log took nothing of what was on its way: the numbers are used again.
+    pub(super) fn refused(&mut self, reason: &str) {
+        self.shared().health.failed(&self.name, reason);
+        let refusal = PublishError::Store(reason.to_owned());
+        if let Some(first) = self.appending.writing.first() {
+            self.rules.refused(first.batch.first_seq());
+            self.appending.position = first.batch.position();
+        }
+        for writing in self.appending.writing.drain(..) {
+            writing.answer(&Err(refusal.clone()));
+        }
+    }
+
+    /// After the log was opened anew: what it already has is answered, the rest is written again.
+    pub(super) fn resume_writing(&mut self, recovery: &Recovery, ctx: &mut Context<Self>) {
+        let writing = std::mem::take(&mut self.appending.writing);
+        let (stored, missing): (Vec<_>, Vec<_>) =
+            writing.into_iter().partition(|writing| writing.batch.end_seq() <= recovery.next_seq);
+        self.appending.writing = stored;
+        self.written();
+        self.appending.writing = missing;
+        let Some(first) = self.appending.writing.first() else { return };
+        match self.disk.clone().filter(|_| first.batch.position() == recovery.next_position) {
+            Some(disk) => self.write(&disk, ctx),
+            None => self.refused("the log does not end where it did"),
+        }
+    }
+
+    /// Tells every channel that it may go on, with the newest batches.
+    pub(super) fn tell_released(&self, batches: &[Arc<Batch>]) {
+        let released = Released { end: self.rules.released(), batches: batches.into() };
+        for channel in self.channels.values() {
+            channel.addr.do_send(released.clone());
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! A topic's children: found, created, deleted, told.
+
+use std::{future::Future, ops::Range, sync::Arc};
+
+use actix::{
+    ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, ResponseActFuture,
+    WrapFuture, fut,
+};
+use futures_util::future::join_all;
+
+use super::{
+    ChannelAbandoned, ChannelError, ChannelProgress, ChannelStarted, DeleteChannel, Discard,
+    FindChannel, MAILBOX, Released, Topic, TopicAbandoned,
+};
+use crate::{
+    actors::{
+        channel::{Channel, Parent, ShutdownChannel},
+        disk_queue::{RemoveCursor, SaveCursor, StoreError},
+        supervisor::{ChildSpec, supervise},
+    },
+    protocol::ChannelName,
+    storage::{Cursor, LogPosition},
+};
+
+/// A channel as its topic knows it.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) addr: Addr<Channel>,
+    /// Everything below is finished, by the cursor that was saved last.
+    pub(super) floor: u64,
+}
+
+impl Topic {
+    /// Starts the actor of a channel whose first message is at `floor` or above. `created`: it is
+    /// new, everything that it receives counts.
+    pub(super) fn start_channel(
+        &mut self,
+        name: &ChannelName,
+        floor: u64,
+        created: bool,
+        ctx: &mut Context<Self>,
+    ) -> Addr<Channel> {
+        let spec = ChildSpec {
+            name: format!("channel topic={} channel={name}", self.name),
+            mailbox: MAILBOX,
+            restarts: Arc::clone(&self.shared().restarts.channels),
+            failed: ctx.address().recipient(),
+        };
+        let parent = Parent {
+            started: ctx.address().recipient(),
+            progress: ctx.address().recipient(),
+            abandoned: ctx.address().recipient(),
+            cache: ctx.address().recipient(),
+        };
+        let (topic, channel, disk) = (self.name.clone(), name.clone(), self.disk.clone());
+        let shared = Arc::clone(&self.place.shared);
+        let addr = supervise(&self.place.arbiter, spec, move |_| {
+            Channel::new(topic, channel, shared, parent, disk, floor, created)
+        });
+        self.channels.insert(name.clone(), Child { addr: addr.clone(), floor });
+        addr
+    }
+
+    fn create_channel(&mut self, name: ChannelName) -> AtomicResponse<Self, FindResult> {
+        let floor = self.rules.released();
+        let cursor = Cursor {
+            floor,
+            floor_position: LogPosition(0),
+            finished: Vec::new(),
+            pending: Vec::new(),
+            paused: false,
+        };
+        let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
+        let channel = name.clone();
+        let saved = async move {
+            let Some(disk) = disk else { return Ok(()) };
+            let saved = disk.send(SaveCursor { channel, cursor, durable: false });
+            saved.await.unwrap_or(Err(StoreError::NotOpen))
+        };
+        AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
+            result?;
+            log::info!("topic={} new channel={name}", topic.name);
+            let addr = topic.start_channel(&name, floor, true, ctx);
+            topic.rules.set_has_channels(true);
+            Ok(addr)
+        })))
+    }
+
+    /// Forgets a channel and removes its cursor. The topic then keeps what comes for the next one.
+    fn remove_channel(
+        &mut self,
+        name: &ChannelName,
+    ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
+        let child = self.channels.remove(name)?;
+        log::info!("topic={} deleted channel={name}", self.name);
+        self.rules.set_has_channels(!self.channels.is_empty());
+        // The border goes first: without it, a crash in between would give the next channel
+        // everything that is still in the log.
+        let border: ResponseActFuture<Self, _> =
+            if self.channels.is_empty() { self.save_metadata() } else { Box::pin(fut::ready(Ok(()))) };
+        let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
+        let channel = name.clone();
+        let removed = async move {
+            let _ = child.addr.send(ShutdownChannel { delete: true }).await; // it may be gone
+            let Some(disk) = disk else { return Ok(()) };
+            disk.send(RemoveCursor { channel }).await.unwrap_or(Err(StoreError::NotOpen))
+        };
+        Some(Box::pin(border.then(move |saved, topic, _| {
+            removed.into_actor(topic).map(move |removed, topic: &mut Self, _| {
+                topic.trim();
+                saved.and(removed)
+            })
+        })))
+    }
+
+    /// Tells every channel to pass over `range`, and waits until they have.
+    pub(super) fn discard_in_channels(&self, range: &Range<u64>) -> impl Future + 'static {
+        let channels = self.channels.values();
+        let told = channels.map(|channel| channel.addr.send(Discard(range.clone())));
+        join_all(told.collect::<Vec<_>>())
+    }
+}
+
+type FindResult = Result<Addr<Channel>, ChannelError>;
+
+impl Handler<FindChannel> for Topic {
+    type Result = AtomicResponse<Self, FindResult>;
+
+    fn handle(&mut self, find: FindChannel, _: &mut Self::Context) -> Self::Result {
+        let answer = |result| AtomicResponse::new(Box::pin(fut::ready(result)));
+        if let Some(child) = self.channels.get(&find.name) {
+            return answer(Ok(child.addr.clone()));
+        }
+        if self.appending.refusal.is_some() {
+            return answer(Err(ChannelError::Exiting));
+        }
+        if find.create { self.create_channel(find.name) } else { answer(Err(ChannelError::NotFound)) }
+    }
+}
+
+impl Handler<DeleteChannel> for Topic {
+    type Result = ResponseActFuture<Self, Result<(), ChannelError>>;
+
+    fn handle(&mut self, delete: DeleteChannel, _: &mut Self::Context) -> Self::Result {
+        let Some(removed) = self.remove_channel(&delete.0) else {
+            return Box::pin(fut::ready(Err(ChannelError::NotFound)));
+        };
+        Box::pin(removed.map(|result, topic, _| {
+            topic.abandon_if_unused();
+            Ok(result?)
+        }))
+    }
+}
+
+impl Handler<ChannelAbandoned> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, abandoned: ChannelAbandoned, ctx: &mut Self::Context) {
+        if let Some(removed) = self.remove_channel(&abandoned.0) {
+            ctx.spawn(removed.map(|result, topic, _| {
+                if let Err(error) = result {
+                    log::warn!("topic={} not all of its channel removed: {error}", topic.name);
+                }
+                topic.abandon_if_unused();
+            }));
+        }
+    }
+}
+
+impl Topic {
+    fn abandon_if_unused(&self) {
+        if self.channels.is_empty() && self.name.is_ephemeral() {
+            self.place.abandoned.do_send(TopicAbandoned(self.name.clone()));
+        }
+    }
+}
+
+impl Handler<ChannelStarted> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, started: ChannelStarted, _: &mut Self::Context) {
+        if let Some(child) = self.channels.get(&started.0) {
+            let released = Released { end: self.rules.released(), batches: Arc::new([]) };
+            child.addr.do_send(released);
+        }
+    }
+}
+
+impl Handler<ChannelProgress> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, progress: ChannelProgress, _: &mut Self::Context) {
+        if let Some(child) = self.channels.get_mut(&progress.channel) {
+            child.floor = child.floor.max(progress.floor);
+            self.trim();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a topic hears and says.
+
+use std::{ops::Range, sync::Arc, time::Duration};
+
+use actix::{Addr, Message};
+use tokio::sync::oneshot;
+
+use crate::{
+    actors::{channel::Channel, disk_queue::StoreError},
+    protocol::{ChannelName, TopicName},
+    storage::{Batch, BatchBuilder},
+};
+
+/// Publishes messages. The answer comes when they are in the log; an answer that never comes (its
+/// sender was dropped) means that they may be there or not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Publish {
+    /// The messages, in batches of at most [`crate::broker::topic::MESSAGES_PER_STAMP`].
+    pub batches: Batches,
+    /// They may go out only after this time.
+    pub delay: Duration,
+    /// Hears when they are stored.
+    pub reply: oneshot::Sender<Result<(), PublishError>>,
+}
+
+/// One batch, as nearly always, or more.
+#[derive(Debug, Default)]
+pub struct Batches {
+    /// The first, or only one.
+    pub first: BatchBuilder,
+    /// The others.
+    pub rest: Vec<BatchBuilder>,
+}
+
+/// Why a publish is refused; nothing of it is stored.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum PublishError {
+    /// The topic is being deleted or the node is stopping.
+    #[error("exiting")]
+    Exiting,
+    /// The log did not take it.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl From<StoreError> for PublishError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error.to_string())
+    }
+}
+
+/// Asks for a channel, or creates it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Addr<Channel>, ChannelError>")]
+pub struct FindChannel {
+    /// Its name.
+    pub name: ChannelName,
+    /// Make it if there is none.
+    pub create: bool,
+}
+
+/// Deletes a channel: its consumers are disconnected and its messages dropped.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ChannelError>")]
+pub struct DeleteChannel(pub ChannelName);
+
+/// Why there is no channel.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ChannelError {
+    /// There is none of this name.
+    #[error("channel not found")]
+    NotFound,
+    /// The topic is being deleted or the node is stopping.
+    #[error("exiting")]
+    Exiting,
+    /// Its cursor could not be stored.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+}
+
+/// Stops handing messages to the channels, or goes on.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct PauseTopic(pub bool);
+
+/// Drops the messages that the topic itself holds; its channels keep theirs.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct EmptyTopic;
+
+/// Answers when the topic's log is open and its channels are there, or cannot be opened.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), ChannelError>")]
+pub struct WhenOpen;
+
+/// Stops the topic: what is being written is finished, progress is saved, the log synced.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShutdownTopic {
+    /// The topic is deleted: nothing need be saved.
+    pub delete: bool,
+}
+
+/// Batches from memory, from the one that holds `seq` on; `None` if it is not there.
+#[derive(Debug, Message)]
+#[rtype(result = "Option<Vec<Arc<Batch>>>")]
+pub struct ReadCached {
+    /// The first message wanted.
+    pub seq: u64,
+    /// About how much.
+    pub bytes_max: usize,
+    /// If that message is gone, begin with the next one that is there.
+    pub or_later: bool,
+}
+
+/// A channel's cursor has been saved.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelProgress {
+    /// Which one.
+    pub channel: ChannelName,
+    /// Everything below is finished.
+    pub floor: u64,
+}
+
+/// A channel has loaded its cursor, after its start or a restart, and asks how far it may go.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelStarted(pub ChannelName);
+
+/// The last consumer of an ephemeral channel has gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChannelAbandoned(pub ChannelName);
+
+/// The last channel of an ephemeral topic has gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TopicAbandoned(pub TopicName);
+
+/// To the channels: messages may be delivered.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Released {
+    /// All below this sequence number.
+    pub end: u64,
+    /// The newest of them; what comes before is in the log.
+    pub batches: Arc<[Arc<Batch>]>,
+}
+
+/// To the channels: messages were dropped.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "()")]
+pub struct Discard(pub Range<u64>);

@@ -1,0 +1,242 @@
+//! The actor of a topic: stamps publishes, sees them into the log, tells its channels.
+
+mod appending;
+mod channels;
+pub mod messages;
+mod recovery;
+
+use std::{collections::BTreeMap, sync::Arc, task};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, Recipient,
+    ResponseActFuture, Supervised, WrapFuture,
+};
+use actix_rt::ArbiterHandle;
+use futures_util::future::join_all;
+
+pub use messages::*;
+
+use self::{appending::Appending, channels::Child};
+use super::{
+    cache::Cache,
+    disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
+    shared::Shared,
+    snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
+    supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
+    turn::{EndOfTurn, Turn},
+};
+use crate::{
+    broker::{IdGenerator, TopicRules},
+    protocol::{ChannelName, TopicName},
+    storage::TopicMetadata,
+};
+
+/// Messages in a topic's mailbox before `try_send` refuses.
+pub const MAILBOX: usize = 1024;
+
+/// Where a topic and its channels run, and whom it may speak to.
+#[derive(Clone)]
+pub struct Place {
+    /// Its thread, which its channels and its log's actor share.
+    pub arbiter: ArbiterHandle,
+    /// What every actor may read.
+    pub shared: Arc<Shared>,
+    /// Hears when the topic has no reason to exist any more.
+    pub abandoned: Recipient<TopicAbandoned>,
+}
+
+/// The supervised actor of one topic.
+pub struct Topic {
+    name: TopicName,
+    place: Place,
+    /// The log; `None` for an ephemeral topic.
+    disk: Option<Addr<DiskQueue>>,
+    /// Kept over a restart of this actor: the channels are actors of their own and go on.
+    channels: BTreeMap<ChannelName, Child>,
+    rules: TopicRules,
+    appending: Appending,
+    cache: Cache,
+    message_count: u64,
+    message_bytes: u64,
+}
+
+impl Topic {
+    /// A topic that finds out from its log what it holds when it starts.
+    pub fn new(name: TopicName, place: Place) -> Self {
+        let cache = new_cache(&name, &place.shared);
+        let rules = TopicRules::new(new_ids(&place.shared), 1, None, false);
+        Self {
+            name,
+            place,
+            disk: None,
+            channels: BTreeMap::new(),
+            rules,
+            appending: Appending::default(),
+            cache,
+            message_count: 0,
+            message_bytes: 0,
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.place.shared
+    }
+
+    fn start_disk_queue(&self, ctx: &mut Context<Self>) -> Addr<DiskQueue> {
+        let spec = ChildSpec {
+            name: format!("disk queue topic={}", self.name),
+            mailbox: MAILBOX,
+            restarts: Arc::clone(&self.shared().restarts.disk_queues),
+            failed: ctx.address().recipient(),
+        };
+        let (name, shared) = (self.name.clone(), Arc::clone(&self.place.shared));
+        supervise(&self.place.arbiter, spec, move |_| DiskQueue::new(name, shared))
+    }
+
+    /// Writes down what a restart must know of the topic itself.
+    fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
+        let metadata = TopicMetadata {
+            paused: self.rules.is_paused(),
+            held_from: self.rules.held_from(),
+            ..TopicMetadata::default()
+        };
+        let disk = self.disk.clone();
+        let saved = async move {
+            let Some(disk) = disk else { return Ok(()) };
+            disk.send(SaveMetadata(metadata)).await.unwrap_or(Err(StoreError::NotOpen))
+        };
+        Box::pin(saved.into_actor(self))
+    }
+
+    /// Removes what every channel is done with. A topic without channels keeps everything.
+    fn trim(&mut self) {
+        let Some(floor) = self.channels.values().map(|channel| channel.floor).min() else { return };
+        self.cache.remove_below(floor);
+        if let Some(disk) = &self.disk {
+            disk.do_send(Trim { floor });
+        }
+    }
+}
+
+fn new_cache(name: &TopicName, shared: &Shared) -> Cache {
+    let messages_max = match (name.is_ephemeral(), shared.options.mem_queue_size) {
+        (true, 0) => 1,
+        (_, size) => size as u64,
+    };
+    Cache::new(messages_max, Arc::clone(&shared.cache))
+}
+
+fn new_ids(shared: &Shared) -> IdGenerator {
+    IdGenerator::new(shared.options.node_id, None)
+}
+
+impl Actor for Topic {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.spawn(EndOfTurn);
+        self.recover(ctx);
+    }
+}
+
+impl Supervised for Topic {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.appending.abandon();
+        self.cache = new_cache(&self.name, &self.place.shared);
+        self.disk = self.disk.take().filter(Addr::connected);
+        self.channels.retain(|_, channel| channel.addr.connected());
+    }
+}
+
+impl Turn for Topic {
+    fn end_turn(&mut self, ctx: &mut Self::Context, _: &mut task::Context<'_>) {
+        self.append(ctx);
+    }
+}
+
+impl Handler<Publish> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
+        self.appending.add(publish);
+    }
+}
+
+impl Handler<ReadCached> for Topic {
+    type Result = MessageResult<ReadCached>;
+
+    fn handle(&mut self, read: ReadCached, _: &mut Self::Context) -> Self::Result {
+        let from = match self.cache.first_seq() {
+            Some(first) if read.or_later => read.seq.max(first),
+            _ => read.seq,
+        };
+        MessageResult(self.cache.read(from, read.bytes_max))
+    }
+}
+
+impl Handler<PauseTopic> for Topic {
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
+        if self.rules.set_paused(pause.0) {
+            self.tell_released(&[]);
+        }
+        self.save_metadata()
+    }
+}
+
+impl Handler<EmptyTopic> for Topic {
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
+
+    fn handle(&mut self, _: EmptyTopic, _: &mut Self::Context) -> Self::Result {
+        let dropped = self.rules.empty();
+        if self.channels.is_empty() {
+            self.cache.remove_below(dropped.end);
+        }
+        let told = self.discard_in_channels(&dropped);
+        Box::pin(told.into_actor(self).then(|_, topic, _| topic.save_metadata()))
+    }
+}
+
+impl Handler<Observe<TopicSnapshot>> for Topic {
+    type Result = ResponseActFuture<Self, TopicSnapshot>;
+
+    fn handle(&mut self, _: Observe<TopicSnapshot>, _: &mut Self::Context) -> Self::Result {
+        let cached_from = self.cache.first_seq().unwrap_or(self.rules.committed_end());
+        let mut snapshot = TopicSnapshot {
+            topic_name: self.name.clone(),
+            channels: Vec::new(),
+            depth: self.rules.depth(),
+            backend_depth: cached_from.saturating_sub(self.rules.released()).min(self.rules.depth()),
+            message_count: self.message_count,
+            message_bytes: self.message_bytes,
+            paused: self.rules.is_paused(),
+        };
+        let asked = self.channels.values().map(|channel| {
+            let observe = Observe::<ChannelSnapshot>::with_cached_from(cached_from);
+            channel.addr.send(observe)
+        });
+        let asked = join_all(asked.collect::<Vec<_>>());
+        let observed = async move {
+            snapshot.channels = asked.await.into_iter().flatten().collect();
+            snapshot
+        };
+        Box::pin(observed.into_actor(self))
+    }
+}
+
+impl Handler<ChildFailed> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, failed: ChildFailed, _: &mut Self::Context) {
+        escalate(&failed);
+    }
+}
+
+impl Handler<Crash> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
+        crash.now();
+    }
+}

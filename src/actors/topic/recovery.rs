@@ -1,0 +1,141 @@
+//! How a topic learns from its log what it holds: at the start, and after any failure.
+
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
+
+use super::{ChannelError, PublishError, ShutdownTopic, Topic, WhenOpen};
+use crate::{
+    actors::{
+        channel::ShutdownChannel,
+        disk_queue::{Delete, Open, Opened, RETRY_PAUSE, StoreError, Sync},
+    },
+    broker::{IdGenerator, TopicRules},
+};
+
+use actix::{ActorContext, ResponseActFuture};
+use futures_util::future::join_all;
+
+impl Topic {
+    /// Rebuilds the topic from its log. Messages wait in the mailbox until that is done.
+    pub(super) fn recover(&mut self, ctx: &mut Context<Self>) {
+        if self.name.is_ephemeral() {
+            let paused = self.rules.is_paused();
+            let ids = super::new_ids(self.shared());
+            self.rules = TopicRules::new(ids, self.rules.next_seq(), None, paused);
+            self.tell_has_channels();
+            return;
+        }
+        if self.disk.is_none() {
+            self.disk = Some(self.start_disk_queue(ctx));
+        }
+        self.open(ctx, Self::rebuild);
+    }
+
+    /// Opens the log after its actor was restarted: this actor's own state still holds.
+    pub(super) fn reopen(&mut self, ctx: &mut Context<Self>) {
+        self.open(ctx, |topic, opened, ctx| topic.resume_writing(&opened.recovery, ctx));
+    }
+
+    fn open(&mut self, ctx: &mut Context<Self>, go_on: fn(&mut Self, Opened, &mut Context<Self>)) {
+        let Some(disk) = self.disk.clone() else { return };
+        ctx.wait(disk.send(Open).into_actor(self).map(move |result, topic, ctx| {
+            match result.unwrap_or(Err(StoreError::NotOpen)) {
+                Ok(opened) => {
+                    topic.appending.refusal = None;
+                    topic.shared().health.recovered(&topic.name);
+                    go_on(topic, opened, ctx);
+                }
+                Err(error) => {
+                    topic.not_open(&error);
+                    ctx.run_later(RETRY_PAUSE, move |topic, ctx| topic.open(ctx, go_on));
+                }
+            }
+        }));
+    }
+
+    /// Publishes are refused with the reason until the log can be opened.
+    fn not_open(&mut self, error: &StoreError) {
+        self.shared().health.failed(&self.name, &error.to_string());
+        let refusal = PublishError::from(error.clone());
+        self.appending.refuse(&refusal);
+        self.appending.refusal = Some(refusal);
+    }
+
+    fn rebuild(&mut self, opened: Opened, ctx: &mut Context<Self>) {
+        self.report(&opened);
+        let Opened { recovery, metadata, channels } = opened;
+        let ids = IdGenerator::new(self.shared().options.node_id, recovery.last_id);
+        let held_from = match (metadata.paused, channels.is_empty()) {
+            (_, true) => Some(metadata.held_from.unwrap_or(recovery.first_seq)),
+            (true, false) => metadata.held_from,
+            (false, false) => None,
+        };
+        self.rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
+        self.appending.position = recovery.next_position;
+        for name in channels {
+            if !self.channels.contains_key(&name) {
+                self.start_channel(&name, recovery.first_seq, false, ctx);
+            }
+        }
+        self.tell_has_channels();
+    }
+
+    fn report(&self, opened: &Opened) {
+        let (topic, recovery) = (&self.name, &opened.recovery);
+        if recovery.torn_bytes > 0 {
+            let bytes = recovery.torn_bytes;
+            log::warn!("topic={topic} log ended in {bytes} bytes of an unfinished write; cut off");
+        }
+        for damage in &recovery.damaged {
+            log::error!("topic={topic} log is damaged: {damage}; skipped");
+        }
+    }
+
+    /// Says to the rules whether there are channels, and to all of them how far they may go.
+    pub(super) fn tell_has_channels(&mut self) {
+        self.rules.set_has_channels(!self.channels.is_empty());
+        self.tell_released(&[]);
+    }
+}
+
+impl Handler<WhenOpen> for Topic {
+    type Result = MessageResult<WhenOpen>;
+
+    fn handle(&mut self, _: WhenOpen, _: &mut Self::Context) -> Self::Result {
+        MessageResult(match &self.appending.refusal {
+            None => Ok(()),
+            Some(PublishError::Exiting) => Err(ChannelError::Exiting),
+            Some(PublishError::Store(reason)) => Err(StoreError::Disk(reason.clone()).into()),
+        })
+    }
+}
+
+impl Handler<ShutdownTopic> for Topic {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, shutdown: ShutdownTopic, _: &mut Self::Context) -> Self::Result {
+        let delete = shutdown.delete;
+        self.appending.refuse(&PublishError::Exiting);
+        self.appending.refusal = Some(PublishError::Exiting);
+        let channels = self.channels.values();
+        let channels: Vec<_> =
+            channels.map(|channel| channel.addr.send(ShutdownChannel { delete })).collect();
+        let (name, disk) = (self.name.clone(), self.disk.clone());
+        let stopped = async move {
+            join_all(channels).await;
+            let Some(disk) = disk else { return };
+            let result = if delete { ask(&disk, Delete).await } else { ask(&disk, Sync).await };
+            if let Err(error) = result {
+                log::error!("topic={name} could not be closed cleanly: {error}");
+            }
+        };
+        Box::pin(stopped.into_actor(self).map(|(), _, ctx| ctx.stop()))
+    }
+}
+
+async fn ask<M>(disk: &Addr<crate::actors::DiskQueue>, message: M) -> Result<(), StoreError>
+where
+    M: actix::Message<Result = Result<(), StoreError>> + Send + 'static,
+    crate::actors::DiskQueue: Handler<M>,
+{
+    disk.send(message).await.unwrap_or(Err(StoreError::NotOpen))
+}
