@@ -10,10 +10,11 @@ pub fn parse_integer(text: &str) -> Result<i64, ValueError> {
         _ => (false, text),
     };
     let (base, digits) = split_base(number);
+    // As in Go, a number that is too big is so whatever its underscores.
+    let magnitude = parse_digits(digits, base)?;
     if number.is_empty() || !underscores_separate_digits(number) {
         return Err(ValueError::Parse);
     }
-    let magnitude = parse_digits(digits, base)?;
     let signed = if negative { -magnitude } else { magnitude };
     i64::try_from(signed).map_err(|_| ValueError::Range)
 }
@@ -89,6 +90,7 @@ mod tests {
         for text in [
             "9223372036854775808",
             "-9223372036854775809",
+            "99999999999999999999_",
             "0xffffffffffffffffffffffffffffffffffffffffffff",
         ] {
             assert_eq!(parse_integer(text), Err(ValueError::Range), "{text}");

@@ -36,7 +36,7 @@ declare_options! {
         /// maximum deflate compression level a client can negotiate (> values == > nsqd CPU usage)
         max_deflate_level: u32 =
             flag("max-deflate-level").key("max_deflate_level").default("6").within(DEFLATE_LEVEL),
-        /// unique part for message IDs, (int) in range [0,1024) (default is a hash of the hostname)
+        /// unique part for message IDs in range [0,1024); unless given, a hash of the hostname
         node_id: u16 =
             flag("node-id").key("id").default_of_host(host::default_node_id).within(NODE_ID),
 
@@ -51,7 +51,7 @@ declare_options! {
         /// <addr>:<port> or <path/to/unix/socket> to listen on for HTTP clients; empty for no HTTP
         http_address: Option<ListenAddress> =
             flag("http-address").key("http_address").default("0.0.0.0:4151"),
-        /// address that will be registered with lookupd (default is the OS hostname)
+        /// address that will be registered with lookupd
         broadcast_address: String =
             flag("broadcast-address").key("broadcast_address").default_of_host(host::hostname),
         /// TCP port that will be registered with lookupd; 0 for the port that is listened on
