@@ -45,10 +45,10 @@ declare_options! {
         /// log message prefix
         log_prefix: String = flag("log-prefix").key("log_prefix").default("[nsqd] "),
 
-        /// <addr>:<port> or <path/to/unix/socket> to listen on for TCP clients
+        /// host:port or path of a unix socket to listen on for TCP clients
         tcp_address: ListenAddress =
             flag("tcp-address").key("tcp_address").default("0.0.0.0:4150"),
-        /// <addr>:<port> or <path/to/unix/socket> to listen on for HTTP clients; empty for no HTTP
+        /// host:port or path of a unix socket to listen on for HTTP clients; empty for no HTTP
         http_address: Option<ListenAddress> =
             flag("http-address").key("http_address").default("0.0.0.0:4151"),
         /// address that will be registered with lookupd
