@@ -1,1 +1,16 @@
 //! One module per program.
+//!
+//! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
+
+pub mod console;
+pub mod exit_code;
+pub mod install;
+pub mod logging;
+pub mod nsqd;
+pub mod program;
+#[cfg(test)]
+mod testing;
+pub mod up;
+
+pub use console::Console;
+pub use exit_code::ExitCode;

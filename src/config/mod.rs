@@ -1,1 +1,25 @@
 //! One declaration per option: flag, file key, default, help, check.
+//!
+//! What was typed is a [`typed::TypedOptions`] (by [`flags`]); what was decided and checked from it is a struct such as
+//! [`options::NsqdOptions`], the only one of the two that a daemon sees.
+
+pub mod address;
+pub mod declaration;
+pub mod durability;
+pub mod duration;
+pub mod flags;
+pub mod host;
+pub mod integer;
+pub mod log_level;
+pub mod options;
+pub mod typed;
+pub mod usage;
+pub mod value;
+pub mod version;
+
+pub use address::ListenAddress;
+pub use durability::Durability;
+pub use duration::GoDuration;
+pub use log_level::LogLevel;
+pub use options::NsqdOptions;
+pub use version::NSQ_VERSION;

@@ -1,0 +1,84 @@
+//! Log lines in upstream's form, on standard error.
+
+use std::fmt;
+use std::io::Write;
+
+use env_logger::{Builder, Target, WriteStyle};
+use jiff::Zoned;
+use log::{Level, LevelFilter};
+
+use crate::config::LogLevel;
+
+/// Starts logging. What comes from libraries is shown from warnings on.
+pub fn init(prefix: &str, level: LogLevel) {
+    let prefix = prefix.to_owned();
+    let started = Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module(env!("CARGO_CRATE_NAME"), LevelFilter::Trace)
+        .write_style(WriteStyle::Never)
+        .target(Target::Stderr)
+        .is_test(cfg!(test))
+        .format(move |out, record| {
+            writeln!(out, "{}", line(&prefix, &Zoned::now(), name(record.level()), record.args()))
+        })
+        .try_init();
+    // Only tests, which share a process, find a logger there already; it will do.
+    drop(started);
+    set_level(level);
+}
+
+/// Changes how much is logged, at any time.
+pub fn set_level(level: LogLevel) {
+    log::set_max_level(level.filter());
+}
+
+/// Why a program ends, as the line it leaves. It has one prefix whatever is configured, and every level shows it.
+pub fn fatal_line(program: &str, text: impl fmt::Display) -> String {
+    line(&format!("[{program}] "), &Zoned::now(), "FATAL", text)
+}
+
+fn line(prefix: &str, now: &Zoned, level: &str, text: impl fmt::Display) -> String {
+    format!("{prefix}{} {level}: {text}", now.strftime("%Y/%m/%d %H:%M:%S%.6f"))
+}
+
+fn name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        // Upstream has no finer level.
+        Level::Debug | Level::Trace => "DEBUG",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_have_upstreams_form() {
+        let now: Zoned = "2026-11-22T17:17:26.01699+01:00[+01:00]".parse().unwrap();
+        assert_eq!(
+            line("[nsqd] ", &now, name(Level::Info), "TCP: listening on 127.0.0.1:14150"),
+            "[nsqd] 2026/11/22 17:17:26.016990 INFO: TCP: listening on 127.0.0.1:14150"
+        );
+    }
+
+    #[test]
+    fn fractions_always_have_six_digits() {
+        let now: Zoned = "2026-01-02T03:04:05+00:00[+00:00]".parse().unwrap();
+        assert_eq!(line("", &now, "WARNING", "x"), "2026/01/02 03:04:05.000000 WARNING: x");
+    }
+
+    #[test]
+    fn fatal_lines_name_the_program() {
+        let line = fatal_line("nsqd", "gone");
+        assert!(line.starts_with("[nsqd] 2"), "{line}");
+        assert!(line.ends_with(" FATAL: gone"), "{line}");
+    }
+
+    #[test]
+    fn warnings_are_spelt_out() {
+        assert_eq!(name(Level::Warn), "WARNING");
+    }
+}

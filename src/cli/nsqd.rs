@@ -1,0 +1,216 @@
+//! `nsqd`: reads its command line and runs the daemon.
+
+use super::{console::Console, exit_code::ExitCode, logging};
+use crate::config::{
+    NsqdOptions,
+    flags::{self, FlagError},
+    options::NSQD_OPTIONS,
+    typed::TypedOptions,
+    usage::usage,
+    version::{version_line, version_text},
+};
+
+/// Runs an nsqd until it is told to stop; says once where it listens, as soon as clients can connect.
+pub type Daemon = fn(NsqdOptions, &mut dyn FnMut(&Listening)) -> Result<(), DaemonError>;
+
+/// The addresses a running nsqd can be reached at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listening {
+    /// For NSQ's protocol: `host:port` with the real port, or the path of a unix socket.
+    pub tcp: String,
+    /// For HTTP, unless it is off.
+    pub http: Option<String>,
+}
+
+/// Why an nsqd ended otherwise than by being told to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DaemonError {
+    /// It never ran: the data path is locked or missing, an address is in use.
+    #[error("failed to instantiate nsqd - {0}")]
+    NotStarted(String),
+    /// Topics and channels could not be read or written at the start.
+    #[error("failed to load metadata - {0}")]
+    NotLoaded(String),
+    /// It gave up on itself.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl DaemonError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotStarted(_) | Self::NotLoaded(_) => ExitCode::Failure,
+            Self::Broken(_) => ExitCode::Internal,
+        }
+    }
+}
+
+/// Runs `nsqd` with the arguments behind its name.
+pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+    match configure("nsqd", arguments, &TypedOptions::default(), console) {
+        Ok(options) => start(options, daemon, |_listening, _console| {}, console),
+        Err(ended) => ended,
+    }
+}
+
+/// Decides the options: of the command line, else of `defaults`, else the declared ones.
+/// If there is nothing to run, says why and gives the exit code.
+pub(super) fn configure(
+    program: &str,
+    arguments: &[String],
+    defaults: &TypedOptions,
+    console: &mut Console<'_>,
+) -> Result<NsqdOptions, ExitCode> {
+    let parsed = flags::parse(NSQD_OPTIONS, arguments.iter().cloned())
+        .map_err(|error| explain(program, &error, defaults, console))?;
+    if !parsed.ignored.is_empty() {
+        let ignored = parsed.ignored.join(" ");
+        console.complain(&format!("{program}: ignored, as flags end here: {ignored}"));
+    }
+    if parsed.options.is_on("version") {
+        return Err(console.say(&version_line("nsqd")));
+    }
+    NsqdOptions::decide(&[&parsed.options, defaults])
+        .map_err(|error| fail(&DaemonError::NotStarted(error.to_string()), console))
+}
+
+fn explain(
+    program: &str,
+    error: &FlagError,
+    defaults: &TypedOptions,
+    console: &mut Console<'_>,
+) -> ExitCode {
+    let help = *error == FlagError::Help;
+    if !help {
+        console.complain(&error.to_string());
+    }
+    console.complain(usage(program, NSQD_OPTIONS, defaults).trim_end());
+    if help { ExitCode::Success } else { ExitCode::Usage }
+}
+
+/// Starts logging and runs the daemon; `on_ready` may tell where it listens.
+pub(super) fn start(
+    options: NsqdOptions,
+    daemon: Daemon,
+    on_ready: impl Fn(&Listening, &mut Console<'_>),
+    console: &mut Console<'_>,
+) -> ExitCode {
+    logging::init(&options.log_prefix, options.log_level);
+    log::info!("nsqd {}", version_text());
+    log::info!("ID: {}", options.node_id);
+    for name in options.unknown_experiments() {
+        log::warn!("experiment={name} is not known and has no effect");
+    }
+    match daemon(options, &mut |listening| on_ready(listening, console)) {
+        Ok(()) => ExitCode::Success,
+        Err(error) => fail(&error, console),
+    }
+}
+
+/// Leaves the line that says why there is no nsqd.
+pub(super) fn fail(error: &DaemonError, console: &mut Console<'_>) -> ExitCode {
+    console.complain(&logging::fatal_line("nsqd", error));
+    error.exit_code()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::testing::{Ran, run_with};
+
+    fn nsqd(arguments: &[&str], daemon: Daemon) -> Ran {
+        run_with(|console| {
+            run(&arguments.iter().map(|&text| text.into()).collect::<Vec<_>>(), daemon, console)
+        })
+    }
+
+    fn never(
+        _options: NsqdOptions,
+        _on_ready: &mut dyn FnMut(&Listening),
+    ) -> Result<(), DaemonError> {
+        panic!("nothing may be started");
+    }
+
+    #[test]
+    fn help_goes_to_stderr_and_is_success() {
+        for argument in ["-h", "-help", "--help"] {
+            let ran = nsqd(&[argument], never);
+            assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
+            assert!(
+                ran.err.starts_with("Usage of nsqd:\n  -broadcast-address string\n    \t"),
+                "{}",
+                ran.err
+            );
+        }
+    }
+
+    #[test]
+    fn version_is_printed_and_nothing_else_is_read() {
+        let ran = nsqd(&["-version", "--node-id=5000"], never);
+        assert_eq!(ran.code, ExitCode::Success);
+        assert_eq!(ran.out, format!("{}\n", version_line("nsqd")));
+        assert_eq!(ran.err, "");
+    }
+
+    #[test]
+    fn flag_errors_are_followed_by_the_usage() {
+        for argument in ["--bogus", "--config=x", "--tls-cert=x", "--lookupd-tcp-address=a:1"] {
+            let ran = nsqd(&[argument], never);
+            let name = argument.trim_start_matches('-').split('=').next().unwrap();
+            assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Usage, ""));
+            let start = format!("flag provided but not defined: -{name}\nUsage of nsqd:\n");
+            assert!(ran.err.starts_with(&start), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn refused_values_are_fatal_whatever_the_prefix() {
+        let ran = nsqd(&["--node-id=1024", "--log-prefix=x", "--log-level=fatal"], never);
+        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
+        assert!(ran.err.starts_with("[nsqd] 2"), "{}", ran.err);
+        let end = " FATAL: failed to instantiate nsqd - --node-id must be [0,1024)\n";
+        assert!(ran.err.ends_with(end), "{}", ran.err);
+    }
+
+    #[test]
+    fn daemon_gets_the_options_and_ignored_arguments_are_named() {
+        #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
+        fn daemon(
+            options: NsqdOptions,
+            on_ready: &mut dyn FnMut(&Listening),
+        ) -> Result<(), DaemonError> {
+            assert_eq!(options.node_id, 7);
+            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None });
+            Ok(())
+        }
+        let ran = nsqd(&["--node-id=7", "false", "--node-id=8"], daemon);
+        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
+        assert_eq!(ran.err, "nsqd: ignored, as flags end here: false --node-id=8\n");
+    }
+
+    #[test]
+    fn failures_of_the_daemon_have_their_exit_codes() {
+        fn locked(_: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+            Err(DaemonError::NotStarted("failed to lock data-path".to_owned()))
+        }
+        fn unreadable(_: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+            Err(DaemonError::NotLoaded("bad".to_owned()))
+        }
+        fn spent(_: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+            Err(DaemonError::Broken("restart budget is spent".to_owned()))
+        }
+        for (daemon, code, text) in [
+            (
+                locked as Daemon,
+                ExitCode::Failure,
+                "FATAL: failed to instantiate nsqd - failed to lock data-path\n",
+            ),
+            (unreadable, ExitCode::Failure, "FATAL: failed to load metadata - bad\n"),
+            (spent, ExitCode::Internal, "FATAL: restart budget is spent\n"),
+        ] {
+            let ran = nsqd(&[], daemon);
+            assert_eq!(ran.code, code);
+            assert!(ran.err.ends_with(text), "{}", ran.err);
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! Picks the program: by the name it is called by, else by the first argument.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    path::Path,
+    sync::LazyLock,
+};
+
+use clap::Parser;
+
+use super::{
+    console::Console,
+    exit_code::ExitCode,
+    install::Install,
+    nsqd::{self, Daemon},
+    up,
+};
+use crate::config::version::version_text;
+
+/// Classic names of the programs that this version has.
+pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
+
+/// Classic names of the programs that it does not have.
+const ABSENT: [&str; 8] = [
+    "nsqlookupd",
+    "nsqadmin",
+    "nsq_tail",
+    "nsq_to_file",
+    "nsq_to_http",
+    "nsq_to_nsq",
+    "nsq_stat",
+    "to_nsq",
+];
+
+static VERSION: LazyLock<String> = LazyLock::new(version_text);
+
+/// The command line of `nsq` itself. `nsqd` and `up` read their own, in the manner of Go, and stand here for the help.
+#[derive(Debug, Parser)]
+#[command(name = "nsq", about = "NSQ in one binary", version = VERSION.as_str(), disable_help_subcommand = true)]
+enum Nsq {
+    /// Run the broker; `nsq nsqd --help` lists its flags
+    Nsqd,
+    /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
+    Up,
+    /// Make links with the classic names of the programs
+    Install(Install),
+}
+
+/// Runs the program that the process was called for, on the process's own streams.
+pub fn main(daemon: Daemon) -> ExitCode {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    run(env::args_os(), daemon, &mut Console::new(&mut out, &mut err))
+}
+
+/// Runs the program that a whole command line asks for, the name of the program included.
+pub fn run(
+    command_line: impl IntoIterator<Item = OsString>,
+    daemon: Daemon,
+    console: &mut Console<'_>,
+) -> ExitCode {
+    let mut command_line = command_line.into_iter();
+    let called = command_line.next().unwrap_or_default();
+    let arguments: Result<Vec<String>, OsString> =
+        command_line.map(OsString::into_string).collect();
+    let arguments = match arguments {
+        Ok(arguments) => arguments,
+        Err(argument) => {
+            console.complain(&format!("argument is not valid UTF-8: {}", argument.display()));
+            return ExitCode::Usage;
+        }
+    };
+    let name = Path::new(&called).file_name().and_then(OsStr::to_str).unwrap_or_default();
+    classic(name, &arguments, daemon, console).unwrap_or_else(|| nsq(&arguments, daemon, console))
+}
+
+/// Runs the program of that classic name, if it is one.
+fn classic(
+    name: &str,
+    arguments: &[String],
+    daemon: Daemon,
+    console: &mut Console<'_>,
+) -> Option<ExitCode> {
+    match name {
+        "nsqd" => Some(nsqd::run(arguments, daemon, console)),
+        name if ABSENT.contains(&name) => {
+            console.complain(&format!("{name} is not part of this version yet"));
+            Some(ExitCode::Failure)
+        }
+        _ => None,
+    }
+}
+
+fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+    if let Some((name, rest)) = arguments.split_first() {
+        if let Some(code) = classic(name, rest, daemon, console) {
+            return code;
+        }
+        if name == "up" {
+            return up::run(rest, daemon, console);
+        }
+    }
+    let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
+    match Nsq::try_parse_from(command_line) {
+        Ok(Nsq::Nsqd) => nsqd::run(&[], daemon, console),
+        Ok(Nsq::Up) => up::run(&[], daemon, console),
+        Ok(Nsq::Install(install)) => match env::current_exe() {
+            Ok(executable) => install.run(&executable, console),
+            Err(error) => {
+                console.complain(&format!("nsq install: cannot find this program: {error}"));
+                ExitCode::Failure
+            }
+        },
+        Err(answer) => explain(&answer, console),
+    }
+}
+
+/// Help and version are answers, all else are complaints.
+fn explain(answer: &clap::Error, console: &mut Console<'_>) -> ExitCode {
+    let text = answer.render().to_string();
+    if answer.use_stderr() {
+        console.complain(text.trim_end());
+        return ExitCode::Usage;
+    }
+    console.say(text.trim_end())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::{
+            nsqd::{DaemonError, Listening},
+            testing::{Ran, run_with},
+        },
+        config::{NsqdOptions, version::version_line},
+    };
+
+    #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
+    fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted(format!("node {}", options.node_id)))
+    }
+
+    fn call(command_line: &[&str]) -> Ran {
+        run_with(|console| run(command_line.iter().map(OsString::from), nowhere, console))
+    }
+
+    #[test]
+    fn nsqd_runs_by_its_name_and_by_the_first_argument() {
+        for command_line in [
+            &["nsqd", "-node-id=7"][..],
+            &["/usr/bin/nsqd", "-node-id", "7"],
+            &["nsq", "nsqd", "-node-id=7"],
+            &["/opt/other-name", "nsqd", "--node-id=7"],
+        ] {
+            let ran = call(command_line);
+            assert_eq!(ran.code, ExitCode::Failure);
+            assert!(ran.err.ends_with("failed to instantiate nsqd - node 7\n"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn help_of_nsqd_is_its_own() {
+        for command_line in [&["nsqd", "-h"][..], &["nsq", "nsqd", "--help"]] {
+            let ran = call(command_line);
+            assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
+            assert!(ran.err.starts_with("Usage of nsqd:\n"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn absent_programs_say_so() {
+        for name in ABSENT {
+            for command_line in [&[name][..], &["nsq", name, "--help"]] {
+                let ran = call(command_line);
+                assert_eq!(ran.code, ExitCode::Failure);
+                assert_eq!(ran.err, format!("{name} is not part of this version yet\n"));
+            }
+        }
+    }
+
+    #[test]
+    fn nsq_explains_itself() {
+        let help = call(&["nsq", "--help"]);
+        assert_eq!((help.code, help.err.as_str()), (ExitCode::Success, ""));
+        for word in ["nsqd", "up", "install", "--version"] {
+            assert!(help.out.contains(word), "{word} in {}", help.out);
+        }
+        let version = call(&["nsq", "--version"]);
+        assert_eq!(version.code, ExitCode::Success);
+        assert_eq!(version.out, format!("{}\n", version_line("nsq")));
+    }
+
+    #[test]
+    fn other_command_lines_are_refused() {
+        for command_line in
+            [&["nsq"][..], &["nsq", "bogus"], &["nsq", "--node-id=7"], &["nsq", "install"], &[]]
+        {
+            let ran = call(command_line);
+            assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Usage, ""), "{command_line:?}");
+            assert!(ran.err.contains("Usage: nsq"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn arguments_that_are_no_text_are_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let argument = OsString::from_vec(b"--data-path=\xff".to_vec());
+        let ran = run_with(|console| run(["nsqd".into(), argument], nowhere, console));
+        assert_eq!(ran.code, ExitCode::Usage);
+        assert!(ran.err.starts_with("argument is not valid UTF-8: --data-path="), "{}", ran.err);
+    }
+}

@@ -1,0 +1,112 @@
+//! `nsq up`: the quick start, everything on its usual ports for this machine alone.
+
+use std::{fs, path::Path};
+
+use super::{
+    console::Console,
+    exit_code::ExitCode,
+    nsqd::{self, Daemon, DaemonError, Listening},
+};
+use crate::config::{flags, options::NSQD_OPTIONS, typed::TypedOptions};
+
+const DATA_PATH: &str = "nsq-data";
+
+/// What differs from a plain nsqd unless the command line says otherwise: nobody else can reach it, and it needs no preparation.
+const DEFAULTS: [&str; 4] = [
+    "--tcp-address=127.0.0.1:4150",
+    "--http-address=127.0.0.1:4151",
+    "--broadcast-address=127.0.0.1",
+    "--data-path=nsq-data",
+];
+
+/// Runs `nsq up` with the nsqd flags behind it.
+pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+    let options = match nsqd::configure("nsq up", arguments, &defaults(), console) {
+        Ok(options) => options,
+        Err(ended) => return ended,
+    };
+    if options.data_path == Path::new(DATA_PATH)
+        && let Err(error) = fs::create_dir_all(DATA_PATH)
+    {
+        let text = format!("failed to create data-path {DATA_PATH} - {error}");
+        return nsqd::fail(&DaemonError::NotStarted(text), console);
+    }
+    console.say(&format!("nsqd keeps its data in {}", shown(&options.data_path)));
+    nsqd::start(options, daemon, announce, console)
+}
+
+fn defaults() -> TypedOptions {
+    flags::parse(NSQD_OPTIONS, DEFAULTS.map(str::to_owned))
+        .expect("the defaults are flags of nsqd, every test parses them")
+        .options
+}
+
+/// The path from the root if that can be found out, for a reader in another directory.
+fn shown(path: &Path) -> String {
+    let full = std::path::absolute(path);
+    full.as_deref().unwrap_or(path).display().to_string()
+}
+
+fn announce(listening: &Listening, console: &mut Console<'_>) {
+    console.say(&format!("nsqd listens for clients on {}", listening.tcp));
+    if let Some(http) = &listening.http {
+        console.say(&format!("nsqd listens for HTTP on {http}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        cli::testing::{Ran, run_with},
+        config::NsqdOptions,
+    };
+
+    fn up(arguments: &[&str], daemon: Daemon) -> Ran {
+        let arguments: Vec<_> = arguments.iter().map(|&text| text.to_owned()).collect();
+        run_with(|console| run(&arguments, daemon, console))
+    }
+
+    fn echo(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        on_ready(&Listening {
+            tcp: options.tcp_address.to_string(),
+            http: options.http_address.map(|address| address.to_string()),
+        });
+        Ok(())
+    }
+
+    #[test]
+    fn flags_override_what_up_prefers_and_a_given_data_path_is_not_created() {
+        let parent = tempfile::tempdir().unwrap();
+        let data_path = parent.path().join("data");
+        let data_path_flag = format!("--data-path={}", data_path.display());
+        let ran = up(&["--tcp-address=127.0.0.2:5150", &data_path_flag], echo);
+        assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+        let expected = format!(
+            "nsqd keeps its data in {}\n\
+             nsqd listens for clients on 127.0.0.2:5150\n\
+             nsqd listens for HTTP on 127.0.0.1:4151\n",
+            data_path.display()
+        );
+        assert_eq!(ran.out, expected);
+        assert!(!data_path.exists());
+    }
+
+    #[test]
+    fn help_names_the_defaults_of_up() {
+        let ran = up(&["--help"], echo);
+        assert_eq!(ran.code, ExitCode::Success);
+        assert!(ran.err.starts_with("Usage of nsq up:\n"), "{}", ran.err);
+        assert!(ran.err.contains("(default \"127.0.0.1:4150\")"), "{}", ran.err);
+        assert!(ran.err.contains("(default \"nsq-data\")"), "{}", ran.err);
+    }
+
+    #[test]
+    fn nobody_else_is_let_in_by_default() {
+        let options = NsqdOptions::decide(&[&defaults()]).unwrap();
+        assert_eq!(options.tcp_address.to_string(), "127.0.0.1:4150");
+        assert_eq!(options.http_address.unwrap().to_string(), "127.0.0.1:4151");
+        assert_eq!(options.broadcast_address, "127.0.0.1");
+        assert_eq!(options.data_path, Path::new(DATA_PATH));
+    }
+}

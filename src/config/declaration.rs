@@ -1,0 +1,191 @@
+//! How an option is declared, and how its value is decided.
+
+use super::{
+    typed::TypedOptions,
+    value::{Kind, OptionType, Value},
+};
+
+/// All that is to say about one option. Flags, defaults, checks and help come from here.
+#[derive(Debug, Clone, Copy)]
+pub struct OptionSpec {
+    /// Name on the command line, without dashes.
+    pub flag: &'static str,
+    /// Name in the configuration file and under `/config/`; none for what belongs to the command line alone.
+    pub key: Option<&'static str>,
+    /// What kind of value it takes.
+    pub kind: Kind,
+    /// What it is for, in one line.
+    pub help: &'static str,
+    default: DefaultText,
+    bounds: Option<Bounds>,
+}
+
+/// A default as one would type it.
+#[derive(Debug, Clone, Copy)]
+enum DefaultText {
+    Zero,
+    Fixed(&'static str),
+    OfHost(fn() -> String),
+}
+
+/// The values that an option may have; durations count in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    first: i64,
+    last: i64,
+    rule: &'static str,
+}
+
+/// More than 0.
+pub const POSITIVE: Bounds = Bounds::new(1, i64::MAX, "must be greater than 0");
+/// 0 or more.
+pub const NOT_NEGATIVE: Bounds = Bounds::new(0, i64::MAX, "must not be negative");
+
+impl Bounds {
+    /// From `first` to `last`, both allowed; `rule` says so behind the option's name.
+    pub const fn new(first: i64, last: i64, rule: &'static str) -> Self {
+        Self { first, last, rule }
+    }
+
+    /// The same, from 0 on.
+    pub const fn up_to(last: i64, rule: &'static str) -> Self {
+        Self::new(0, last, rule)
+    }
+
+    fn allow(self, value: &Value) -> bool {
+        value.magnitude().is_none_or(|number| (self.first..=self.last).contains(&number))
+    }
+}
+
+/// A value that was understood but cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("--{flag} {problem}")]
+pub struct OptionError {
+    /// Which option.
+    pub flag: &'static str,
+    /// What is wrong with its value.
+    pub problem: String,
+}
+
+/// Begins the declaration of an option; without more it is empty, 0 or false unless given.
+pub const fn flag(name: &'static str) -> OptionSpec {
+    OptionSpec {
+        flag: name,
+        key: None,
+        kind: Kind::Text,
+        help: "",
+        default: DefaultText::Zero,
+        bounds: None,
+    }
+}
+
+impl OptionSpec {
+    /// Names the option in the configuration file.
+    pub const fn key(mut self, key: &'static str) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Sets what holds if the option is not given, as one would type it.
+    pub const fn default(mut self, text: &'static str) -> Self {
+        self.default = DefaultText::Fixed(text);
+        self
+    }
+
+    /// Lets the machine decide what holds if the option is not given.
+    pub const fn default_of_host(mut self, text: fn() -> String) -> Self {
+        self.default = DefaultText::OfHost(text);
+        self
+    }
+
+    /// Limits the value.
+    pub const fn within(mut self, bounds: Bounds) -> Self {
+        self.bounds = Some(bounds);
+        self
+    }
+
+    /// Adds what the declaring macro reads off the field: its type and its comment.
+    pub const fn described(mut self, kind: Kind, help: &'static str) -> Self {
+        self.kind = kind;
+        self.help = help.trim_ascii();
+        self
+    }
+
+    /// What holds if the option is not given.
+    pub fn default_value(&self) -> Value {
+        let text = match self.default {
+            DefaultText::Zero => return zero(self.kind),
+            DefaultText::Fixed(text) => text.to_owned(),
+            DefaultText::OfHost(text) => text(),
+        };
+        self.kind
+            .parse(&text)
+            .expect("declared defaults are values of their kind, a test reads each")
+    }
+
+    /// Decides and checks the value: of the first source that has one, else the default.
+    pub fn decide<T: OptionType>(&self, sources: &[&TypedOptions]) -> Result<T, OptionError> {
+        let given = sources.iter().find_map(|source| source.get(self.flag));
+        let value = given.cloned().unwrap_or_else(|| self.default_value());
+        let problem = |problem: String| OptionError { flag: self.flag, problem };
+        match self.bounds {
+            Some(bounds) if !bounds.allow(&value) => Err(problem(bounds.rule.to_owned())),
+            _ => T::from_value(value).map_err(problem),
+        }
+    }
+}
+
+fn zero(kind: Kind) -> Value {
+    match kind {
+        Kind::Bool => Value::Bool(false),
+        Kind::Integer => Value::Integer(0),
+        Kind::Duration => Value::Duration(Default::default()),
+        Kind::Text => Value::Text(String::new()),
+        Kind::List => Value::List(Vec::new()),
+        Kind::LogLevel => Value::LogLevel(super::LogLevel::Info),
+    }
+}
+
+/// Declares a program's options: a struct of decided values, and the table of declarations that it comes from.
+///
+/// A field's comment is the option's help text and its type is the option's type. Options that leave nothing to decide
+/// (`--version`, what is accepted for old command lines) stand behind the struct.
+macro_rules! declare_options {
+    (
+        $(#[$about:meta])*
+        pub struct $name:ident declared in $table:ident {
+            $( $(#[doc = $help:literal])+ $field:ident: $type:ty = $spec:expr, )+
+        }
+        without field {
+            $( $(#[doc = $other_help:literal])+ $other_type:ty = $other_spec:expr, )*
+        }
+    ) => {
+        $(#[$about])*
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct $name {
+            $( $(#[doc = $help])+ pub $field: $type, )+
+        }
+
+        #[doc = concat!("The declarations of [`", stringify!($name), "`].")]
+        pub const $table: &[OptionSpec] = &[
+            $( $spec.described(<$type as OptionType>::KIND, concat!($($help),+)), )+
+            $( $other_spec.described(<$other_type as OptionType>::KIND, concat!($($other_help),+)), )*
+        ];
+
+        impl $name {
+            /// Decides and checks every option. Where several sources give a value the first of them wins; where none
+            /// does, the default holds.
+            pub fn decide(sources: &[&TypedOptions]) -> Result<Self, OptionError> {
+                Ok(Self {
+                    $(
+                        $field: $spec
+                            .described(<$type as OptionType>::KIND, concat!($($help),+))
+                            .decide(sources)?,
+                    )+
+                })
+            }
+        }
+    };
+}
+
+pub(super) use declare_options;

@@ -1,0 +1,214 @@
+//! The kinds of values that can be typed, and the types that options turn them into.
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use super::{
+    address::ListenAddress, durability::Durability, duration::GoDuration, integer::parse_integer,
+    log_level::LogLevel,
+};
+
+/// What kind of value an option takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A switch; its flag needs no value.
+    Bool,
+    /// A whole number.
+    Integer,
+    /// A duration with its unit.
+    Duration,
+    /// Any text.
+    Text,
+    /// Texts, one for each time the flag is given.
+    List,
+    /// A level of logging.
+    LogLevel,
+}
+
+/// A value as it was typed, before it is checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// Of [`Kind::Bool`].
+    Bool(bool),
+    /// Of [`Kind::Integer`].
+    Integer(i64),
+    /// Of [`Kind::Duration`].
+    Duration(GoDuration),
+    /// Of [`Kind::Text`].
+    Text(String),
+    /// Of [`Kind::List`].
+    List(Vec<String>),
+    /// Of [`Kind::LogLevel`].
+    LogLevel(LogLevel),
+}
+
+/// Why a text is not a value of its kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ValueError {
+    /// Not of the form of the kind.
+    #[error("parse error")]
+    Parse,
+    /// A number beyond 64 bits.
+    #[error("value out of range")]
+    Range,
+    /// Said by the kind itself.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Kind {
+    /// Reads a value as it stands on a command line.
+    pub fn parse(self, text: &str) -> Result<Value, ValueError> {
+        match self {
+            Self::Bool => parse_bool(text).map(Value::Bool),
+            Self::Integer => parse_integer(text).map(Value::Integer),
+            Self::Duration => text.parse().map(Value::Duration).map_err(|_| ValueError::Parse),
+            Self::Text => Ok(Value::Text(text.to_owned())),
+            Self::List => Ok(Value::List(vec![text.to_owned()])),
+            Self::LogLevel => {
+                let level: Result<LogLevel, _> = text.parse();
+                level.map(Value::LogLevel).map_err(|unknown| ValueError::Other(unknown.to_string()))
+            }
+        }
+    }
+
+    /// The kind's name in a usage text; a switch has none.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "",
+            Self::Integer => "int",
+            Self::Duration => "duration",
+            Self::Text => "string",
+            Self::List | Self::LogLevel => "value",
+        }
+    }
+}
+
+fn parse_bool(text: &str) -> Result<bool, ValueError> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
+        _ => Err(ValueError::Parse),
+    }
+}
+
+impl Value {
+    /// The value as a number that can be held against bounds; durations count in nanoseconds.
+    pub fn magnitude(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            Self::Duration(duration) => Some(duration.as_nanos()),
+            Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::LogLevel(_) => None,
+        }
+    }
+
+    /// False, 0 or empty: a default that a usage text need not mention.
+    pub fn is_zero(&self) -> bool {
+        match self {
+            Self::Bool(switch) => !switch,
+            Self::Text(text) => text.is_empty(),
+            Self::List(texts) => texts.is_empty(),
+            Self::LogLevel(_) => false,
+            Self::Integer(_) | Self::Duration(_) => self.magnitude() == Some(0),
+        }
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(switch) => write!(formatter, "{switch}"),
+            Self::Integer(number) => write!(formatter, "{number}"),
+            Self::Duration(duration) => write!(formatter, "{duration}"),
+            Self::Text(text) => write!(formatter, "{text:?}"),
+            Self::List(texts) => formatter.write_str(&texts.join(",")),
+            Self::LogLevel(level) => write!(formatter, "{level}"),
+        }
+    }
+}
+
+/// A type that an option can have once it is decided.
+pub trait OptionType: Sized {
+    /// What is typed for it.
+    const KIND: Kind;
+
+    /// Takes the typed value over; the error says what is wrong with it, to stand behind the option's name.
+    fn from_value(value: Value) -> Result<Self, String>;
+}
+
+/// Implements [`OptionType`]: kind, pattern of its value, and what becomes of it.
+macro_rules! option_type {
+    ($type:ty, $kind:ident, $bound:ident => $result:expr) => {
+        impl OptionType for $type {
+            const KIND: Kind = Kind::$kind;
+
+            fn from_value(value: Value) -> Result<Self, String> {
+                match value {
+                    Value::$kind($bound) => $result,
+                    other => Err(format!("cannot be {other}")),
+                }
+            }
+        }
+    };
+}
+
+option_type!(bool, Bool, switch => Ok(switch));
+option_type!(u16, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
+option_type!(u32, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
+option_type!(u64, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
+option_type!(usize, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
+option_type!(Duration, Duration, span => span.to_std().ok_or_else(|| out_of_range(span)));
+option_type!(String, Text, text => Ok(text));
+option_type!(Vec<String>, List, texts => Ok(texts));
+option_type!(LogLevel, LogLevel, level => Ok(level));
+option_type!(Durability, Text, text => Durability::parse(&text));
+option_type!(ListenAddress, Text, text => ListenAddress::parse(&text));
+option_type!(Option<ListenAddress>, Text, text => match text.as_str() {
+    "" => Ok(None),
+    text => ListenAddress::parse(text).map(Some),
+});
+// An empty path is the working directory.
+option_type!(PathBuf, Text, text => Ok(PathBuf::from(if text.is_empty() { "." } else { &text })));
+
+fn out_of_range(value: impl fmt::Display) -> String {
+    format!("cannot be {value}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn switches_are_read_as_go_reads_them() {
+        for text in ["1", "t", "T", "true", "TRUE", "True"] {
+            assert_eq!(Kind::Bool.parse(text), Ok(Value::Bool(true)), "{text}");
+        }
+        for text in ["0", "f", "F", "false", "FALSE", "False"] {
+            assert_eq!(Kind::Bool.parse(text), Ok(Value::Bool(false)), "{text}");
+        }
+        for text in ["", "yes", "tRUE", "on"] {
+            assert_eq!(Kind::Bool.parse(text), Err(ValueError::Parse), "{text}");
+        }
+    }
+
+    #[test]
+    fn list_values_are_not_split() {
+        assert_eq!(Kind::List.parse("a:1,b:2"), Ok(Value::List(vec!["a:1,b:2".to_owned()])));
+    }
+
+    #[test]
+    fn values_that_do_not_fit_the_type_are_refused() {
+        assert_eq!(u16::from_value(Value::Integer(65_535)), Ok(65_535));
+        assert_eq!(u16::from_value(Value::Integer(65_536)), Err("cannot be 65536".to_owned()));
+        let negative = Value::Duration(GoDuration::from_nanos(-1));
+        assert_eq!(Duration::from_value(negative), Err("cannot be -1ns".to_owned()));
+        assert!(bool::from_value(Value::Integer(1)).is_err());
+    }
+
+    #[test]
+    fn empty_texts_have_their_meaning() {
+        let empty = || Value::Text(String::new());
+        assert_eq!(Option::<ListenAddress>::from_value(empty()), Ok(None));
+        assert_eq!(PathBuf::from_value(empty()), Ok(PathBuf::from(".")));
+        assert!(ListenAddress::from_value(empty()).is_err());
+    }
+}
