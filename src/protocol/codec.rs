@@ -488,3 +488,5 @@ fn duration_ms(timeout_ms: u64) -> Option<Duration> {
     u64::try_from(timeout_ns).ok().map(Duration::from_nanos)
 }
 
+#[cfg(test)]
+mod tests;
