@@ -214,6 +214,6 @@ mod tests {
         let bodies = |framed| FramedMessages::new(framed).collect::<Vec<_>>();
         assert_eq!(bodies(b"\0\0\0\x01a\0\0\0\x02bc"), [b"a".as_slice(), b"bc"]);
         assert_eq!(bodies(b"\0\0\0\x01a\0\0\0\x02b"), [b"a".as_slice()]);
-        assert_eq!(bodies(b"\xff\xff\xff\xffa"), [b"".as_slice(); 0]);
+        assert!(bodies(b"\xff\xff\xff\xffa").is_empty());
     }
 }
