@@ -1,7 +1,20 @@
 //! Bytes to types and back; knows no socket, clock or actor.
 
+pub mod codec;
+pub mod command;
+pub mod error;
+pub mod frame;
+pub mod identify;
+pub mod magic;
 pub mod message_id;
 pub mod names;
+mod quote;
 
+pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
+pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};
+pub use error::{ProtocolError, PublishFailure, SettleFailure, SubscribeFailure};
+pub use frame::{Frame, FrameError, MessageFrame};
+pub use identify::{Features, IdentifyLimits, IdentifyResponse, Negotiated, NodeInfo};
+pub use magic::Magic;
 pub use message_id::MessageId;
 pub use names::{ChannelName, InvalidName, TopicName};
