@@ -20,6 +20,12 @@ pub mod segment;
 
 #[cfg(test)]
 mod failing_disk;
+#[cfg(test)]
+mod log_tests;
+#[cfg(test)]
+mod recovery_tests;
+#[cfg(test)]
+mod test_log;
 
 pub use batch::{Batch, BatchBuilder, Stamp};
 pub use cursor::{Cursor, CursorError, PendingMessage};
