@@ -346,7 +346,8 @@ mod tests {
     #[test]
     fn fields_that_contradict_each_other_are_refused_though_the_checksum_is_right() {
         let batch = sealed(&[b"one", b"two"]);
-        let cases: [(RecordError, fn(&mut RecordHeader, &mut Vec<u8>)); 9] = [
+        type Change = fn(&mut RecordHeader, &mut Vec<u8>);
+        let cases: [(RecordError, Change); 9] = [
             (RecordError::BadCount, |header, _| header.count = 0),
             (RecordError::BadLength, |header, _| header.count = u32::MAX),
             (RecordError::BadContents, |header, _| header.count = 3),

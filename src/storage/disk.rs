@@ -41,7 +41,7 @@ pub trait DiskFile: Debug + Send + Sync {
     /// Cuts or extends the file.
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// The length in bytes.
-    fn len(&self) -> io::Result<u64>;
+    fn size(&self) -> io::Result<u64>;
 }
 
 /// The file system of the operating system.
@@ -105,7 +105,7 @@ impl DiskFile for RealFile {
         self.0.set_len(len)
     }
 
-    fn len(&self) -> io::Result<u64> {
+    fn size(&self) -> io::Result<u64> {
         Ok(self.0.metadata()?.len())
     }
 }
@@ -168,7 +168,7 @@ pub(super) fn read_file(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         result => result?,
     };
-    let len = file.len()?;
+    let len = file.size()?;
     if len > bytes_max {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "file is larger than its limit"));
     }

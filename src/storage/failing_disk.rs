@@ -125,7 +125,7 @@ impl DiskFile for FailingFile {
         self.file.set_len(len)
     }
 
-    fn len(&self) -> io::Result<u64> {
-        self.file.len()
+    fn size(&self) -> io::Result<u64> {
+        self.file.size()
     }
 }

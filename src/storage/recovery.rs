@@ -123,7 +123,7 @@ impl SegmentFile {
         let path = dir.join(segment::file_name(first_seq));
         let failed = |source| LogError::io("read", &path, source);
         let file = options.disk.open(&path).map_err(failed)?;
-        let len = file.len().map_err(failed)?;
+        let len = file.size().map_err(failed)?;
         let header = segment::read_header(&*file).map_err(failed)?;
         let header = header.filter(|header| header.first_seq == first_seq);
         let base = match header {

@@ -96,11 +96,21 @@ impl SegmentScan {
         &bytes[..header.record_len()]
     }
 
-    /// Length of the next record if it has been read already.
+    /// How long the next record is, if all of it has been read already. 0 for what is damage at first sight:
+    /// better reported by a walk that has seen the record before.
     pub fn buffered_len(&self) -> Option<usize> {
         let bytes = self.window.buffered(self.extent.segment.offset_of(self.position));
-        let header = RecordHeader::parse(bytes, self.batch_bytes_max).ok()?;
-        (header.record_len() <= bytes.len()).then_some(header.record_len())
+        match RecordHeader::parse(bytes, self.batch_bytes_max) {
+            Err(RecordError::Truncated) => None,
+            Ok(header) if header.position == self.position && self.is_within_limit(&header) => {
+                (header.record_len() <= bytes.len()).then_some(header.record_len())
+            }
+            _ => Some(0),
+        }
+    }
+
+    fn is_within_limit(&self, header: &RecordHeader) -> bool {
+        header.end_position() <= self.extent.limit
     }
 
     /// True when the limit has been reached.
