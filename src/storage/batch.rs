@@ -114,8 +114,8 @@ impl Batch {
         })
     }
 
-    /// The body at `offset` and the offset of the next one. Message 0 has offset 0; any other offset
-    /// must come from this method. The last message's next offset is [`Batch::offset_end`].
+    /// The body at `offset` and the offset of the next one. Message 0 has offset 0; any other
+    /// offset must come from this method. The last message's next offset is [`Batch::offset_end`].
     pub fn body_at(&self, offset: u32) -> (&[u8], u32) {
         let at = self.payload_start + offset as usize;
         let size = crate::storage::record::be_u32(&self.encoded, at);
@@ -161,7 +161,8 @@ pub struct Stamp {
     pub position: LogPosition,
 }
 
-/// Collects messages in their wire form with room for the header in front, so that sealing copies nothing.
+/// Collects messages in their wire form with room for the header in front, so that sealing copies
+/// nothing.
 #[derive(Default)]
 pub struct BatchBuilder {
     /// Empty, or room for the header and then the messages.
@@ -180,8 +181,8 @@ impl BatchBuilder {
         Self { buf: Vec::with_capacity(RECORD_HEADER_BYTES + bytes), count: 0 }
     }
 
-    /// Adds `count` messages, each `[u32 size][body]` as in `PUB` and `MPUB`. The sizes must be right:
-    /// the codec has checked them.
+    /// Adds `count` messages, each `[u32 size][body]` as in `PUB` and `MPUB`. The sizes must be
+    /// right: the codec has checked them.
     pub fn push_framed(&mut self, framed: &[u8], count: u32) {
         debug_assert_eq!(framed_count(framed), Some(count), "sizes must add up");
         if self.buf.is_empty() {
@@ -224,8 +225,8 @@ impl BatchBuilder {
         RECORD_HEADER_BYTES + self.payload_bytes()
     }
 
-    /// Writes the header in its place. What the log would not take (no message, too many, too large)
-    /// is refused there.
+    /// Writes the header in its place. What the log would not take (no message, too many, too
+    /// large) is refused there.
     pub fn seal(mut self, stamp: Stamp) -> Batch {
         self.buf.resize(self.encoded_len(), 0);
         let header = RecordHeader {

@@ -63,7 +63,8 @@ pub enum CursorError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The file is not a cursor. To go on from the log's beginning costs duplicates, never messages.
+    /// The file is not a cursor. To go on from the log's beginning costs duplicates, never
+    /// messages.
     #[error("the cursor of channel {channel} is damaged")]
     Damaged {
         /// Whose cursor.

@@ -22,8 +22,8 @@ pub struct Damage {
     pub segment: u64,
     /// The bytes that were skipped; empty for a segment header.
     pub positions: Range<LogPosition>,
-    /// The first lost message, where the record before was seen: not at the very beginning of a read
-    /// in the middle of a segment.
+    /// The first lost message, where the record before was seen: not at the very beginning of a
+    /// read in the middle of a segment.
     pub first_seq: Option<u64>,
     /// The first message that is readable again, where it is known.
     pub end_seq: Option<u64>,

@@ -62,8 +62,8 @@ pub struct DataDir {
 }
 
 impl DataDir {
-    /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other out. Then
-    /// finishes deletions that a crash has interrupted.
+    /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other
+    /// out. Then finishes deletions that a crash has interrupted.
     pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, DataDirError> {
         let data_dir = Self { path: path.to_owned(), disk, _locked: lock(path)? };
         let topics = data_dir.topics_dir();
@@ -91,15 +91,16 @@ impl DataDir {
         self.topics_dir().join(file_name::encode(topic.as_str()))
     }
 
-    /// Creates a topic's directory; fine if it exists. The first sync of the log in it makes it durable.
+    /// Creates a topic's directory; fine if it exists. The first sync of the log in it makes it
+    /// durable.
     pub fn create_topic(&self, topic: &TopicName) -> Result<PathBuf, DataDirError> {
         let dir = self.topic_dir(topic);
         self.attempt("create", &dir, |disk| disk.create_dir(&dir))?;
         Ok(dir)
     }
 
-    /// Removes a topic's directory with all that is in it; fine if there is none. A crash leaves all of the
-    /// topic or nothing.
+    /// Removes a topic's directory with all that is in it; fine if there is none. A crash leaves
+    /// all of the topic or nothing.
     pub fn remove_topic(&self, topic: &TopicName) -> Result<(), DataDirError> {
         let dir = self.topic_dir(topic);
         let deleted = self.unused_deleted_name()?;

@@ -32,7 +32,8 @@ pub trait Disk: Debug + Send + Sync {
 
 /// An open file. Positions are always given, so reading and writing may happen at the same time.
 pub trait DiskFile: Debug + Send + Sync {
-    /// Writes `parts` one after the other from `offset` on, as one system call. May write less than all.
+    /// Writes `parts` one after the other from `offset` on, as one system call. May write less than
+    /// all.
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize>;
     /// Reads from `offset` on. May read less than asked; 0 at the end of the file.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;

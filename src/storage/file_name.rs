@@ -1,7 +1,7 @@
 //! Names of topics and channels as file names.
 //!
-//! A legal name may begin with a dot, even be `.` or `..`; a file name of ours begins with a dot only
-//! when it is temporary or about to be deleted. `%` occurs in no legal name.
+//! A legal name may begin with a dot, even be `.` or `..`; a file name of ours begins with a dot
+//! only when it is temporary or about to be deleted. `%` occurs in no legal name.
 
 const LEADING_DOT: &str = "%2E";
 
@@ -13,7 +13,8 @@ pub(super) fn encode(name: &str) -> String {
     }
 }
 
-/// The name behind a file name; not yet checked to be a legal one. `None` for what `encode` never makes.
+/// The name behind a file name; not yet checked to be a legal one. `None` for what `encode` never
+/// makes.
 pub(super) fn decode(file_name: &str) -> Option<String> {
     match file_name.strip_prefix(LEADING_DOT) {
         Some(rest) => Some(format!(".{rest}")),

@@ -24,8 +24,8 @@ use crate::{
 pub struct LogOptions {
     /// A segment is sealed before it would grow beyond this; a larger batch gets one of its own.
     pub segment_bytes_max: u64,
-    /// No batch is larger, header included; also bounds what is believed of a length read from disk, so
-    /// lowering it hides larger batches that are on disk already.
+    /// No larger batch is appended, header included. What is on disk is read whatever its size, up
+    /// to [`BATCH_BYTES_CEILING`]: lowering a limit must not lose messages.
     pub batch_bytes_max: usize,
     /// Where the files are.
     pub disk: Arc<dyn Disk>,
@@ -132,11 +132,7 @@ impl Log {
         };
         let log = Self {
             dir: dir.to_owned(),
-            shared: Arc::new(Shared::new(
-                Arc::clone(&options.disk),
-                options.batch_bytes_max,
-                recovered.view,
-            )),
+            shared: Arc::new(Shared::new(Arc::clone(&options.disk), recovered.view)),
             options,
             // What an earlier process wrote, and the new directory, may not be durable yet.
             dirty: active.iter().cloned().collect(),
@@ -152,8 +148,9 @@ impl Log {
         Ok((log, recovery))
     }
 
-    /// Writes the batches of a turn at the end, in one system call unless a segment is full. After an error
-    /// nothing of the call counts and the log goes on as before, unless it says that it is poisoned.
+    /// Writes the batches of a turn at the end, in one system call unless a segment is full. After
+    /// an error nothing of the call counts and the log goes on as before, unless it says that it is
+    /// poisoned.
     pub fn append(&mut self, batches: &[Arc<Batch>]) -> Result<(), LogError> {
         self.check_usable()?;
         self.check_order(batches)?;
@@ -167,8 +164,8 @@ impl Log {
         }
     }
 
-    /// Makes everything appended so far durable. A failure poisons the log: the operating system may have
-    /// dropped what it could not write, and would report success the next time.
+    /// Makes everything appended so far durable. A failure poisons the log: the operating system
+    /// may have dropped what it could not write, and would report success the next time.
     pub fn sync(&mut self) -> Result<(), LogError> {
         self.check_usable()?;
         if let Err(error) = self.sync_dirty() {
@@ -195,15 +192,16 @@ impl Log {
         LogReader::new(Arc::clone(&self.shared))
     }
 
-    /// Never gives out a sequence number below `seq` from now on. To be called before the first append when
-    /// a cursor knows of later messages than the log, which can be after a loss of power: their numbers
-    /// must not come back with other messages.
+    /// Never gives out a sequence number below `seq` from now on. To be called before the first
+    /// append when a cursor knows of later messages than the log, which can be after a loss of
+    /// power: their numbers must not come back with other messages.
     pub fn resume_at(&mut self, seq: u64) {
         let mut view = self.shared.view_mut();
         view.next_seq = view.next_seq.max(seq);
     }
 
-    /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last one stays.
+    /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last
+    /// one stays.
     pub fn trim(&mut self, floor_seq: u64) -> Result<u64, LogError> {
         let mut removed = 0;
         while let Some(segment) = self.oldest_below(floor_seq) {
@@ -325,8 +323,8 @@ impl Log {
         view.next_seq = last.end_seq();
     }
 
-    /// Takes back what a failed turn has written. The log cannot go on if that fails as well: half a record
-    /// would stand before the next one.
+    /// Takes back what a failed turn has written. The log cannot go on if that fails as well: half
+    /// a record would stand before the next one.
     fn undo(&mut self, turn: &[Written], error: LogError) -> LogError {
         for part in turn {
             if let Err(source) = part.undo(&*self.options.disk) {
@@ -363,8 +361,8 @@ fn last_id_of(batches: &[Arc<Batch>]) -> MessageId {
     batches.iter().map(|batch| batch.header().last_id()).max().unwrap_or(MessageId(0))
 }
 
-/// A segment that is written to. Keeps the descriptor, because only the one that wrote is sure to hear of
-/// a failed write-back when it syncs.
+/// A segment that is written to. Keeps the descriptor, because only the one that wrote is sure to
+/// hear of a failed write-back when it syncs.
 #[derive(Debug, Clone)]
 struct Tail {
     segment: Arc<Segment>,

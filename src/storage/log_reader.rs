@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    path::Path,
     sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
 
@@ -27,8 +26,8 @@ pub struct ReadChunk {
     pub batches: Vec<Arc<Batch>>,
     /// Where to read on.
     pub next: LogPosition,
-    /// What was skipped on the way. Any sequence number that a reader expected below the first one of a
-    /// batch it got is gone.
+    /// What was skipped on the way. Any sequence number that a reader expected below the first one
+    /// of a batch it got is gone.
     pub damaged: Vec<Damage>,
 }
 
@@ -43,8 +42,8 @@ impl LogReader {
         Self { shared }
     }
 
-    /// Reads on from a record's position: about `bytes_max` bytes, at least one batch if there is one.
-    /// A position that has been trimmed away means the oldest record.
+    /// Reads on from a record's position: about `bytes_max` bytes, at least one batch if there is
+    /// one. A position that has been trimmed away means the oldest record.
     pub fn read(&self, from: LogPosition, bytes_max: usize) -> Result<ReadChunk, LogError> {
         let mut chunk = ReadChunk { batches: Vec::new(), next: from, damaged: Vec::new() };
         while chunk.batches.is_empty() {
@@ -67,8 +66,9 @@ impl LogReader {
         Ok(Arc::new(Batch::from_verified(header, scan.record(&header).to_vec())))
     }
 
-    /// The position of the batch that holds `seq`, or of the first one after it; the end of the log if
-    /// there is neither. A right `hint` saves the walk over the segment, a wrong one does no harm.
+    /// The position of the batch that holds `seq`, or of the first one after it; the end of the log
+    /// if there is neither. A right `hint` saves the walk over the segment, a wrong one does no
+    /// harm.
     pub fn find(&self, seq: u64, hint: Option<LogPosition>) -> Result<LogPosition, LogError> {
         let (start, end) = {
             let view = self.shared.view();
@@ -78,9 +78,11 @@ impl LogReader {
             }
         };
         if let Some(hint) = hint.filter(|hint| (start..end).contains(hint))
-            && self.read_batch(hint).is_ok_and(|batch| batch.first_seq() <= seq)
+            && let Ok(batch) = self.read_batch(hint)
+            && batch.first_seq() <= seq
         {
-            return self.walk(seq, hint);
+            let holds_it = seq < batch.end_seq();
+            return if holds_it { Ok(hint) } else { self.walk(seq, batch.end_position()) };
         }
         self.walk(seq, start)
     }
@@ -154,13 +156,12 @@ impl LogReader {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub disk: Arc<dyn Disk>,
-    pub batch_bytes_max: usize,
     view: RwLock<View>,
 }
 
 impl Shared {
-    pub fn new(disk: Arc<dyn Disk>, batch_bytes_max: usize, view: View) -> Self {
-        Self { disk, batch_bytes_max, view: RwLock::new(view) }
+    pub fn new(disk: Arc<dyn Disk>, view: View) -> Self {
+        Self { disk, view: RwLock::new(view) }
     }
 
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -172,7 +173,7 @@ impl Shared {
     }
 
     fn scan(&self, extent: Extent, window_bytes: usize) -> Result<SegmentScan, LogError> {
-        open_scan(&*self.disk, extent, self.batch_bytes_max, window_bytes)
+        open_scan(&*self.disk, extent, window_bytes)
     }
 }
 
@@ -180,16 +181,15 @@ impl Shared {
 pub(super) fn open_scan(
     disk: &dyn Disk,
     extent: Extent,
-    batch_bytes_max: usize,
     window_bytes: usize,
 ) -> Result<SegmentScan, LogError> {
-    let path: &Path = extent.segment.path();
-    let file = match extent.segment.file(disk) {
-        Ok(file) => Some(file),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(LogError::io("open", path, error)),
+    let segment = Arc::clone(&extent.segment);
+    let file = match segment.file(disk) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
     };
-    Ok(SegmentScan::new(file, extent, batch_bytes_max, window_bytes))
+    file.and_then(|file| SegmentScan::new(file, extent, window_bytes))
+        .map_err(|source| LogError::io("open", segment.path(), source))
 }
 
 /// The log as far as it has been appended in full.

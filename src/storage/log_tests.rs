@@ -11,7 +11,7 @@ use crate::{
     protocol::message_id::MessageId,
     storage::{
         failing_disk::Faults,
-        log::{Log, LogError},
+        log::{Log, LogError, LogOptions},
         position::LogPosition,
         record::RecordError,
         test_log::{TestLog, batch, options, read_all},
@@ -115,6 +115,16 @@ fn whole_segments_are_trimmed_and_the_last_one_stays() {
     assert_eq!((log.recovery.first_seq, log.recovery.next_seq), (4, 5));
     assert_eq!(log.recovery.first_position, log.model[3].position());
     log.assert_holds(&log.model[3..]);
+}
+
+#[test]
+fn a_lowered_limit_hides_nothing() {
+    let mut log = TestLog::new(1000);
+    log.append(&["x", &"y".repeat(5000)]);
+    let lowered = LogOptions { batch_bytes_max: 100, ..options(1000, &log.disk) };
+    let (lowered, recovery) = Log::open(log.dir.path(), lowered).unwrap();
+    assert_eq!((recovery.torn_bytes, recovery.next_seq), (0, 3));
+    assert_eq!(read_all(&lowered.reader(), 10).0, log.model);
 }
 
 #[test]

@@ -21,8 +21,8 @@ pub struct TopicMetadata {
     /// Nothing is handed to the channels.
     #[serde(default)]
     pub paused: bool,
-    /// While the topic is paused or has no channels: messages below have been handed to channels, those
-    /// from here on wait.
+    /// While the topic is paused or has no channels: messages below have been handed to channels,
+    /// those from here on wait.
     #[serde(default)]
     pub held_from: Option<u64>,
 }

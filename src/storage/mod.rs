@@ -16,7 +16,7 @@ pub mod record;
 mod recovery;
 mod replace;
 mod scan;
-pub mod segment;
+mod segment;
 
 #[cfg(test)]
 mod failing_disk;

@@ -36,7 +36,8 @@ pub struct Recovery {
     pub last_id: Option<MessageId>,
     /// Bytes behind the last good record, which have been cut off.
     pub torn_bytes: u64,
-    /// What else could not be read. Sealed segments are only looked into where they do not fit together.
+    /// What else could not be read. Sealed segments are only looked into where they do not fit
+    /// together.
     pub damaged: Vec<Damage>,
 }
 
@@ -128,8 +129,7 @@ impl SegmentFile {
         let header = header.filter(|header| header.first_seq == first_seq);
         let base = match header {
             Some(header) => Some(header.base),
-            None => base_from_records(file, len, options.batch_bytes_max, WINDOW_BYTES)
-                .map_err(failed)?,
+            None => base_from_records(file, WINDOW_BYTES).map_err(failed)?,
         };
         Ok(Self { path, first_seq, len, header, base })
     }
@@ -268,7 +268,7 @@ fn walk(
     mut visit: impl FnMut(Scanned),
 ) -> Result<(), LogError> {
     let segment = Arc::clone(&extent.segment);
-    let mut scan = open_scan(&*options.disk, extent, options.batch_bytes_max, WINDOW_BYTES)?;
+    let mut scan = open_scan(&*options.disk, extent, WINDOW_BYTES)?;
     let failed = |source| LogError::io("read", segment.path(), source);
     while let Some(scanned) = scan.step().map_err(failed)? {
         visit(scanned);

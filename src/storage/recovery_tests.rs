@@ -14,8 +14,8 @@ use crate::{
     },
 };
 
-/// Three segments with three records each, all records of 128 bytes: a wrong length may well lead to the
-/// beginning of another record.
+/// Three segments with three records each, all records of 128 bytes: a wrong length may well lead
+/// to the beginning of another record.
 fn log_of_nine() -> TestLog {
     let mut log = TestLog::new(SEGMENT_HEADER_BYTES + 3 * 128);
     for number in 0..9 {

@@ -6,7 +6,7 @@ use crate::storage::{
     damage::{Damage, DamageKind},
     disk::{DiskFile, read_full_at},
     position::LogPosition,
-    record::{RECORD_HEADER_BYTES, RECORD_MAGIC, RecordError, RecordHeader},
+    record::{BATCH_BYTES_CEILING, RECORD_HEADER_BYTES, RECORD_MAGIC, RecordError, RecordHeader},
     segment::{SEGMENT_HEADER_BYTES, Segment},
 };
 
@@ -38,28 +38,25 @@ pub(super) struct SegmentScan {
     position: LogPosition,
     /// The next record begins here or later, where the one before is known.
     seq_next: Option<u64>,
-    batch_bytes_max: usize,
     window: Window,
 }
 
 impl SegmentScan {
-    /// Reads `window_bytes` at a time, more for a larger record. `None` for a file that is gone: all
-    /// of the extent is then damage.
+    /// Reads `window_bytes` at a time, more for a larger record. `None` for a file that is gone:
+    /// all of the extent is then damage.
     pub fn new(
         file: Option<Arc<dyn DiskFile>>,
         extent: Extent,
-        batch_bytes_max: usize,
         window_bytes: usize,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let at_start = extent.from == extent.segment.base();
-        let window = Window::new(file, extent.segment.offset_of(extent.limit), window_bytes);
-        Self {
+        let window = Window::new(file, extent.segment.offset_of(extent.limit), window_bytes)?;
+        Ok(Self {
             position: extent.from,
             seq_next: at_start.then_some(extent.segment.first_seq()),
             extent,
-            batch_bytes_max,
             window,
-        }
+        })
     }
 
     /// The next record or damage; `None` at the limit.
@@ -80,7 +77,7 @@ impl SegmentScan {
     /// Checks the record at a position, all of it.
     pub fn verify_at(&mut self, at: LogPosition) -> io::Result<Result<RecordHeader, RecordError>> {
         let offset = self.extent.segment.offset_of(at);
-        let header = match verify_in(&mut self.window, offset, Some(at), self.batch_bytes_max)? {
+        let header = match verify_in(&mut self.window, offset, Some(at))? {
             Ok(header) => header,
             Err(error) => return Ok(Err(error)),
         };
@@ -96,11 +93,11 @@ impl SegmentScan {
         &bytes[..header.record_len()]
     }
 
-    /// How long the next record is, if all of it has been read already. 0 for what is damage at first sight:
-    /// better reported by a walk that has seen the record before.
+    /// How long the next record is, if all of it has been read already. 0 for what is damage at
+    /// first sight: better reported by a walk that has seen the record before.
     pub fn buffered_len(&self) -> Option<usize> {
         let bytes = self.window.buffered(self.extent.segment.offset_of(self.position));
-        match RecordHeader::parse(bytes, self.batch_bytes_max) {
+        match RecordHeader::parse(bytes, BATCH_BYTES_CEILING) {
             Err(RecordError::Truncated) => None,
             Ok(header) if header.position == self.position && self.is_within_limit(&header) => {
                 (header.record_len() <= bytes.len()).then_some(header.record_len())
@@ -149,12 +146,13 @@ impl SegmentScan {
         Ok(None)
     }
 
-    /// The record after a damaged one whose own header still tells length and count. Looking there first
-    /// passes over the damaged payload, in which a publisher may have put what looks like a record.
+    /// The record after a damaged one whose own header still tells length and count. Looking there
+    /// first passes over the damaged payload, in which a publisher may have put what looks like a
+    /// record.
     fn declared_successor(&mut self, damaged: LogPosition) -> io::Result<Option<RecordHeader>> {
         let bytes =
             self.window.load(self.extent.segment.offset_of(damaged), RECORD_HEADER_BYTES)?;
-        let Ok(declared) = RecordHeader::parse(bytes, self.batch_bytes_max) else {
+        let Ok(declared) = RecordHeader::parse(bytes, BATCH_BYTES_CEILING) else {
             return Ok(None);
         };
         if declared.position != damaged || declared.end_position() >= self.extent.limit {
@@ -165,17 +163,16 @@ impl SegmentScan {
     }
 }
 
-/// Finds out where the records of a file stand that has lost its header: each record says so itself.
+/// Finds out where the records of a file stand that has lost its header: each record says so
+/// itself.
 pub(super) fn base_from_records(
     file: Arc<dyn DiskFile>,
-    len: u64,
-    batch_bytes_max: usize,
     window_bytes: usize,
 ) -> io::Result<Option<LogPosition>> {
-    let mut window = Window::new(Some(file), len, window_bytes);
+    let mut window = Window::new(Some(file), u64::MAX, window_bytes)?;
     let mut at = SEGMENT_HEADER_BYTES;
     while let Some(offset) = window.find_magic(at)? {
-        if let Ok(header) = verify_in(&mut window, offset, None, batch_bytes_max)? {
+        if let Ok(header) = verify_in(&mut window, offset, None)? {
             let base = header.position.0.checked_sub(offset - SEGMENT_HEADER_BYTES);
             return Ok(base.map(LogPosition));
         }
@@ -189,10 +186,9 @@ fn verify_in(
     window: &mut Window,
     offset: u64,
     expected: Option<LogPosition>,
-    batch_bytes_max: usize,
 ) -> io::Result<Result<RecordHeader, RecordError>> {
     let header =
-        match RecordHeader::parse(window.load(offset, RECORD_HEADER_BYTES)?, batch_bytes_max) {
+        match RecordHeader::parse(window.load(offset, RECORD_HEADER_BYTES)?, BATCH_BYTES_CEILING) {
             Ok(header) => header,
             Err(error) => return Ok(Err(error)),
         };
@@ -201,14 +197,14 @@ fn verify_in(
         return Ok(Err(RecordError::Misplaced(header.position)));
     }
     let bytes = window.load(offset, header.record_len())?;
-    Ok(RecordHeader::verify(bytes, position, batch_bytes_max))
+    Ok(RecordHeader::verify(bytes, position, BATCH_BYTES_CEILING))
 }
 
 /// A piece of a file in memory.
 #[derive(Debug)]
 struct Window {
     file: Option<Arc<dyn DiskFile>>,
-    /// Never reads beyond.
+    /// Never reads beyond, so that no length on disk makes it allocate more than the file holds.
     limit: u64,
     capacity: usize,
     start: u64,
@@ -216,8 +212,9 @@ struct Window {
 }
 
 impl Window {
-    fn new(file: Option<Arc<dyn DiskFile>>, limit: u64, capacity: usize) -> Self {
-        Self { file, limit, capacity, start: 0, bytes: Vec::new() }
+    fn new(file: Option<Arc<dyn DiskFile>>, limit: u64, capacity: usize) -> io::Result<Self> {
+        let size = file.as_ref().map_or(Ok(0), |file| file.size())?;
+        Ok(Self { file, limit: limit.min(size), capacity, start: 0, bytes: Vec::new() })
     }
 
     /// What is in memory from `offset` on.
