@@ -1,1 +1,40 @@
 //! Files: the log of a topic, cursors of its channels; blocking calls, no actix.
+//!
+//! Everything goes through a [`disk::Disk`]. The byte layouts stand in `docs/storage.md`.
+
+pub mod batch;
+pub mod cursor;
+pub mod damage;
+pub mod data_dir;
+pub mod disk;
+mod file_name;
+pub mod log;
+pub mod log_reader;
+pub mod metadata;
+pub mod position;
+pub mod record;
+mod recovery;
+mod replace;
+mod scan;
+mod segment;
+
+#[cfg(test)]
+mod failing_disk;
+#[cfg(test)]
+mod log_tests;
+#[cfg(test)]
+mod recovery_tests;
+#[cfg(test)]
+mod test_log;
+
+pub use batch::{Batch, BatchBuilder, Stamp};
+pub use cursor::{Cursor, CursorError, PendingMessage};
+pub use damage::{Damage, DamageKind};
+pub use data_dir::{DataDir, DataDirError};
+pub use disk::{Disk, DiskFile, RealDisk};
+pub use log::{Log, LogError, LogOptions};
+pub use log_reader::{LogReader, ReadChunk};
+pub use metadata::{MetadataError, TopicMetadata};
+pub use position::LogPosition;
+pub use record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RECORD_HEADER_BYTES, RecordError};
+pub use recovery::Recovery;

@@ -1,0 +1,257 @@
+//! The data path: locked for one process, with one directory per topic.
+
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::{
+    protocol::names::TopicName,
+    storage::{disk::Disk, file_name},
+};
+
+const TOPICS: &str = "topics";
+const DELETED: &str = ".deleted-";
+
+/// Why the data path cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    /// It does not exist, is no directory, or is not ours to open.
+    #[error("failed to lock data-path: open {}: {}", path.display(), os_text(source))]
+    Open {
+        /// The data path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// Another process has it.
+    #[error(
+        "failed to lock data-path: cannot flock directory {} - {} \
+         (possibly in use by another instance of nsqd)",
+        path.display(),
+        os_text(source)
+    )]
+    Lock {
+        /// The data path.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}: {}", path.display(), os_text(source))]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+}
+
+/// The data path. The lock is held as long as this lives.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    disk: Arc<dyn Disk>,
+    _locked: File,
+}
+
+impl DataDir {
+    /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other
+    /// out. Then finishes deletions that a crash has interrupted.
+    pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, DataDirError> {
+        let data_dir = Self { path: path.to_owned(), disk, _locked: lock(path)? };
+        let topics = data_dir.topics_dir();
+        data_dir.attempt("create", &topics, |disk| disk.create_dir(&topics))?;
+        data_dir.attempt("sync", path, |disk| disk.sync_dir(path))?;
+        data_dir.remove_deleted()?;
+        Ok(data_dir)
+    }
+
+    /// The data path itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The topics that have a directory, sorted.
+    pub fn topics(&self) -> Result<Vec<TopicName>, DataDirError> {
+        let names = self.list_topics_dir()?;
+        let mut topics: Vec<_> = names.iter().filter_map(|name| topic_of(name)).collect();
+        topics.sort_unstable();
+        Ok(topics)
+    }
+
+    /// Where a topic's files are, or would be.
+    pub fn topic_dir(&self, topic: &TopicName) -> PathBuf {
+        self.topics_dir().join(file_name::encode(topic.as_str()))
+    }
+
+    /// Creates a topic's directory; fine if it exists. The first sync of the log in it makes it
+    /// durable.
+    pub fn create_topic(&self, topic: &TopicName) -> Result<PathBuf, DataDirError> {
+        let dir = self.topic_dir(topic);
+        self.attempt("create", &dir, |disk| disk.create_dir(&dir))?;
+        Ok(dir)
+    }
+
+    /// Removes a topic's directory with all that is in it; fine if there is none. A crash leaves
+    /// all of the topic or nothing.
+    pub fn remove_topic(&self, topic: &TopicName) -> Result<(), DataDirError> {
+        let dir = self.topic_dir(topic);
+        let deleted = self.unused_deleted_name()?;
+        match self.disk.rename(&dir, &deleted) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            result => result.map_err(|source| io_error("rename", &dir, source))?,
+        }
+        let topics = self.topics_dir();
+        self.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
+        self.attempt("remove", &deleted, |disk| disk.remove_dir(&deleted))
+    }
+
+    fn topics_dir(&self) -> PathBuf {
+        self.path.join(TOPICS)
+    }
+
+    fn list_topics_dir(&self) -> Result<Vec<String>, DataDirError> {
+        let topics = self.topics_dir();
+        let names = self.attempt("list", &topics, |disk| disk.list(&topics))?;
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+    }
+
+    fn unused_deleted_name(&self) -> Result<PathBuf, DataDirError> {
+        let names = self.list_topics_dir()?;
+        let numbers =
+            names.iter().filter_map(|name| name.strip_prefix(DELETED)?.parse::<u64>().ok());
+        let number = numbers.max().map_or(1, |number| number.wrapping_add(1));
+        Ok(self.topics_dir().join(format!("{DELETED}{number}")))
+    }
+
+    fn remove_deleted(&self) -> Result<(), DataDirError> {
+        for name in self.list_topics_dir()? {
+            if name.starts_with(DELETED) {
+                let dir = self.topics_dir().join(name);
+                self.attempt("remove", &dir, |disk| disk.remove_dir(&dir))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn attempt<T>(
+        &self,
+        action: &'static str,
+        path: &Path,
+        step: impl FnOnce(&dyn Disk) -> io::Result<T>,
+    ) -> Result<T, DataDirError> {
+        step(&*self.disk).map_err(|source| io_error(action, path, source))
+    }
+}
+
+fn lock(path: &Path) -> Result<File, DataDirError> {
+    let open_error = |source| DataDirError::Open { path: path.to_owned(), source };
+    let directory = File::open(path).map_err(open_error)?;
+    if !directory.metadata().map_err(open_error)?.is_dir() {
+        return Err(open_error(rustix::io::Errno::NOTDIR.into()));
+    }
+    flock(&directory, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| DataDirError::Lock { path: path.to_owned(), source: error.into() })?;
+    Ok(directory)
+}
+
+fn topic_of(name: &str) -> Option<TopicName> {
+    TopicName::parse(file_name::decode(name)?).ok()
+}
+
+fn io_error(action: &'static str, path: &Path, source: io::Error) -> DataDirError {
+    DataDirError::Io { action, path: path.to_owned(), source }
+}
+
+/// The text of an error as Go's runtime writes it: in lower case and without its number.
+fn os_text(error: &io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::disk::RealDisk;
+
+    fn open(path: &Path) -> Result<DataDir, DataDirError> {
+        DataDir::open(path, Arc::new(RealDisk))
+    }
+
+    #[test]
+    fn errors_are_worded_as_upstream_words_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = dir.path().join("missing");
+        assert_eq!(
+            open(&missing).unwrap_err().to_string(),
+            format!(
+                "failed to lock data-path: open {}: no such file or directory",
+                missing.display()
+            )
+        );
+        let _first = open(dir.path()).unwrap();
+        assert_eq!(
+            open(dir.path()).unwrap_err().to_string(),
+            format!(
+                "failed to lock data-path: cannot flock directory {} - resource temporarily \
+                 unavailable (possibly in use by another instance of nsqd)",
+                dir.path().display()
+            )
+        );
+    }
+
+    #[test]
+    fn a_file_is_no_data_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let text = open(&file).unwrap_err().to_string();
+        assert!(text.ends_with("file: not a directory"), "{text}");
+    }
+
+    #[test]
+    fn the_lock_goes_with_its_owner() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(open(dir.path()).unwrap());
+        open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn topics_are_created_listed_and_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let data_dir = open(dir.path()).unwrap();
+        let topics = [".", "..", ".deleted-1", "a", "t#ephemeral"]
+            .map(|name| TopicName::parse(name).unwrap());
+        for topic in &topics {
+            let topic_dir = data_dir.create_topic(topic).unwrap();
+            assert_eq!(topic_dir.parent(), Some(dir.path().join("topics").as_path()));
+            data_dir.create_topic(topic).unwrap();
+            std::fs::write(topic_dir.join("some file"), "").unwrap();
+        }
+        assert_eq!(data_dir.topics().unwrap(), topics);
+        for topic in &topics {
+            data_dir.remove_topic(topic).unwrap();
+            data_dir.remove_topic(topic).unwrap();
+        }
+        assert_eq!(data_dir.topics().unwrap(), []);
+        assert_eq!(std::fs::read_dir(dir.path().join("topics")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn an_interrupted_deletion_is_finished() {
+        let dir = tempfile::tempdir().unwrap();
+        let left_over = dir.path().join("topics/.deleted-7");
+        std::fs::create_dir_all(left_over.join("sub")).unwrap();
+        let data_dir = open(dir.path()).unwrap();
+        assert!(!left_over.exists());
+        assert_eq!(data_dir.topics().unwrap(), []);
+    }
+}

@@ -1,0 +1,415 @@
+//! The log of a topic: records in segments, appended at the end, removed from the front.
+
+use std::{
+    io::{self, IoSlice},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crate::{
+    protocol::message_id::MessageId,
+    storage::{
+        batch::Batch,
+        disk::{Disk, DiskFile, RealDisk, write_all_at},
+        log_reader::{LogReader, Shared},
+        position::LogPosition,
+        record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RecordError},
+        recovery::{Recovery, recover},
+        segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name},
+    },
+};
+
+/// How a log is kept.
+#[derive(Debug, Clone)]
+pub struct LogOptions {
+    /// A segment is sealed before it would grow beyond this; a larger batch gets one of its own.
+    pub segment_bytes_max: u64,
+    /// No larger batch is appended, header included. What is on disk is read whatever its size, up
+    /// to [`BATCH_BYTES_CEILING`]: lowering a limit must not lose messages.
+    pub batch_bytes_max: usize,
+    /// Where the files are.
+    pub disk: Arc<dyn Disk>,
+}
+
+impl Default for LogOptions {
+    fn default() -> Self {
+        Self {
+            segment_bytes_max: 64 << 20,
+            batch_bytes_max: BATCH_BYTES_CEILING,
+            disk: Arc::new(RealDisk),
+        }
+    }
+}
+
+/// Why the log did not do as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file or directory.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// What is on the disk is no longer known for sure, so nothing more is promised.
+    #[error("log is out of service since an earlier failure: {reason}")]
+    Poisoned {
+        /// The failure.
+        reason: String,
+    },
+    /// A batch was sealed for another place than the end of the log.
+    #[error("batch at {position} from message {seq} does not follow {next_position}, {next_seq}")]
+    OutOfOrder {
+        /// Position of the batch.
+        position: LogPosition,
+        /// First sequence number of the batch.
+        seq: u64,
+        /// Where the log ends.
+        next_position: LogPosition,
+        /// The lowest sequence number it would take.
+        next_seq: u64,
+    },
+    /// The batch could not be read back.
+    #[error("batch is not valid: {0}")]
+    InvalidBatch(RecordError),
+    /// A position from the future.
+    #[error("position {position} is beyond the end of the log at {end}")]
+    BeyondEnd {
+        /// What was asked for.
+        position: LogPosition,
+        /// Where the log ends.
+        end: LogPosition,
+    },
+    /// Trimmed away, or the very end.
+    #[error("no record at position {position}")]
+    NoRecord {
+        /// What was asked for.
+        position: LogPosition,
+    },
+    /// The bytes there are not a valid record.
+    #[error("cannot read the record at position {position}: {source}")]
+    Unreadable {
+        /// What was asked for.
+        position: LogPosition,
+        /// What is wrong with the bytes.
+        source: RecordError,
+    },
+}
+
+impl LogError {
+    pub(super) fn io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+}
+
+/// The log of one topic. One owner appends; [`LogReader`]s read beside it.
+#[derive(Debug)]
+pub struct Log {
+    dir: PathBuf,
+    options: LogOptions,
+    shared: Arc<Shared>,
+    /// Takes the next records; `None` before the first one and after a damaged header.
+    active: Option<Tail>,
+    /// Written since the last sync, oldest first.
+    dirty: Vec<Tail>,
+    /// Directories with entries that are not durable yet.
+    dirty_dirs: Vec<PathBuf>,
+    last_id: MessageId,
+    poisoned: Option<String>,
+}
+
+impl Log {
+    /// Opens the log in `dir`, which must exist; without segments it is a fresh one.
+    pub fn open(dir: &Path, options: LogOptions) -> Result<(Self, Recovery), LogError> {
+        let recovered = recover(dir, &options)?;
+        let recovery = recovered.summary();
+        let active = match recovered.view.segments.last() {
+            Some(last) if recovered.last_is_open => Some(Tail::open(last, &options)?),
+            _ => None,
+        };
+        let log = Self {
+            dir: dir.to_owned(),
+            shared: Arc::new(Shared::new(Arc::clone(&options.disk), recovered.view)),
+            options,
+            // What an earlier process wrote, and the new directory, may not be durable yet.
+            dirty: active.iter().cloned().collect(),
+            dirty_dirs: [Some(dir), dir.parent()]
+                .into_iter()
+                .flatten()
+                .map(Path::to_owned)
+                .collect(),
+            active,
+            last_id: recovered.last_id,
+            poisoned: None,
+        };
+        Ok((log, recovery))
+    }
+
+    /// Writes the batches of a turn at the end, in one system call unless a segment is full. After
+    /// an error nothing of the call counts and the log goes on as before, unless it says that it is
+    /// poisoned.
+    pub fn append(&mut self, batches: &[Arc<Batch>]) -> Result<(), LogError> {
+        self.check_usable()?;
+        self.check_order(batches)?;
+        let mut turn = Vec::new();
+        match self.write(batches, &mut turn) {
+            Ok(()) => {
+                self.commit(turn, batches);
+                Ok(())
+            }
+            Err(error) => Err(self.undo(&turn, error)),
+        }
+    }
+
+    /// Makes everything appended so far durable. A failure poisons the log: the operating system
+    /// may have dropped what it could not write, and would report success the next time.
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        self.check_usable()?;
+        if let Err(error) = self.sync_dirty() {
+            self.poisoned = Some(error.to_string());
+            return Err(error);
+        }
+        self.dirty.clear();
+        self.dirty_dirs.clear();
+        Ok(())
+    }
+
+    /// True if something was written since the last sync.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Why nothing can be appended any more, if so.
+    pub fn poisoned(&self) -> Option<&str> {
+        self.poisoned.as_deref()
+    }
+
+    /// A reader of this log, for any thread.
+    pub fn reader(&self) -> LogReader {
+        LogReader::new(Arc::clone(&self.shared))
+    }
+
+    /// Never gives out a sequence number below `seq` from now on. To be called before the first
+    /// append when a cursor knows of later messages than the log, which can be after a loss of
+    /// power: their numbers must not come back with other messages.
+    pub fn resume_at(&mut self, seq: u64) {
+        let mut view = self.shared.view_mut();
+        view.next_seq = view.next_seq.max(seq);
+    }
+
+    /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last
+    /// one stays.
+    pub fn trim(&mut self, floor_seq: u64) -> Result<u64, LogError> {
+        let mut removed = 0;
+        while let Some(segment) = self.oldest_below(floor_seq) {
+            match self.options.disk.remove(segment.path()) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(LogError::io("remove", segment.path(), source));
+                }
+                _ => {}
+            }
+            self.dirty.retain(|tail| !Arc::ptr_eq(&tail.segment, &segment));
+            self.shared.view_mut().segments.remove(0);
+            removed += 1;
+        }
+        Ok(removed)
+    }
+
+    /// Bytes of all segments.
+    pub fn bytes_on_disk(&self) -> u64 {
+        self.shared.view().segments.iter().map(|segment| segment.len()).sum()
+    }
+
+    /// Number of segments.
+    pub fn segment_count(&self) -> usize {
+        self.shared.view().segments.len()
+    }
+
+    fn check_usable(&self) -> Result<(), LogError> {
+        match &self.poisoned {
+            Some(reason) => Err(LogError::Poisoned { reason: reason.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    fn check_order(&self, batches: &[Arc<Batch>]) -> Result<(), LogError> {
+        let (mut next_position, mut next_seq) = self.reader().end();
+        for batch in batches {
+            if batch.count() == 0 || batch.count() > BATCH_MESSAGES_MAX {
+                return Err(LogError::InvalidBatch(RecordError::BadCount));
+            }
+            if batch.encoded_len() > self.options.batch_bytes_max.min(BATCH_BYTES_CEILING) {
+                return Err(LogError::InvalidBatch(RecordError::BadLength));
+            }
+            let (position, seq) = (batch.position(), batch.first_seq());
+            if position != next_position || seq < next_seq {
+                return Err(LogError::OutOfOrder { position, seq, next_position, next_seq });
+            }
+            (next_position, next_seq) = (batch.end_position(), batch.end_seq());
+        }
+        Ok(())
+    }
+
+    /// Writes to the open segment and then to new ones; every file it has touched is in `turn`.
+    fn write(&self, mut batches: &[Arc<Batch>], turn: &mut Vec<Written>) -> Result<(), LogError> {
+        let mut last_id = self.last_id;
+        while let Some(first) = batches.first() {
+            let mut part = match &self.active {
+                Some(tail) if turn.is_empty() && self.has_room(&tail.segment, first) => {
+                    Written::to_open(tail.clone())
+                }
+                _ => Written::to_new(self.create_segment(first, last_id)?),
+            };
+            let (now, later) = batches.split_at(self.fitting(part.len, batches));
+            let result = part.write(now);
+            turn.push(part);
+            result?;
+            last_id = last_id_of(now).max(last_id);
+            batches = later;
+        }
+        Ok(())
+    }
+
+    fn has_room(&self, segment: &Segment, batch: &Batch) -> bool {
+        let len = segment.len() + batch.encoded_len() as u64;
+        segment.is_empty() || len <= self.options.segment_bytes_max
+    }
+
+    /// How many batches a segment of length `len` takes, at least one.
+    fn fitting(&self, mut len: u64, batches: &[Arc<Batch>]) -> usize {
+        let fits = |batch: &&Arc<Batch>| {
+            len += batch.encoded_len() as u64;
+            len <= self.options.segment_bytes_max
+        };
+        batches.iter().take_while(fits).count().max(1)
+    }
+
+    fn create_segment(&self, first: &Batch, last_id: MessageId) -> Result<Tail, LogError> {
+        let header =
+            SegmentHeader { first_seq: first.first_seq(), base: first.position(), last_id };
+        let segment = Segment::create(&self.dir, &*self.options.disk, header)
+            .map_err(|source| LogError::io("create a segment in", &self.dir, source))?;
+        Tail::open(&Arc::new(segment), &self.options).inspect_err(|_| {
+            // An empty segment is harmless, should it stay.
+            let _ = self.options.disk.remove(&self.dir.join(file_name(header.first_seq)));
+        })
+    }
+
+    /// Makes a turn that is written in full visible to readers.
+    fn commit(&mut self, turn: Vec<Written>, batches: &[Arc<Batch>]) {
+        let Some(last) = batches.last() else { return };
+        let mut view = self.shared.view_mut();
+        for part in turn {
+            part.tail.segment.set_len(part.len);
+            if part.is_new {
+                if let Some(sealed) = view.segments.last() {
+                    sealed.close();
+                }
+                view.segments.push(Arc::clone(&part.tail.segment));
+                if !self.dirty_dirs.contains(&self.dir) {
+                    self.dirty_dirs.push(self.dir.clone());
+                }
+            }
+            if !self.dirty.iter().any(|tail| Arc::ptr_eq(&tail.segment, &part.tail.segment)) {
+                self.dirty.push(part.tail.clone());
+            }
+            self.active = Some(part.tail);
+        }
+        self.last_id = last_id_of(batches).max(self.last_id);
+        view.end = last.end_position();
+        view.next_seq = last.end_seq();
+    }
+
+    /// Takes back what a failed turn has written. The log cannot go on if that fails as well: half
+    /// a record would stand before the next one.
+    fn undo(&mut self, turn: &[Written], error: LogError) -> LogError {
+        for part in turn {
+            if let Err(source) = part.undo(&*self.options.disk) {
+                let failed =
+                    LogError::io("take back a failed write to", part.tail.segment.path(), source);
+                self.poisoned = Some(format!("{failed}, after: {error}"));
+            }
+        }
+        error
+    }
+
+    fn sync_dirty(&self) -> Result<(), LogError> {
+        for tail in &self.dirty {
+            tail.file
+                .sync_data()
+                .map_err(|source| LogError::io("sync", tail.segment.path(), source))?;
+        }
+        for dir in &self.dirty_dirs {
+            self.options.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
+        }
+        Ok(())
+    }
+
+    /// The oldest segment if it is sealed and all below `floor_seq`.
+    fn oldest_below(&self, floor_seq: u64) -> Option<Arc<Segment>> {
+        match self.shared.view().segments.as_slice() {
+            [oldest, next, ..] if next.first_seq() <= floor_seq => Some(Arc::clone(oldest)),
+            _ => None,
+        }
+    }
+}
+
+fn last_id_of(batches: &[Arc<Batch>]) -> MessageId {
+    batches.iter().map(|batch| batch.header().last_id()).max().unwrap_or(MessageId(0))
+}
+
+/// A segment that is written to. Keeps the descriptor, because only the one that wrote is sure to
+/// hear of a failed write-back when it syncs.
+#[derive(Debug, Clone)]
+struct Tail {
+    segment: Arc<Segment>,
+    file: Arc<dyn DiskFile>,
+}
+
+impl Tail {
+    fn open(segment: &Arc<Segment>, options: &LogOptions) -> Result<Self, LogError> {
+        let file = segment
+            .file(&*options.disk)
+            .map_err(|source| LogError::io("open", segment.path(), source))?;
+        Ok(Self { segment: Arc::clone(segment), file })
+    }
+}
+
+/// What a turn has done to one segment.
+#[derive(Debug)]
+struct Written {
+    tail: Tail,
+    is_new: bool,
+    /// The length that the file has once the turn counts.
+    len: u64,
+}
+
+impl Written {
+    fn to_open(tail: Tail) -> Self {
+        Self { len: tail.segment.len(), is_new: false, tail }
+    }
+
+    fn to_new(tail: Tail) -> Self {
+        Self { len: SEGMENT_HEADER_BYTES, is_new: true, tail }
+    }
+
+    fn write(&mut self, batches: &[Arc<Batch>]) -> Result<(), LogError> {
+        let mut records: Vec<_> =
+            batches.iter().map(|batch| IoSlice::new(batch.encoded())).collect();
+        write_all_at(&*self.tail.file, &mut records, self.len)
+            .map_err(|source| LogError::io("write", self.tail.segment.path(), source))?;
+        self.len += batches.iter().map(|batch| batch.encoded_len() as u64).sum::<u64>();
+        Ok(())
+    }
+
+    fn undo(&self, disk: &dyn Disk) -> io::Result<()> {
+        if self.is_new {
+            disk.remove(self.tail.segment.path())
+        } else {
+            self.tail.file.set_len(self.tail.segment.len())
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Reading a log while it is being appended to.
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
+
+use crate::storage::{
+    batch::Batch,
+    damage::Damage,
+    disk::Disk,
+    log::LogError,
+    position::LogPosition,
+    scan::{Extent, Scanned, SegmentScan},
+    segment::Segment,
+};
+
+const WINDOW_BYTES_MIN: usize = 4 << 10;
+const WINDOW_BYTES_MAX: usize = 16 << 20;
+const WALK_WINDOW_BYTES: usize = 256 << 10;
+
+/// What one call of [`LogReader::read`] brought.
+#[derive(Debug)]
+pub struct ReadChunk {
+    /// In order; empty only at the end of the log.
+    pub batches: Vec<Arc<Batch>>,
+    /// Where to read on.
+    pub next: LogPosition,
+    /// What was skipped on the way. Any sequence number that a reader expected below the first one
+    /// of a batch it got is gone.
+    pub damaged: Vec<Damage>,
+}
+
+/// Reads a log from any thread, up to what has been appended in full. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct LogReader {
+    shared: Arc<Shared>,
+}
+
+impl LogReader {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
+    }
+
+    /// Reads on from a record's position: about `bytes_max` bytes, at least one batch if there is
+    /// one. A position that has been trimmed away means the oldest record.
+    pub fn read(&self, from: LogPosition, bytes_max: usize) -> Result<ReadChunk, LogError> {
+        let mut chunk = ReadChunk { batches: Vec::new(), next: from, damaged: Vec::new() };
+        while chunk.batches.is_empty() {
+            let Some(extent) = self.shared.view().extent_at(chunk.next)? else { break };
+            self.read_extent(extent, bytes_max, &mut chunk)?;
+        }
+        Ok(chunk)
+    }
+
+    /// Reads the one batch that stands at a position.
+    pub fn read_batch(&self, at: LogPosition) -> Result<Arc<Batch>, LogError> {
+        let extent = self.shared.view().extent_at(at)?.filter(|extent| extent.from == at);
+        let extent = extent.ok_or(LogError::NoRecord { position: at })?;
+        let segment = Arc::clone(&extent.segment);
+        let mut scan = self.shared.scan(extent, WINDOW_BYTES_MIN)?;
+        let header = scan
+            .verify_at(at)
+            .map_err(|source| LogError::io("read", segment.path(), source))?
+            .map_err(|source| LogError::Unreadable { position: at, source })?;
+        Ok(Arc::new(Batch::from_verified(header, scan.record(&header).to_vec())))
+    }
+
+    /// The position of the batch that holds `seq`, or of the first one after it; the end of the log
+    /// if there is neither. A right `hint` saves the walk over the segment, a wrong one does no
+    /// harm.
+    pub fn find(&self, seq: u64, hint: Option<LogPosition>) -> Result<LogPosition, LogError> {
+        let (start, end) = {
+            let view = self.shared.view();
+            match view.walk_start(seq) {
+                Some(start) => (start, view.end),
+                None => return Ok(view.end),
+            }
+        };
+        if let Some(hint) = hint.filter(|hint| (start..end).contains(hint))
+            && let Ok(batch) = self.read_batch(hint)
+            && batch.first_seq() <= seq
+        {
+            let holds_it = seq < batch.end_seq();
+            return if holds_it { Ok(hint) } else { self.walk(seq, batch.end_position()) };
+        }
+        self.walk(seq, start)
+    }
+
+    /// The end of what has been appended: position and sequence number of the next batch.
+    pub fn end(&self) -> (LogPosition, u64) {
+        let view = self.shared.view();
+        (view.end, view.next_seq)
+    }
+
+    /// Position and first sequence number of the oldest segment; the end of a log without one.
+    pub fn start(&self) -> (LogPosition, u64) {
+        self.shared.view().start()
+    }
+
+    fn read_extent(
+        &self,
+        extent: Extent,
+        bytes_max: usize,
+        chunk: &mut ReadChunk,
+    ) -> Result<(), LogError> {
+        let segment = Arc::clone(&extent.segment);
+        let failed = |source| LogError::io("read", segment.path(), source);
+        let sealed = self.shared.view().is_sealed(&segment);
+        let mut scan =
+            self.shared.scan(extent, bytes_max.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX))?;
+        let mut bytes = 0;
+        while let Some(scanned) = scan.step().map_err(failed)? {
+            match scanned {
+                Scanned::Damage(damage) => {
+                    chunk.next = damage.positions.end;
+                    chunk.damaged.push(damage);
+                }
+                Scanned::Record(header) => {
+                    let batch = Batch::from_verified(header, scan.record(&header).to_vec());
+                    bytes += batch.encoded_len();
+                    chunk.next = batch.end_position();
+                    chunk.batches.push(Arc::new(batch));
+                }
+            }
+            let fits = |len| bytes + len <= bytes_max;
+            if !chunk.batches.is_empty() && !scan.buffered_len().is_some_and(fits) {
+                break;
+            }
+        }
+        if sealed && scan.is_at_limit() {
+            segment.close();
+        }
+        Ok(())
+    }
+
+    /// Walks on from `at` to the first record that ends above `seq`.
+    fn walk(&self, seq: u64, mut at: LogPosition) -> Result<LogPosition, LogError> {
+        loop {
+            let Some(extent) = self.shared.view().extent_at(at)? else { return Ok(at) };
+            at = extent.limit;
+            let segment = Arc::clone(&extent.segment);
+            let mut scan = self.shared.scan(extent, WALK_WINDOW_BYTES)?;
+            let failed = |source| LogError::io("read", segment.path(), source);
+            while let Some(scanned) = scan.step().map_err(failed)? {
+                match scanned {
+                    Scanned::Record(header) if header.end_seq() > seq => return Ok(header.position),
+                    _ => {}
+                }
+            }
+        }
+    }
+}
+
+/// What a log and its readers have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub disk: Arc<dyn Disk>,
+    view: RwLock<View>,
+}
+
+impl Shared {
+    pub fn new(disk: Arc<dyn Disk>, view: View) -> Self {
+        Self { disk, view: RwLock::new(view) }
+    }
+
+    pub fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn scan(&self, extent: Extent, window_bytes: usize) -> Result<SegmentScan, LogError> {
+        open_scan(&*self.disk, extent, window_bytes)
+    }
+}
+
+/// Starts a walk; a missing file is damage, not an error.
+pub(super) fn open_scan(
+    disk: &dyn Disk,
+    extent: Extent,
+    window_bytes: usize,
+) -> Result<SegmentScan, LogError> {
+    let segment = Arc::clone(&extent.segment);
+    let file = match segment.file(disk) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        result => result.map(Some),
+    };
+    file.and_then(|file| SegmentScan::new(file, extent, window_bytes))
+        .map_err(|source| LogError::io("open", segment.path(), source))
+}
+
+/// The log as far as it has been appended in full.
+#[derive(Debug)]
+pub(super) struct View {
+    /// Sorted by first sequence number and by base.
+    pub segments: Vec<Arc<Segment>>,
+    pub end: LogPosition,
+    pub next_seq: u64,
+}
+
+impl View {
+    pub fn start(&self) -> (LogPosition, u64) {
+        let oldest = self.segments.first();
+        oldest.map_or((self.end, self.next_seq), |segment| (segment.base(), segment.first_seq()))
+    }
+
+    pub fn is_sealed(&self, segment: &Arc<Segment>) -> bool {
+        self.segments.last().is_some_and(|last| !Arc::ptr_eq(last, segment))
+    }
+
+    /// What can be read from a position on without changing files; `None` at the end.
+    fn extent_at(&self, position: LogPosition) -> Result<Option<Extent>, LogError> {
+        if position > self.end {
+            return Err(LogError::BeyondEnd { position, end: self.end });
+        }
+        let index = self.segments.partition_point(|segment| segment.base() <= position);
+        let index = index.saturating_sub(1);
+        let Some(segment) = self.segments.get(index) else { return Ok(None) };
+        let next = self.segments.get(index + 1);
+        let extent = Extent {
+            from: position.max(segment.base()),
+            limit: next.map_or(self.end, |next| next.base()),
+            seq_limit: Some(next.map_or(self.next_seq, |next| next.first_seq())),
+            segment: Arc::clone(segment),
+        };
+        Ok((extent.from < extent.limit).then_some(extent))
+    }
+
+    /// Where the segment begins that would hold `seq`; `None` if the log ends before it.
+    fn walk_start(&self, seq: u64) -> Option<LogPosition> {
+        if seq >= self.next_seq {
+            return None;
+        }
+        let index = self.segments.partition_point(|segment| segment.first_seq() <= seq);
+        self.segments.get(index.saturating_sub(1)).map(|segment| segment.base())
+    }
+}
