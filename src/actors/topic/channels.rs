@@ -3,20 +3,20 @@
 use std::{future::Future, ops::Range, sync::Arc};
 
 use actix::{
-    ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, ResponseActFuture,
-    WrapFuture, fut,
+    ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, MessageResult,
+    ResponseActFuture, WrapFuture, fut,
 };
 use futures_util::future::join_all;
 
 use super::{
-    ChannelAbandoned, ChannelError, ChannelProgress, ChannelStarted, DeleteChannel, Discard,
-    FindChannel, MAILBOX, Released, Topic, TopicAbandoned,
+    ChannelAbandoned, ChannelError, ChannelProgress, ChannelStarted, Child, CrashChild,
+    DeleteChannel, Discard, FindChannel, MAILBOX, Released, Topic, TopicAbandoned,
 };
 use crate::{
     actors::{
         channel::{Channel, Parent, ShutdownChannel},
         disk_queue::{RemoveCursor, SaveCursor, StoreError},
-        supervisor::{ChildSpec, supervise},
+        supervisor::{ChildSpec, Crash, supervise},
     },
     protocol::ChannelName,
     storage::{Cursor, LogPosition},
@@ -24,7 +24,7 @@ use crate::{
 
 /// A channel as its topic knows it.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(super) struct Entry {
     pub(super) addr: Addr<Channel>,
     /// Everything below is finished, by the cursor that was saved last.
     pub(super) floor: u64,
@@ -57,7 +57,7 @@ impl Topic {
         let addr = supervise(&self.place.arbiter, spec, move |_| {
             Channel::new(topic, channel, shared, parent, disk, floor, created)
         });
-        self.channels.insert(name.clone(), Child { addr: addr.clone(), floor });
+        self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor });
         addr
     }
 
@@ -183,6 +183,19 @@ impl Handler<ChannelStarted> for Topic {
             let released = Released { end: self.rules.released(), batches: Arc::new([]) };
             child.addr.do_send(released);
         }
+    }
+}
+
+impl Handler<CrashChild> for Topic {
+    type Result = MessageResult<CrashChild>;
+
+    fn handle(&mut self, crash: CrashChild, ctx: &mut Self::Context) -> Self::Result {
+        let sent = match crash.0 {
+            Child::Itself => Some(ctx.address().do_send(Crash)),
+            Child::DiskQueue => self.disk.as_ref().map(|disk| disk.do_send(Crash)),
+            Child::Channel(name) => self.channels.get(&name).map(|child| child.addr.do_send(Crash)),
+        };
+        MessageResult(sent.is_some())
     }
 }
 

@@ -153,3 +153,19 @@ pub struct Released {
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "()")]
 pub struct Discard(pub Range<u64>);
+
+/// Makes one of a topic's actors panic, by `--enable-experiment=chaos`; false if there is none.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct CrashChild(pub Child);
+
+/// Which actor of a topic is meant.
+#[derive(Debug)]
+pub enum Child {
+    /// The topic's own.
+    Itself,
+    /// Its log's.
+    DiskQueue,
+    /// A channel's.
+    Channel(ChannelName),
+}

@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 
 pub use messages::*;
 
-use self::{appending::Appending, channels::Child};
+use self::{appending::Appending, channels::Entry};
 use super::{
     cache::Cache,
     disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
@@ -52,7 +52,7 @@ pub struct Topic {
     /// The log; `None` for an ephemeral topic.
     disk: Option<Addr<DiskQueue>>,
     /// Kept over a restart of this actor: the channels are actors of their own and go on.
-    channels: BTreeMap<ChannelName, Child>,
+    channels: BTreeMap<ChannelName, Entry>,
     rules: TopicRules,
     appending: Appending,
     cache: Cache,

@@ -1,0 +1,212 @@
+//! The accept loop, and the connections it has made.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient,
+    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+};
+use futures_util::future::join_all;
+use tokio::sync::watch;
+
+use super::{
+    channel::CloseClient,
+    client_connection::{ClientConnection, ClientSpec, Stream},
+    clock,
+    node::Node,
+    shared::Shared,
+    snapshot::{ClientSnapshot, Observe},
+    supervisor::Crash,
+};
+use crate::broker::ClientId;
+
+/// Pause after an accept that failed for want of something, such as file descriptors.
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// How long a stop waits for connections to end by themselves.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A bound socket.
+#[derive(Debug)]
+pub enum Socket {
+    /// TCP, of either family.
+    Tcp(tokio::net::TcpListener),
+    /// A unix socket.
+    Unix(tokio::net::UnixListener),
+}
+
+/// Whoever has published over TCP.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<ClientSnapshot>")]
+pub struct Producers;
+
+/// Stops accepting and ends every connection.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct DisconnectAll;
+
+/// From a connection: it has published for the first time.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct BecameProducer(pub ClientId);
+
+/// From a connection: it has ended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ClientGone(pub ClientId);
+
+#[derive(Debug)]
+struct Client {
+    connection: Addr<ClientConnection>,
+    is_producer: bool,
+}
+
+/// The supervised accept loop of one socket.
+pub struct Listener {
+    socket: Arc<Socket>,
+    node: Addr<Node>,
+    shared: Arc<Shared>,
+    next_client: u64,
+    clients: HashMap<ClientId, Client>,
+    /// How many connections are left, for whoever waits until there is none.
+    count: watch::Sender<usize>,
+    stopping: bool,
+}
+
+impl Listener {
+    /// An accept loop on a bound socket.
+    pub fn new(socket: Socket, node: Addr<Node>, shared: Arc<Shared>) -> Self {
+        Self {
+            socket: Arc::new(socket),
+            node,
+            shared,
+            next_client: 1,
+            clients: HashMap::new(),
+            count: watch::Sender::new(0),
+            stopping: false,
+        }
+    }
+
+    fn accept_next(&self, ctx: &mut Context<Self>) {
+        let socket = Arc::clone(&self.socket);
+        let accepted = async move { socket.accept().await };
+        ctx.spawn(accepted.into_actor(self).map(|accepted, listener, ctx| {
+            if listener.stopping {
+                return;
+            }
+            match accepted {
+                Ok((stream, remote_address)) => {
+                    listener.start_connection(stream, remote_address, ctx);
+                    listener.accept_next(ctx);
+                }
+                Err(error) => {
+                    log::error!("accept failed: {error}; trying again in {ACCEPT_RETRY:?}");
+                    ctx.run_later(ACCEPT_RETRY, |listener, ctx| listener.accept_next(ctx));
+                }
+            }
+        }));
+    }
+
+    fn start_connection(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
+        log::debug!("TCP: new client({remote})");
+        let id = ClientId(self.next_client);
+        self.next_client += 1;
+        let spec = ClientSpec {
+            id,
+            remote_address: remote,
+            connect_ts: clock::wall_ns() / 1_000_000_000,
+            node: self.node.clone().recipient(),
+            became_producer: ctx.address().recipient(),
+            gone: ctx.address().recipient(),
+            shared: Arc::clone(&self.shared),
+        };
+        let arbiter = self.shared.workers.of_next_connection();
+        let connection = ClientConnection::start_in(arbiter, spec, stream);
+        self.clients.insert(id, Client { connection, is_producer: false });
+        self.count.send_replace(self.clients.len());
+    }
+}
+
+impl Actor for Listener {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.accept_next(ctx);
+    }
+}
+
+impl Supervised for Listener {}
+
+impl Handler<BecameProducer> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, producer: BecameProducer, _: &mut Self::Context) {
+        if let Some(client) = self.clients.get_mut(&producer.0) {
+            client.is_producer = true;
+        }
+    }
+}
+
+impl Handler<ClientGone> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, gone: ClientGone, _: &mut Self::Context) {
+        self.clients.remove(&gone.0);
+        self.count.send_replace(self.clients.len());
+    }
+}
+
+impl Handler<Producers> for Listener {
+    type Result = ResponseFuture<Vec<ClientSnapshot>>;
+
+    fn handle(&mut self, _: Producers, _: &mut Self::Context) -> Self::Result {
+        let producers = self.clients.values().filter(|client| client.is_producer);
+        let asked = producers.map(|client| client.connection.send(Observe::new()));
+        let asked = join_all(asked.collect::<Vec<_>>());
+        Box::pin(async move { asked.await.into_iter().flatten().collect() })
+    }
+}
+
+impl Handler<DisconnectAll> for Listener {
+    type Result = ResponseActFuture<Self, ()>;
+
+    fn handle(&mut self, _: DisconnectAll, _: &mut Self::Context) -> Self::Result {
+        self.stopping = true;
+        for client in self.clients.values() {
+            client.connection.do_send(CloseClient);
+        }
+        let mut count = self.count.subscribe();
+        let gone = async move {
+            let all_gone = count.wait_for(|&count| count == 0);
+            let _ = actix_rt::time::timeout(DISCONNECT_TIMEOUT, all_gone).await;
+        };
+        Box::pin(gone.into_actor(self))
+    }
+}
+
+impl Handler<Crash> for Listener {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
+        crash.now();
+    }
+}
+
+impl Socket {
+    async fn accept(&self) -> std::io::Result<(Stream, String)> {
+        match self {
+            Self::Tcp(socket) => {
+                let (stream, remote) = socket.accept().await?;
+                stream.set_nodelay(true)?;
+                socket2::SockRef::from(&stream).set_keepalive(true)?;
+                Ok((Stream::tcp(stream)?, remote.to_string()))
+            }
+            Self::Unix(socket) => {
+                let (stream, _) = socket.accept().await?;
+                Ok((Stream::unix(stream)?, "@".into()))
+            }
+        }
+    }
+}
+
+/// What a connection may say to whoever made it.
+pub type GoneRecipient = Recipient<ClientGone>;

@@ -1,0 +1,300 @@
+//! The root of nsqd: topics by name, and the order in which things stop.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{Arc, atomic::Ordering},
+};
+
+use actix::{
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient,
+    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+};
+use futures_util::future::join_all;
+
+use super::{
+    listener::{DisconnectAll, Listener, Producers},
+    shared::Shared,
+    snapshot::{NodeSnapshot, Observe, TopicSnapshot},
+    supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
+    topic::{self, Child, CrashChild, Place, ShutdownTopic, Topic, TopicAbandoned},
+};
+use crate::protocol::{ChannelName, TopicName};
+
+/// Asks for a topic, or creates it.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Addr<Topic>, TopicError>")]
+pub struct FindTopic {
+    /// Its name.
+    pub name: TopicName,
+    /// Make it if there is none.
+    pub create: bool,
+}
+
+/// Deletes a topic with its channels and all messages.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), TopicError>")]
+pub struct DeleteTopic(pub TopicName);
+
+/// Why there is no topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// There is none of this name.
+    #[error("topic not found")]
+    NotFound,
+    /// It is being deleted, or the node is stopping.
+    #[error("exiting")]
+    Exiting,
+}
+
+/// All topics, as when the node waits for them at its start.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Addr<Topic>>")]
+pub struct AllTopics;
+
+/// A new accept loop; its connections count as the node's.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ListenerStarted(pub Addr<Listener>);
+
+/// Stops the node in order: listeners, connections, topics with their channels and logs.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Shutdown;
+
+/// Makes an actor panic, by `--enable-experiment=chaos`; false if there is no such actor.
+#[derive(Debug, Message)]
+#[rtype(result = "bool")]
+pub struct CrashActor(pub CrashTarget);
+
+/// Which actor is to panic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CrashTarget {
+    /// The root.
+    Node,
+    /// A topic.
+    Topic(TopicName),
+    /// A topic's log.
+    DiskQueue(TopicName),
+    /// A channel.
+    Channel(TopicName, ChannelName),
+}
+
+/// The supervised root actor.
+pub struct Node {
+    shared: Arc<Shared>,
+    /// Kept over a restart of this actor: the topics are actors of their own and go on.
+    topics: BTreeMap<TopicName, Addr<Topic>>,
+    deleting: HashSet<TopicName>,
+    listener: Option<Addr<Listener>>,
+    stopping: bool,
+}
+
+impl Node {
+    /// A node that starts the topics it finds in its data path.
+    pub fn new(shared: Arc<Shared>) -> Self {
+        let (topics, deleting) = (BTreeMap::new(), HashSet::new());
+        Self { shared, topics, deleting, listener: None, stopping: false }
+    }
+
+    fn start_topic(&mut self, name: &TopicName, ctx: &mut Context<Self>) -> Addr<Topic> {
+        let arbiter = self.shared.workers.of_topic(name).clone();
+        let spec = ChildSpec {
+            name: format!("topic topic={name}"),
+            mailbox: topic::MAILBOX,
+            restarts: Arc::clone(&self.shared.restarts.topics),
+            failed: ctx.address().recipient(),
+        };
+        let abandoned: Recipient<TopicAbandoned> = ctx.address().recipient();
+        let place = Place { arbiter: arbiter.clone(), shared: Arc::clone(&self.shared), abandoned };
+        let topic = name.clone();
+        let addr = supervise(&arbiter, spec, move |_| Topic::new(topic, place));
+        self.topics.insert(name.clone(), addr.clone());
+        addr
+    }
+
+    fn start_stored_topics(&mut self, ctx: &mut Context<Self>) {
+        let names = match self.shared.data.topics() {
+            Ok(names) => names,
+            Err(error) => panic!("topics not listed: {error}"),
+        };
+        for name in names {
+            if !self.topics.contains_key(&name) && !self.deleting.contains(&name) {
+                self.start_topic(&name, ctx);
+            }
+        }
+    }
+
+    fn delete(&mut self, name: TopicName) -> Option<ResponseActFuture<Self, ()>> {
+        let topic = self.topics.remove(&name)?;
+        log::info!("topic={name} deleted");
+        self.deleting.insert(name.clone());
+        let stopped = topic.send(ShutdownTopic { delete: true });
+        Some(Box::pin(stopped.into_actor(self).map(move |_, node, _| {
+            node.deleting.remove(&name); // a topic that crashed meanwhile is gone as well
+        })))
+    }
+
+    fn restarts(&self) -> Vec<(&'static str, u64)> {
+        let restarts = &self.shared.restarts;
+        let count = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
+        vec![
+            ("node", count(&restarts.node)),
+            ("topic", count(&restarts.topics)),
+            ("channel", count(&restarts.channels)),
+            ("diskqueue", count(&restarts.disk_queues)),
+            ("listener", count(&restarts.listeners)),
+        ]
+    }
+}
+
+impl Actor for Node {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.start_stored_topics(ctx);
+    }
+}
+
+impl Supervised for Node {
+    fn restarting(&mut self, _: &mut Self::Context) {
+        self.topics.retain(|_, topic| topic.connected());
+        self.deleting.clear();
+    }
+}
+
+impl Handler<FindTopic> for Node {
+    type Result = MessageResult<FindTopic>;
+
+    fn handle(&mut self, find: FindTopic, ctx: &mut Self::Context) -> Self::Result {
+        if let Some(topic) = self.topics.get(&find.name) {
+            return MessageResult(Ok(topic.clone()));
+        }
+        MessageResult(if self.stopping || self.deleting.contains(&find.name) {
+            Err(TopicError::Exiting)
+        } else if find.create {
+            log::info!("topic={} created", find.name);
+            Ok(self.start_topic(&find.name, ctx))
+        } else {
+            Err(TopicError::NotFound)
+        })
+    }
+}
+
+impl Handler<DeleteTopic> for Node {
+    type Result = ResponseActFuture<Self, Result<(), TopicError>>;
+
+    fn handle(&mut self, delete: DeleteTopic, _: &mut Self::Context) -> Self::Result {
+        match self.delete(delete.0) {
+            Some(deleted) => Box::pin(deleted.map(|(), _, _| Ok(()))),
+            None => Box::pin(actix::fut::ready(Err(TopicError::NotFound))),
+        }
+    }
+}
+
+impl Handler<TopicAbandoned> for Node {
+    type Result = ();
+
+    fn handle(&mut self, abandoned: TopicAbandoned, ctx: &mut Self::Context) {
+        if let Some(deleted) = self.delete(abandoned.0) {
+            ctx.spawn(deleted);
+        }
+    }
+}
+
+impl Handler<AllTopics> for Node {
+    type Result = MessageResult<AllTopics>;
+
+    fn handle(&mut self, _: AllTopics, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.topics.values().cloned().collect())
+    }
+}
+
+impl Handler<ListenerStarted> for Node {
+    type Result = ();
+
+    fn handle(&mut self, started: ListenerStarted, _: &mut Self::Context) {
+        self.listener = Some(started.0);
+    }
+}
+
+impl Handler<Shutdown> for Node {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
+        self.stopping = true;
+        let listener = self.listener.take();
+        let topics: Vec<_> = self.topics.values().cloned().collect();
+        Box::pin(async move {
+            if let Some(listener) = listener {
+                let _ = listener.send(DisconnectAll).await; // it may have failed before
+            }
+            let stop = |topic: Addr<Topic>| async move {
+                let _ = topic.send(ShutdownTopic { delete: false }).await;
+            };
+            join_all(topics.into_iter().map(stop)).await;
+        })
+    }
+}
+
+impl Handler<Observe<NodeSnapshot>> for Node {
+    type Result = ResponseFuture<NodeSnapshot>;
+
+    fn handle(&mut self, _: Observe<NodeSnapshot>, _: &mut Self::Context) -> Self::Result {
+        let observe = |topic: &Addr<Topic>| topic.send(Observe::<TopicSnapshot>::new());
+        let topics = join_all(self.topics.values().map(observe).collect::<Vec<_>>());
+        let producers = self.listener.as_ref().map(|listener| listener.send(Producers));
+        let mut snapshot = NodeSnapshot {
+            health: self.shared.health.summary(),
+            start_time: self.shared.start_time,
+            topics: Vec::new(),
+            producers: Vec::new(),
+            restarts: self.restarts(),
+        };
+        Box::pin(async move {
+            snapshot.topics = topics.await.into_iter().flatten().collect();
+            if let Some(producers) = producers {
+                snapshot.producers = producers.await.unwrap_or_default();
+            }
+            snapshot
+        })
+    }
+}
+
+impl Handler<CrashActor> for Node {
+    type Result = ResponseFuture<bool>;
+
+    fn handle(&mut self, crash: CrashActor, ctx: &mut Self::Context) -> Self::Result {
+        let (topic, child) = match crash.0 {
+            CrashTarget::Node => {
+                ctx.address().do_send(Crash);
+                return Box::pin(async { true });
+            }
+            CrashTarget::Topic(topic) => (topic, Child::Itself),
+            CrashTarget::DiskQueue(topic) => (topic, Child::DiskQueue),
+            CrashTarget::Channel(topic, channel) => (topic, Child::Channel(channel)),
+        };
+        let asked = self.topics.get(&topic).map(|topic| topic.send(CrashChild(child)));
+        Box::pin(async {
+            match asked {
+                Some(asked) => asked.await.unwrap_or(false),
+                None => false,
+            }
+        })
+    }
+}
+
+impl Handler<ChildFailed> for Node {
+    type Result = ();
+
+    fn handle(&mut self, failed: ChildFailed, _: &mut Self::Context) {
+        escalate(&failed);
+    }
+}
+
+impl Handler<Crash> for Node {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
+        crash.now();
+    }
+}
