@@ -340,9 +340,14 @@ impl<B: Clone> ChannelRules<B> {
         self.fetching.insert(pending.seq, pending);
     }
 
-    /// How many bodies are being read.
-    pub fn fetching_count(&self) -> usize {
-        self.fetching.len()
+    /// The oldest message whose body must be read.
+    pub fn next_to_fetch(&self) -> Option<&Pending<B>> {
+        self.fetching.first_key_value().map(|(_, pending)| pending)
+    }
+
+    /// Every message whose body must be read.
+    pub fn fetching_seqs(&self) -> Vec<u64> {
+        self.fetching.keys().copied().collect()
     }
 
     /// A body was read; its message is next among those to be delivered again.

@@ -15,8 +15,6 @@ use crate::{
 
 /// About how much one read brings.
 const READ_BYTES: usize = WINDOW_BYTES_MAX / 2;
-/// Bodies to be delivered again that are read at a time.
-const FETCHES_MAX: usize = 64;
 
 impl Channel {
     /// Reads on when consumers wait for what is not in memory.
@@ -24,7 +22,8 @@ impl Channel {
         if self.reading || self.rules.whose_turn().is_none() || !self.resuming.is_empty() {
             return;
         }
-        if let Some((seq, position)) = self.rules.next_to_fetch() {
+        if let Some(pending) = self.rules.next_to_fetch() {
+            let (seq, position) = (pending.seq, pending.body.position());
             return self.fetch(seq, position, ctx);
         }
         let Some(next) = self.rules.next_fresh() else { return };

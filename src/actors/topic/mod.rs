@@ -95,11 +95,7 @@ impl Topic {
 
     /// Writes down what a restart must know of the topic itself.
     fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let metadata = TopicMetadata {
-            paused: self.rules.is_paused(),
-            held_from: self.rules.held_from(),
-            ..TopicMetadata::default()
-        };
+        let metadata = TopicMetadata::new(self.rules.is_paused(), self.rules.held_from());
         let disk = self.disk.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
