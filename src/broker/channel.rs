@@ -154,11 +154,22 @@ impl<B: Clone> ChannelRules<B> {
         }
         self.end = end;
         self.counters.message_count += count_new;
-        let surplus = self.settings.depth_max.map_or(0, |max| self.depth().saturating_sub(max));
-        if surplus > 0 {
-            let dropped = end - surplus.min(end - self.next)..end;
+        if let Some(max) = self.settings.depth_max {
+            self.drop_newest(self.depth().saturating_sub(max));
+        }
+    }
+
+    /// Drops the newest `surplus` of the messages that wait in the log.
+    fn drop_newest(&mut self, mut surplus: u64) {
+        while surplus > 0
+            && let Some(gap) = self.ahead.last_gap(self.next..self.end)
+        {
+            let dropped = gap.end.saturating_sub(surplus).max(gap.start)..gap.end;
+            surplus -= dropped.end - dropped.start;
             self.counters.dropped_count += dropped.end - dropped.start;
-            self.discard(dropped);
+            self.finished.finish_range(dropped.clone());
+            self.ahead.insert_range(dropped);
+            self.changed = true;
         }
     }
 
@@ -636,3 +647,6 @@ impl<B> From<Flight<B>> for Pending<B> {
         Self { seq: flight.seq, attempts: flight.attempts, body: flight.body }
     }
 }
+
+#[cfg(test)]
+mod tests;
