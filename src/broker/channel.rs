@@ -242,12 +242,15 @@ impl<B: Clone> ChannelRules<B> {
 
     // Consumers.
 
-    /// Adds a consumer, with no credit yet.
+    /// Adds a consumer, with no credit yet. One that is known keeps its place.
     pub fn subscribe(
         &mut self,
         client: ClientId,
         terms: Terms,
     ) -> Result<SubscriberKey, SubscribeError> {
+        if let Some(key) = self.subscribers.key(client) {
+            return Ok(key);
+        }
         let max = self.settings.consumers_max;
         if max > 0 && self.subscribers.len() >= max {
             return Err(SubscribeError::TooManyConsumers(max));

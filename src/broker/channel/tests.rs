@@ -21,6 +21,13 @@ fn channel(settings: Settings, count: u64) -> ChannelRules<()> {
     channel
 }
 
+fn join(channel: &mut ChannelRules<()>, client: u64) -> SubscriberKey {
+    let terms = Terms { msg_timeout: Duration::from_nanos(10), sample_rate: 0 };
+    let key = channel.subscribe(ClientId(client), terms).expect("there is room");
+    channel.ready(key, 10);
+    key
+}
+
 #[test]
 fn a_deferred_message_is_no_surplus() {
     let mut channel = channel(Settings { depth_max: Some(1), ..settings() }, 0);
@@ -28,4 +35,11 @@ fn a_deferred_message_is_no_surplus() {
     channel.released(5, 4);
     assert_eq!((channel.depth(), channel.deferred_count()), (1, 1));
     assert_eq!((channel.next_fresh(), channel.counters().dropped_count), (Some(1), 2));
+}
+
+#[test]
+fn a_consumer_that_subscribes_twice_is_one_consumer() {
+    let mut channel = channel(Settings { consumers_max: 1, ..settings() }, 1);
+    assert_eq!(join(&mut channel, 7), join(&mut channel, 7));
+    assert_eq!(channel.subscribers().iter().count(), 1);
 }
