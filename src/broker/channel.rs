@@ -258,9 +258,11 @@ impl<B: Clone> ChannelRules<B> {
         Ok(self.subscribers.add(client, terms))
     }
 
-    /// RDY.
+    /// RDY; ignored after CLS.
     pub fn ready(&mut self, key: SubscriberKey, count: u32) {
-        self.subscribers.update(key, |subscriber| subscriber.ready = count);
+        self.subscribers.update(key, |subscriber| {
+            subscriber.ready = if subscriber.closing { 0 } else { count };
+        });
     }
 
     /// CLS.

@@ -43,3 +43,12 @@ fn a_consumer_that_subscribes_twice_is_one_consumer() {
     assert_eq!(join(&mut channel, 7), join(&mut channel, 7));
     assert_eq!(channel.subscribers().iter().count(), 1);
 }
+
+#[test]
+fn a_consumer_that_closes_shows_no_credit_whatever_it_says() {
+    let mut channel = channel(settings(), 1);
+    let key = join(&mut channel, 7);
+    channel.close(key);
+    channel.ready(key, 5);
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.ready), Some(0));
+}
