@@ -317,8 +317,9 @@ impl<B: Clone> ChannelRules<B> {
 
     /// The next message to take from the log, if one has been released.
     pub fn next_fresh(&mut self) -> Option<u64> {
-        while let Some(known) = self.ahead.first().filter(|known| known.start <= self.next) {
-            self.next = self.next.max(known.end);
+        if let Some(known) = self.ahead.first().filter(|known| known.start <= self.next) {
+            // What is known beyond the end stays ahead: it has not been released.
+            self.next = known.end.clamp(self.next, self.end);
             self.ahead.remove_below(self.next);
         }
         (self.next < self.end).then_some(self.next)

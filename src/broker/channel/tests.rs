@@ -52,3 +52,13 @@ fn a_consumer_that_closes_shows_no_credit_whatever_it_says() {
     channel.ready(key, 5);
     assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.ready), Some(0));
 }
+
+#[test]
+fn the_cursor_stays_within_what_is_released() {
+    let mut channel = channel(settings(), 2);
+    channel.discard(1..6);
+    assert_eq!((channel.next_fresh(), channel.depth(), channel.depth_below(4)), (None, 0, 0));
+    channel.empty();
+    channel.released(7, 4);
+    assert_eq!((channel.next_fresh(), channel.depth(), channel.floor()), (Some(6), 1, 6));
+}
