@@ -228,16 +228,28 @@ impl<B: Clone> ChannelRules<B> {
         }
     }
 
-    /// Puts a message back in flight that a consumer says it holds.
+    /// Puts a message back in flight that a consumer says it holds. The latest delivery counts: a
+    /// consumer that let the timeout pass still believes that it holds the message.
     pub fn hold(&mut self, key: SubscriberKey, id: MessageId, held: Pending<B>, now: Moment) {
         let seq = held.seq;
-        if self.finished.contains(seq) || self.in_flight.get(id).is_some() {
+        if self.finished.contains(seq) || self.is_outdated(id, &held) {
             return;
         }
         self.mark_known(seq);
         self.again.retain(|pending| pending.seq != seq);
+        self.fetching.remove(&seq);
         self.deferred.retain(|deferred| deferred != seq);
         self.put_in_flight(key, id, held, now, 0);
+    }
+
+    /// True when the channel knows of a later delivery than `held`, or of an answer to this one.
+    fn is_outdated(&self, id: MessageId, held: &Pending<B>) -> bool {
+        let is_same = |pending: &&Pending<B>| pending.seq == held.seq;
+        let in_flight = self.in_flight.get(id).map(|flight| flight.attempts);
+        let deferred = self.deferred.iter().map(|(_, pending)| pending).find(is_same);
+        let again = self.again.iter().chain(self.fetching.values()).find(is_same);
+        in_flight.or(deferred.map(|p| p.attempts)).is_some_and(|known| known >= held.attempts)
+            || again.is_some_and(|pending| pending.attempts > held.attempts)
     }
 
     // Consumers.
@@ -421,8 +433,9 @@ impl<B: Clone> ChannelRules<B> {
         bytes: usize,
     ) {
         let timeout = self.subscribers.handed(key, bytes).unwrap_or_default();
+        let seq = held.seq;
         let flight = Flight {
-            seq: held.seq,
+            seq,
             attempts: held.attempts,
             holder: Some(key),
             delivered: now,
@@ -432,7 +445,9 @@ impl<B: Clone> ChannelRules<B> {
         self.changed = true;
         if let Some(twin) = self.in_flight.add(id, flight, timeout) {
             self.release_holder(twin.holder);
-            self.again.push_back(twin.into());
+            if twin.seq != seq {
+                self.again.push_back(twin.into());
+            }
         }
     }
 

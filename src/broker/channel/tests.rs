@@ -62,3 +62,48 @@ fn the_cursor_stays_within_what_is_released() {
     channel.released(7, 4);
     assert_eq!((channel.next_fresh(), channel.depth(), channel.floor()), (Some(6), 1, 6));
 }
+
+fn pending(seq: u64, attempts: u16) -> Pending<()> {
+    Pending { seq, attempts, body: () }
+}
+
+#[test]
+fn a_message_held_while_its_body_is_read_is_not_delivered_again() {
+    let mut channel = channel(settings(), 1);
+    let key = join(&mut channel, 7);
+    channel.hold(key, MessageId(1), pending(1, 1), NOW);
+    channel.client_closed(ClientId(7));
+    let taken = channel.pop_again().expect("it was given back");
+    channel.fetch(taken);
+    let key = join(&mut channel, 8);
+    channel.hold(key, MessageId(1), pending(1, 1), NOW);
+    channel.fetched(1, ());
+    assert_eq!((channel.in_flight_count(), channel.has_again()), (1, false));
+}
+
+#[test]
+fn of_two_consumers_that_say_they_hold_a_message_the_later_has_it() {
+    for later_first in [true, false] {
+        let mut channel = channel(settings(), 1);
+        let (early, late) = (join(&mut channel, 7), join(&mut channel, 8));
+        let mut said = [(early, pending(1, 1)), (late, pending(1, 2))];
+        if later_first {
+            said.reverse();
+        }
+        for (key, held) in said {
+            channel.hold(key, MessageId(1), held, NOW);
+        }
+        assert_eq!(channel.finish(early, MessageId(1)), Err(SettleError::NotOwner));
+        assert_eq!(channel.subscribers().iter().map(|s| s.in_flight).sum::<u32>(), 1);
+        assert_eq!(channel.finish(late, MessageId(1)), Ok(()));
+    }
+}
+
+#[test]
+fn a_holder_that_timed_out_does_not_undo_a_later_requeue() {
+    let mut channel = channel(settings(), 1);
+    channel.restore(pending(1, 2), Some(NOW));
+    let key = join(&mut channel, 7);
+    channel.hold(key, MessageId(1), pending(1, 1), NOW);
+    assert_eq!((channel.in_flight_count(), channel.deferred_count()), (0, 1));
+}
