@@ -188,6 +188,9 @@ impl<B: Clone> ChannelRules<B> {
         self.again.retain(|pending| !range.contains(&pending.seq));
         self.fetching.retain(|seq, _| !range.contains(seq));
         self.deferred.retain(|seq| !range.contains(&seq));
+        for flight in self.in_flight.take_within(&range) {
+            self.release_holder(flight.holder);
+        }
         self.changed = true;
     }
 

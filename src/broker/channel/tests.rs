@@ -107,3 +107,15 @@ fn a_holder_that_timed_out_does_not_undo_a_later_requeue() {
     channel.hold(key, MessageId(1), pending(1, 1), NOW);
     assert_eq!((channel.in_flight_count(), channel.deferred_count()), (0, 1));
 }
+
+#[test]
+fn a_discarded_message_is_not_delivered_again_after_its_timeout() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.discard(1..2);
+    channel.expire(Moment(NOW.0 + 100));
+    assert_eq!((channel.depth(), channel.has_again(), channel.floor()), (1, false, 2));
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(0));
+    assert_eq!(channel.finish(key, MessageId(1)), Err(SettleError::NotInFlight));
+}
