@@ -559,6 +559,8 @@ impl<B: Clone> ChannelRules<B> {
         self.next = self.end;
         self.ahead.remove_below(self.end);
         self.finished.raise_floor(self.end);
+        // Messages that a restart brought back may not be released yet.
+        self.ahead.iter().for_each(|known| self.finished.finish_range(known));
         self.again.clear();
         self.fetching.clear();
         self.deferred.clear();

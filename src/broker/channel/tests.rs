@@ -119,3 +119,13 @@ fn a_discarded_message_is_not_delivered_again_after_its_timeout() {
     assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(0));
     assert_eq!(channel.finish(key, MessageId(1)), Err(SettleError::NotInFlight));
 }
+
+#[test]
+fn emptying_finishes_what_a_restart_brought_back_before_it_is_released() {
+    let mut channel = channel(settings(), 0);
+    channel.restore(pending(1, 1), None);
+    channel.restore(pending(3, 1), Some(NOW));
+    channel.empty();
+    channel.released(4, 0);
+    assert_eq!((channel.next_fresh(), channel.progress().finished), (Some(2), vec![3..4]));
+}
