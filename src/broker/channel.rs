@@ -449,7 +449,8 @@ impl<B: Clone> ChannelRules<B> {
         if let Some(twin) = self.in_flight.add(id, flight, timeout) {
             self.release_holder(twin.holder);
             if twin.seq != seq {
-                self.again.push_back(twin.into());
+                // Not at once: two messages of one id would push each other out for ever.
+                self.deferred.add(twin.deadline, twin.into());
             }
         }
     }

@@ -129,3 +129,17 @@ fn emptying_finishes_what_a_restart_brought_back_before_it_is_released() {
     channel.released(4, 0);
     assert_eq!((channel.next_fresh(), channel.progress().finished), (Some(2), vec![3..4]));
 }
+
+#[test]
+fn two_messages_with_one_id_do_not_push_each_other_out_for_ever() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    assert_eq!((channel.in_flight_count(), channel.has_again()), (1, false));
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(1));
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    let wake = channel.next_wake().expect("the other message waits");
+    channel.expire(wake);
+    assert_eq!(channel.pop_again(), Some(pending(1, 1)));
+}
