@@ -384,7 +384,8 @@ impl Handler<Delete> for DiskQueue {
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
         self.run_unopened(move |files| {
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let _no_cursor_either = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            let _no_cursor_either =
+                files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             Ok(shared.data.remove_topic(&topic)?)
         })

@@ -67,7 +67,8 @@ fn bind_tcp(host: &str, port: u16) -> io::Result<Bound> {
 
 fn bind_tcp_to(address: SocketAddr) -> io::Result<std::net::TcpListener> {
     use socket2::{Domain, Protocol, Type};
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket =
+        socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -78,15 +79,13 @@ fn bind_tcp_to(address: SocketAddr) -> io::Result<std::net::TcpListener> {
 /// Binds a unix socket; a file that a killed process has left behind is replaced.
 fn bind_unix(path: &Path) -> io::Result<UnixListener> {
     let bound = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-            match UnixStream::connect(path) {
-                Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
-                    std::fs::remove_file(path)?;
-                    UnixListener::bind(path)
-                }
-                _ => Err(error),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => match UnixStream::connect(path) {
+            Err(refused) if refused.kind() == io::ErrorKind::ConnectionRefused => {
+                std::fs::remove_file(path)?;
+                UnixListener::bind(path)
             }
-        }
+            _ => Err(error),
+        },
         bound => bound,
     }?;
     bound.set_nonblocking(true)?;

@@ -35,10 +35,7 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(
-    options: NsqdOptions,
-    on_ready: &mut dyn FnMut(&Listening),
-) -> Result<(), DaemonError> {
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
@@ -90,11 +87,8 @@ fn disk() -> Arc<dyn Disk> {
 
 fn share(options: NsqdOptions, data: DataDir) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
-    let log = LogOptions {
-        segment_bytes_max: options.max_bytes_per_file,
-        batch_bytes_max,
-        disk: disk(),
-    };
+    let log =
+        LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
     Shared {
         workers: Workers::start(options.worker_threads),
         data,

@@ -91,7 +91,8 @@ impl Channel {
     fn fetched(&mut self, seq: u64, batches: &[Arc<Batch>]) {
         self.reading = false;
         for wanted in self.rules.fetching_seqs() {
-            let holds = |batch: &&Arc<Batch>| (batch.first_seq()..batch.end_seq()).contains(&wanted);
+            let holds =
+                |batch: &&Arc<Batch>| (batch.first_seq()..batch.end_seq()).contains(&wanted);
             match batches.iter().find(holds) {
                 Some(batch) => {
                     if let Some(offset) = offset_of(batch, wanted) {

@@ -141,7 +141,8 @@ impl ClientConnection {
     }
 
     fn subscribe(&mut self, topic: TopicName, channel: ChannelName, ctx: &mut Context<Self>) {
-        let held_max = usize::try_from(self.spec.shared.options.max_rdy_count).unwrap_or(usize::MAX);
+        let held_max =
+            usize::try_from(self.spec.shared.options.max_rdy_count).unwrap_or(usize::MAX);
         let consumer = consumer(self, ctx);
         let node = self.spec.node.clone();
         let subscribing = subscribe(node, topic, channel, consumer, held_max);

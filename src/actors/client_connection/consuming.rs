@@ -50,8 +50,7 @@ pub(super) struct Subscription {
     unreported_bytes: usize,
 }
 
-pub(super) type Subscribing =
-    Pin<Box<dyn Future<Output = Result<Subscription, ProtocolError>>>>;
+pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<Subscription, ProtocolError>>>>;
 
 /// Finds or makes the channel and takes a seat in it.
 pub(super) fn subscribe(

@@ -123,7 +123,8 @@ impl Open {
         let (mut rest, mut messages) = (publication.framed, publication.messages());
         while !rest.is_empty() {
             let chunk = messages.by_ref().take(MESSAGES_PER_STAMP as usize);
-            let (count, bytes) = chunk.fold((0, 0), |(n, bytes), body| (n + 1, bytes + 4 + body.len()));
+            let (count, bytes) =
+                chunk.fold((0, 0), |(n, bytes), body| (n + 1, bytes + 4 + body.len()));
             let (framed, after) = rest.split_at(bytes);
             self.push(framed, count, 0);
             rest = after;

@@ -203,7 +203,9 @@ impl Handler<Observe<TopicSnapshot>> for Topic {
             topic_name: self.name.clone(),
             channels: Vec::new(),
             depth: self.rules.depth(),
-            backend_depth: cached_from.saturating_sub(self.rules.released()).min(self.rules.depth()),
+            backend_depth: cached_from
+                .saturating_sub(self.rules.released())
+                .min(self.rules.depth()),
             message_count: self.message_count,
             message_bytes: self.message_bytes,
             paused: self.rules.is_paused(),
