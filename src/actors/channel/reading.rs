@@ -9,6 +9,7 @@ use crate::{
     actors::{
         disk_queue::{RETRY_PAUSE, Read, StoreError},
         topic::ReadCached,
+        turn::TurnExt,
     },
     storage::{Batch, LogPosition},
 };
@@ -50,10 +51,11 @@ impl Channel {
                 (Err(MailboxError::Closed | MailboxError::Timeout), _) => Err(StoreError::NotOpen),
             }
         };
-        ctx.spawn(batches.into_actor(self).map(move |result, channel, ctx| match result {
+        let read = batches.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(batches) => channel.read_done(seq, batches),
             Err(error) => channel.read_failed(&error, ctx),
-        }));
+        });
+        ctx.spawn(read.ending_turn());
     }
 
     fn read_done(&mut self, seq: u64, batches: Vec<Arc<Batch>>) {
@@ -69,10 +71,12 @@ impl Channel {
     fn read_failed(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
         let (topic, channel) = (&self.topic, &self.name);
         log::warn!("topic={topic} channel={channel} reading failed: {error}; trying again");
-        ctx.run_later(RETRY_PAUSE, |channel, _| {
+        let pause = actix_rt::time::sleep(RETRY_PAUSE).into_actor(self);
+        let again = pause.map(|(), channel, _: &mut Context<Self>| {
             channel.reading = false;
             channel.rules.fetch_failed();
         });
+        ctx.spawn(again.ending_turn());
     }
 
     /// Reads the body of a message that is to be delivered again.
@@ -80,11 +84,12 @@ impl Channel {
         let Some(disk) = self.disk.clone() else { return self.rules.unfetchable(seq) };
         self.reading = true;
         let read = disk.send(Read { seq, hint, bytes_max: 1 });
-        ctx.spawn(read.into_actor(self).map(move |result, channel, ctx| match result {
+        let fetched = read.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(Ok(batches)) => channel.fetched(seq, &batches),
             Ok(Err(error)) => channel.read_failed(&error, ctx),
             Err(_) => channel.read_failed(&StoreError::NotOpen, ctx),
-        }));
+        });
+        ctx.spawn(fetched.ending_turn());
     }
 
     /// One read often serves several messages: neighbours were requeued together.

@@ -215,11 +215,16 @@ impl ClientConnection {
     }
 
     fn turn(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) -> Progress {
-        self.poll_waiting(cx);
         if self.timing.linger_until.is_some() {
             self.linger(cx)?;
-        } else {
+        }
+        self.poll_waiting(cx);
+        while self.waiting.is_none() {
             self.read(ctx, cx)?;
+            if self.waiting.is_none() {
+                break;
+            }
+            self.poll_waiting(cx);
         }
         self.publishing.flush(&mut self.responses);
         if self.responses.poll(self.output.buffer(), cx) {
