@@ -1,0 +1,171 @@
+//! From the moment a message should have been sent to the moment its consumer has read it.
+//!
+//! The schedule is fixed and waits for nothing, so a slow server cannot slow its own test down.
+//! Threads that block, because their clock is finer than the runtime's one millisecond.
+
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpStream},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use crate::{
+    Result,
+    server::Program,
+    wire::{self, Frame, Inbox, Request},
+};
+
+const INTERVAL: Duration = Duration::from_millis(10);
+const WARM_UP: u64 = 100;
+const MEASURED: u64 = 1_000;
+const RDY: u32 = 100;
+const BODY_SIZE: usize = 200;
+const RUNS_MAX: u32 = 3;
+const TOPIC: &str = "latency";
+/// A silence this long is an error.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Percentiles of one run, in microseconds.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Percentiles {
+    pub p50: f64,
+    pub p90: f64,
+    pub p99: f64,
+    pub max: f64,
+    /// How late the generator itself was at its 99th percentile: part of the figures above.
+    pub send_lateness_p99: f64,
+}
+
+pub fn description() -> String {
+    format!(
+        "PUB of {BODY_SIZE} B every {INTERVAL:?} whatever happens, 1 publisher, 1 consumer with RDY \
+         {RDY}, default IDENTIFY, {MEASURED} messages a run after {WARM_UP}"
+    )
+}
+
+pub fn measure(program: &Program, runs: u32) -> Result<Vec<Percentiles>> {
+    (0..runs.min(RUNS_MAX)).map(|_run| run(program)).collect()
+}
+
+fn run(program: &Program) -> Result<Percentiles> {
+    let server = program.start()?;
+    let (mut stream, inbox) = connect(server.tcp())?;
+    stream.write_all(format!("SUB {TOPIC} {TOPIC}\nRDY {RDY}\n").as_bytes())?;
+    let publisher = connect(server.tcp())?;
+    let base = Instant::now() + INTERVAL;
+    let answers = Answers { stream: publisher.0.try_clone()?, inbox: publisher.1 };
+    let (latencies, lateness) = thread::scope(|scope| {
+        let consumer = scope.spawn(|| consume(stream, inbox, base));
+        let answers = scope.spawn(|| answers.count());
+        let lateness = publish(publisher.0, base)?;
+        join(answers)?;
+        Result::Ok((join(consumer)?, lateness))
+    })?;
+    server.stop()?;
+    Ok(percentiles(&latencies, &lateness))
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+    thread.join().map_err(|_panic| "a thread of the load generator panicked")?
+}
+
+/// Connects as a client that has asked for nothing special.
+fn connect(address: SocketAddr) -> Result<(TcpStream, Inbox)> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.write_all(&[wire::MAGIC, &wire::identify("{}")].concat())?;
+    let mut inbox = Inbox::new();
+    loop {
+        inbox.fill_from(&mut stream)?;
+        if let Some(Frame::Ok) = inbox.next_frame()? {
+            return Ok((stream, inbox));
+        }
+    }
+}
+
+fn due(base: Instant, number: u64) -> Instant {
+    base + INTERVAL * number as u32
+}
+
+/// Sends on schedule and returns how late each send was.
+fn publish(mut stream: TcpStream, base: Instant) -> Result<Vec<Duration>> {
+    let mut request = Request::publish(TOPIC, BODY_SIZE);
+    let mut lateness = Vec::new();
+    for number in 0..WARM_UP + MEASURED {
+        let due = due(base, number);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        lateness.push(due.elapsed());
+        stream.write_all(request.numbered(number))?;
+    }
+    Ok(lateness)
+}
+
+/// The publisher's other half.
+struct Answers {
+    stream: TcpStream,
+    inbox: Inbox,
+}
+
+impl Answers {
+    fn count(mut self) -> Result<()> {
+        let mut answers = 0;
+        while answers < WARM_UP + MEASURED {
+            self.inbox.fill_from(&mut self.stream)?;
+            while let Some(frame) = self.inbox.next_frame()? {
+                answers += u64::from(matches!(frame, Frame::Ok));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Finishes every message and returns the first delivery's latency of each, in order of sending.
+fn consume(mut stream: TcpStream, mut inbox: Inbox, base: Instant) -> Result<Vec<Duration>> {
+    let mut latencies = vec![None; (WARM_UP + MEASURED) as usize];
+    let mut missing = latencies.len();
+    while missing > 0 {
+        inbox.fill_from(&mut stream)?;
+        let now = Instant::now();
+        let mut finished = Vec::new();
+        while let Some(frame) = inbox.next_frame()? {
+            let Frame::Message { id, body } = frame else { continue };
+            wire::push_fin(&mut finished, id);
+            let number = wire::number_of(body)?;
+            let latency = latencies.get_mut(number as usize).ok_or("an unknown message")?;
+            missing -= usize::from(latency.is_none());
+            latency.get_or_insert(now.saturating_duration_since(due(base, number)));
+        }
+        stream.write_all(&finished)?;
+    }
+    Ok(latencies.into_iter().flatten().collect())
+}
+
+fn percentiles(latencies: &[Duration], lateness: &[Duration]) -> Percentiles {
+    let (latencies, lateness) = (measured(latencies), measured(lateness));
+    Percentiles {
+        p50: percentile(&latencies, 0.5),
+        p90: percentile(&latencies, 0.9),
+        p99: percentile(&latencies, 0.99),
+        max: percentile(&latencies, 1.0),
+        send_lateness_p99: percentile(&lateness, 0.99),
+    }
+}
+
+/// Microseconds without the warm-up, in ascending order.
+fn measured(durations: &[Duration]) -> Vec<f64> {
+    let mut micros: Vec<f64> =
+        durations.iter().skip(WARM_UP as usize).map(|one| one.as_secs_f64() * 1e6).collect();
+    micros.sort_by(f64::total_cmp);
+    micros
+}
+
+/// The smallest value that is not exceeded by the given part of them.
+fn percentile(sorted: &[f64], part: f64) -> f64 {
+    let rank = (sorted.len() as f64 * part).ceil() as usize;
+    sorted[rank.clamp(1, sorted.len()) - 1]
+}

@@ -1,0 +1,255 @@
+//! What was measured, as a table to read, as JSON, and against the bars.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use crate::{
+    Result,
+    cases::{Load, Sample},
+    latency::{self, Percentiles},
+    memory::{self, Growth},
+    server::Program,
+    usage,
+};
+
+/// 99th percentile from the due moment of sending to the reading by the consumer.
+const LATENCY_MICROS_MAX: f64 = 2_000.0;
+const CONNECTION_BYTES_MAX: f64 = 6_000.0;
+const TOPIC_BYTES_MAX: f64 = 16_000.0;
+
+#[derive(Debug, Serialize)]
+pub struct Report {
+    machine: String,
+    server: String,
+    runs: u32,
+    measured: Vec<Measured>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Measured {
+    Throughput(Comparison),
+    Latency(Vec<Percentiles>),
+    Memory(Vec<Growth>),
+}
+
+/// The runs of one throughput case; those of one index followed each other.
+#[derive(Debug, Serialize)]
+pub struct Comparison {
+    pub load: Load,
+    pub bare: Vec<Sample>,
+    pub nsqd: Vec<Sample>,
+}
+
+/// A limit and what was found.
+struct Bar {
+    name: String,
+    limit: f64,
+    found: f64,
+    unit: &'static str,
+}
+
+impl Report {
+    pub fn new(program: &Program, runs: u32) -> Self {
+        let (machine, server) = (usage::machine(), program.title());
+        Self { machine, server, runs, measured: Vec::new() }
+    }
+
+    pub fn heading(&self) -> String {
+        let Self { machine, server, runs, .. } = self;
+        format!(
+            "nsqd is `{server}`, the limit a bare tokio socket loop on one thread\n\
+             {machine}\n\
+             medians (min–max) of {runs} alternating pairs of runs after one to warm up; CPU time \
+             is the server process's own\n"
+        )
+    }
+
+    pub fn add(&mut self, measured: Measured) {
+        self.measured.push(measured);
+    }
+
+    pub fn passed(&self) -> bool {
+        self.all_bars().all(|bar| bar.passed())
+    }
+
+    pub fn bars(&self) -> String {
+        self.all_bars().fold(String::new(), |text, bar| text + &bar.line())
+    }
+
+    pub fn json(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
+    }
+
+    fn all_bars(&self) -> impl Iterator<Item = Bar> {
+        self.measured.iter().flat_map(Measured::bars)
+    }
+}
+
+impl Measured {
+    pub fn table(&self) -> String {
+        match self {
+            Self::Throughput(comparison) => comparison.table(),
+            Self::Latency(runs) => latency_table(runs),
+            Self::Memory(growths) => memory_table(growths),
+        }
+    }
+
+    fn bars(&self) -> Vec<Bar> {
+        match self {
+            Self::Throughput(comparison) => vec![comparison.bar()],
+            Self::Latency(runs) => vec![latency_bar(runs)],
+            Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
+        }
+    }
+}
+
+impl Bar {
+    fn passed(&self) -> bool {
+        self.found <= self.limit
+    }
+
+    fn line(&self) -> String {
+        let Self { name, limit, found, unit } = self;
+        let verdict = if self.passed() { "pass" } else { "MISS" };
+        format!("{verdict}  {name:<58} {:>9} of {:>7} {unit}\n", rounded(*found), rounded(*limit))
+    }
+}
+
+impl Comparison {
+    fn table(&self) -> String {
+        let mut text = format!("{}: {}\n", self.load.name, self.load.description());
+        let _ = writeln!(
+            text,
+            "  {:<6} {:>28} {:>34} {:>14}",
+            "", "server CPU µs / message", "thousand messages / s", "load CPU µs"
+        );
+        for (name, samples) in [("bare", &self.bare), ("nsqd", &self.nsqd)] {
+            let server = Spread::of(samples, Sample::server_cpu_micros);
+            let rate = Spread::of(samples, Sample::thousand_per_second);
+            let load = Spread::of(samples, Sample::load_cpu_micros);
+            let (server, rate) = (server.text(), rate.text());
+            let _ = writeln!(text, "  {name:<6} {server:>28} {rate:>34} {:>14.3}", load.median);
+        }
+        let _ = writeln!(
+            text,
+            "  CPU per message: ratio of medians {:.2}, of pairs {}",
+            self.ratio(),
+            self.pair_ratios().text()
+        );
+        text + &self.repeats()
+    }
+
+    /// The ratio of medians: what the bar is held against.
+    fn ratio(&self) -> f64 {
+        let median = |samples| Spread::of(samples, Sample::server_cpu_micros).median;
+        median(&self.nsqd) / median(&self.bare)
+    }
+
+    fn pair_ratios(&self) -> Spread {
+        let pairs = self.bare.iter().zip(&self.nsqd);
+        Spread::new(
+            pairs.map(|(bare, nsqd)| nsqd.server_cpu_micros() / bare.server_cpu_micros()).collect(),
+        )
+    }
+
+    /// Says if messages came more than once, which is allowed, and costs.
+    fn repeats(&self) -> String {
+        match self.nsqd.iter().map(|sample| sample.received - sample.messages).sum::<u64>() {
+            0 => String::new(),
+            more => format!("  {more} messages came more than once\n"),
+        }
+    }
+
+    fn bar(&self) -> Bar {
+        let name = format!("{}: server CPU per message", self.load.name);
+        Bar { name, limit: self.load.limit, found: self.ratio(), unit: "× the bare loop's" }
+    }
+}
+
+impl Sample {
+    fn server_cpu_micros(&self) -> f64 {
+        self.server_cpu_seconds * 1e6 / self.messages as f64
+    }
+
+    fn load_cpu_micros(&self) -> f64 {
+        self.load_cpu_seconds * 1e6 / self.messages as f64
+    }
+
+    fn thousand_per_second(&self) -> f64 {
+        self.messages as f64 / self.seconds / 1e3
+    }
+}
+
+fn latency_table(runs: &[Percentiles]) -> String {
+    let mut text = format!("latency: {}\n", latency::description());
+    let _ = writeln!(
+        text,
+        "  {:<6} {:>10} {:>10} {:>10} {:>10} {:>20}  (µs)",
+        "", "p50", "p90", "p99", "max", "late send p99"
+    );
+    for run in runs {
+        let Percentiles { p50, p90, p99, max, send_lateness_p99: late } = run;
+        let _ =
+            writeln!(text, "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0}");
+    }
+    text
+}
+
+fn latency_bar(runs: &[Percentiles]) -> Bar {
+    let found = Spread::new(runs.iter().map(|run| run.p99).collect()).median;
+    Bar { name: "latency: p99".to_owned(), limit: LATENCY_MICROS_MAX, found, unit: "µs" }
+}
+
+fn memory_table(growths: &[Growth]) -> String {
+    let mut text = format!("memory: {}\n", memory::description());
+    for growth in growths {
+        let bytes = Spread::new(growth.bytes_each.clone()).text();
+        let of = format!("{} × {}", growth.count, growth.what);
+        let _ = writeln!(text, "  {of:<30} {bytes:>26} bytes each");
+    }
+    text
+}
+
+fn memory_bar(growth: &Growth) -> Bar {
+    let name = format!("memory: idle {}, {} of them", growth.what, growth.count);
+    let is_topic = growth.what.starts_with("topic");
+    let limit = if is_topic { TOPIC_BYTES_MAX } else { CONNECTION_BYTES_MAX };
+    Bar { name, limit, found: Spread::new(growth.bytes_each.clone()).median, unit: "bytes" }
+}
+
+/// The median of some figures, and how far they lie apart.
+struct Spread {
+    median: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Spread {
+    fn of(samples: &[Sample], figure: fn(&Sample) -> f64) -> Self {
+        Self::new(samples.iter().map(figure).collect())
+    }
+
+    fn new(mut figures: Vec<f64>) -> Self {
+        figures.sort_by(f64::total_cmp);
+        let (lower, upper) = ((figures.len() - 1) / 2, figures.len() / 2);
+        let median = f64::midpoint(figures[lower], figures[upper]);
+        Self { median, min: figures[0], max: figures[figures.len() - 1] }
+    }
+
+    fn text(&self) -> String {
+        let Self { median, min, max } = self;
+        format!("{} ({}–{})", rounded(*median), rounded(*min), rounded(*max))
+    }
+}
+
+/// Three digits that matter, or all of those before the point.
+fn rounded(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}

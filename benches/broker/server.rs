@@ -1,0 +1,202 @@
+//! The servers under test, as child processes that never outlive the bench.
+
+use std::{
+    env,
+    ffi::OsString,
+    io::{self, BufRead, BufReader},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    sync::mpsc::{self, Receiver, RecvTimeoutError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::{Result, bare, usage};
+
+const START_LIMIT: Duration = Duration::from_secs(15);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const QUIET_LIMIT: Duration = Duration::from_secs(120);
+
+/// How to start the broker that is measured.
+#[derive(Debug)]
+pub struct Program {
+    path: PathBuf,
+    args: Vec<String>,
+    dir: PathBuf,
+}
+
+impl Program {
+    /// This package's `nsq`, or the program at `path`.
+    pub fn new(path: Option<&Path>, args: &[String], dir: &Path) -> Self {
+        let path = path.unwrap_or_else(|| Path::new(env!("CARGO_BIN_EXE_nsq"))).to_owned();
+        Self { path, args: args.to_vec(), dir: dir.to_owned() }
+    }
+
+    /// Its name and flags, as they belong into a report.
+    pub fn title(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        let subcommand = if self.is_nsq() { " nsqd" } else { "" };
+        let args: String = self.args.iter().map(|arg| format!(" {arg}")).collect();
+        format!("{name}{subcommand}{args}")
+    }
+
+    pub fn start(&self) -> Result<Server> {
+        let data_path = TempDir::with_prefix_in("bench-nsqd-", &self.dir)?;
+        let mut command = Command::new(&self.path);
+        if self.is_nsq() {
+            command.arg("nsqd");
+        }
+        let mut data_flag = OsString::from("--data-path=");
+        data_flag.push(data_path.path());
+        command.arg(data_flag);
+        command.args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]).args(&self.args);
+        Server::spawn(&mut command, Some(data_path))
+    }
+
+    fn is_nsq(&self) -> bool {
+        self.path.file_name().is_some_and(|name| name == "nsq")
+    }
+}
+
+/// Starts the bare loop: this program again, which sends at most `messages` to a subscriber.
+pub fn start_bare(messages: u64) -> Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args([bare::FLAG, &messages.to_string()]);
+    Server::spawn(&mut command, None)
+}
+
+/// A running server; dropped, it is killed, and its data path removed.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    tcp: SocketAddr,
+    http: Option<SocketAddr>,
+    /// Of a broker; the bare loop stores nothing.
+    data_path: Option<TempDir>,
+}
+
+impl Server {
+    fn spawn(command: &mut Command, data_path: Option<TempDir>) -> Result<Self> {
+        // The bare loop ends when its standard input does, so that it cannot outlive the bench.
+        let mut child =
+            command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let stderr = child.stderr.take().ok_or("no stderr")?;
+        let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self { child, tcp: unknown, http: None, data_path };
+        server.find_addresses(&read_lines(stderr))?;
+        Ok(server)
+    }
+
+    fn find_addresses(&mut self, lines: &Receiver<String>) -> Result<()> {
+        let deadline = Instant::now() + START_LIMIT;
+        let mut log = String::new();
+        while self.tcp.port() == 0 || (self.is_broker() && self.http.is_none()) {
+            match lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(line) => {
+                    self.note_address(&line)?;
+                    log.push_str(&line);
+                }
+                Err(RecvTimeoutError::Timeout) => return Err(format!("no ports:\n{log}").into()),
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(format!("it did not start:\n{log}").into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn note_address(&mut self, line: &str) -> Result<()> {
+        if let Some((_, address)) = line.split_once("TCP: listening on ") {
+            self.tcp = address.trim().parse()?;
+        } else if let Some((_, address)) = line.split_once("HTTP: listening on ") {
+            self.http = Some(address.trim().parse()?);
+        }
+        Ok(())
+    }
+
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
+    }
+
+    pub fn http(&self) -> Result<SocketAddr> {
+        self.http.ok_or_else(|| "the bare loop speaks no HTTP".into())
+    }
+
+    pub fn is_broker(&self) -> bool {
+        self.data_path.is_some()
+    }
+
+    pub fn cpu(&self) -> Result<Duration> {
+        usage::cpu_of(self.child.id())
+    }
+
+    pub fn resident_bytes(&self) -> Result<u64> {
+        usage::resident_bytes(self.child.id())
+    }
+
+    /// Waits until the server has nothing more to do of its own, so that it is not counted later.
+    pub fn wait_until_quiet(&self) -> Result<()> {
+        const LOOK: Duration = Duration::from_millis(200);
+        let deadline = Instant::now() + QUIET_LIMIT;
+        let mut before = self.cpu()?;
+        while Instant::now() < deadline {
+            thread::sleep(LOOK);
+            let now = self.cpu()?;
+            if now.saturating_sub(before) < LOOK / 50 {
+                return Ok(());
+            }
+            before = now;
+        }
+        Err("it never came to rest".into())
+    }
+
+    /// Asks it to end, and waits. A broker that does not end well is an error.
+    pub fn stop(mut self) -> Result<()> {
+        let id = self.child.id().cast_signed();
+        kill_process(Pid::from_raw(id).ok_or("no such process")?, Signal::TERM)?;
+        let status = self.wait()?;
+        if self.is_broker() && !status.success() {
+            return Err(format!("it ended with {status}").into());
+        }
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Result<ExitStatus> {
+        let deadline = Instant::now() + STOP_LIMIT;
+        while Instant::now() < deadline {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Err("it did not stop when asked".into())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Both fail only when it has ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log to its end, whether anybody listens or not: a full pipe would stop the server.
+fn read_lines(stderr: ChildStderr) -> Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut reader = BufReader::new(stderr);
+        let mut line = String::new();
+        while reader.read_line(&mut line).is_ok_and(|length| length > 0) {
+            if sender.send(std::mem::take(&mut line)).is_err() {
+                break;
+            }
+        }
+        let _ = io::copy(&mut reader, &mut io::sink());
+    });
+    receiver
+}
