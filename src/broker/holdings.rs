@@ -22,6 +22,8 @@ pub struct Holdings {
     /// Older deliveries are forgotten beyond this count; after a crash of the channel they may then
     /// come twice.
     count_max: usize,
+    /// A message may stand among the deliveries more than once.
+    has_repeats: bool,
 }
 
 const SETTLED_BEFORE_COMPARING: usize = 1024;
@@ -29,13 +31,14 @@ const SETTLED_BEFORE_COMPARING: usize = 1024;
 impl Holdings {
     /// Remembers at most `count_max` deliveries.
     pub fn new(count_max: usize) -> Self {
-        Self { delivered: Vec::new(), settled: Vec::new(), count_max }
+        Self { delivered: Vec::new(), settled: Vec::new(), count_max, has_repeats: false }
     }
 
     /// Notes messages handed to the consumer.
     pub fn delivered(&mut self, messages: &[Holding]) {
-        if !self.settled.is_empty() && messages.iter().any(|message| message.attempts > 1) {
+        if messages.iter().any(|message| message.attempts > 1) {
             self.compare();
+            self.has_repeats = true;
         }
         self.delivered.extend_from_slice(messages);
         if self.delivered.len() > 2 * self.count_max {
@@ -65,11 +68,22 @@ impl Holdings {
     }
 
     fn compare(&mut self) {
-        self.settled.sort_unstable();
-        let settled = std::mem::take(&mut self.settled);
-        self.delivered.retain(|holding| settled.binary_search(&holding.id).is_err());
+        let mut settled = std::mem::take(&mut self.settled);
+        if !self.has_repeats {
+            // Most consumers answer in the order in which they were handed.
+            let pairs = self.delivered.iter().zip(&settled);
+            let in_order = pairs.take_while(|(holding, id)| holding.id == **id).count();
+            self.delivered.drain(..in_order);
+            settled.drain(..in_order);
+        }
+        if !settled.is_empty() {
+            settled.sort_unstable();
+            self.delivered.retain(|holding| settled.binary_search(&holding.id).is_err());
+        }
+        settled.clear();
+        self.settled = settled;
         if self.delivered.is_empty() {
-            self.delivered = Vec::new();
+            *self = Self::new(self.count_max);
         }
     }
 }

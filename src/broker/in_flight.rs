@@ -4,7 +4,7 @@ use std::{ops::Range, time::Duration};
 
 use hashbrown::HashMap;
 
-use super::{Moment, SubscriberKey, deadlines::Deadlines};
+use super::{Moment, SubscriberKey, deadlines::Deadlines, id_hash::IdHash};
 use crate::protocol::MessageId;
 
 /// One message in flight. `B` says where its body is.
@@ -27,13 +27,13 @@ pub struct Flight<B> {
 /// All messages in flight of a channel, by id and by deadline.
 #[derive(Debug)]
 pub struct InFlight<B> {
-    by_id: HashMap<MessageId, Flight<B>>,
+    by_id: HashMap<MessageId, Flight<B>, IdHash>,
     deadlines: Deadlines,
 }
 
 impl<B> Default for InFlight<B> {
     fn default() -> Self {
-        Self { by_id: HashMap::new(), deadlines: Deadlines::default() }
+        Self { by_id: HashMap::default(), deadlines: Deadlines::default() }
     }
 }
 

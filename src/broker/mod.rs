@@ -8,6 +8,7 @@ pub mod deadlines;
 pub mod deferred;
 pub mod holdings;
 pub mod id_generator;
+pub mod id_hash;
 pub mod in_flight;
 pub mod moment;
 pub mod seq_set;

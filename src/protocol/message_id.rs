@@ -3,6 +3,18 @@
 use std::fmt;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
+const NOT_A_DIGIT: u8 = 0x10;
+
+/// The value of each byte as a digit: every consumed message is looked up by its id.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [NOT_A_DIGIT; 256];
+    let mut digit = 0;
+    while digit < HEX_DIGITS.len() {
+        values[HEX_DIGITS[digit] as usize] = digit as u8;
+        digit += 1;
+    }
+    values
+};
 
 /// Identifies a message within its topic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -11,16 +23,13 @@ pub struct MessageId(pub u64);
 impl MessageId {
     /// Reads the wire form; `None` for anything that nsqd cannot have sent.
     pub fn from_hex(hex: &[u8; 16]) -> Option<Self> {
-        let mut value = 0;
+        let (mut value, mut seen) = (0, 0);
         for &byte in hex {
-            let digit = match byte {
-                b'0'..=b'9' => byte - b'0',
-                b'a'..=b'f' => byte - b'a' + 10,
-                _ => return None,
-            };
+            let digit = DIGIT_VALUES[usize::from(byte)];
+            seen |= digit;
             value = value << 4 | u64::from(digit);
         }
-        Some(Self(value))
+        (seen < NOT_A_DIGIT).then_some(Self(value))
     }
 
     /// The wire form.

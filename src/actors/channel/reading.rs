@@ -39,13 +39,13 @@ impl Channel {
         let in_memory = self.is_in_memory();
         let read = ReadCached { seq, bytes_max: READ_BYTES, or_later: in_memory };
         let cached = self.parent.cache.send(read);
-        let disk = self.disk.clone();
+        let (disk, hint) = (self.disk.clone(), self.window.position_of(seq));
         let batches = async move {
             match (cached.await, disk) {
                 (Ok(Some(batches)), _) => Ok(batches),
                 (Ok(None), None) => Ok(Vec::new()),
                 (Ok(None), Some(disk)) => {
-                    let read = Read { seq, hint: None, bytes_max: READ_BYTES };
+                    let read = Read { seq, hint, bytes_max: READ_BYTES };
                     disk.send(read).await.unwrap_or(Err(StoreError::NotOpen))
                 }
                 (Err(MailboxError::Closed | MailboxError::Timeout), _) => Err(StoreError::NotOpen),

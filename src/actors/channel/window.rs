@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::storage::Batch;
+use crate::storage::{Batch, LogPosition};
 
 /// Batches in the order of the log, and a place in the first one.
 #[derive(Debug, Default)]
@@ -12,6 +12,8 @@ pub struct Window {
     seq: u64,
     offset: u32,
     bytes: usize,
+    /// Where the log goes on after the last batch that was added, also when that has been left.
+    end: Option<(u64, LogPosition)>,
 }
 
 /// Where a wanted message is.
@@ -36,6 +38,11 @@ impl Window {
         self.batches.back().map(|batch| batch.end_seq())
     }
 
+    /// Where in the log message `seq` is, if it follows on what the window held last.
+    pub fn position_of(&self, seq: u64) -> Option<LogPosition> {
+        self.end.filter(|(end_seq, _)| *end_seq == seq).map(|(_, position)| position)
+    }
+
     /// Adds the next batch; one that is there already is ignored.
     pub fn push(&mut self, batch: Arc<Batch>) {
         if self.end_seq().is_some_and(|end| batch.first_seq() < end) {
@@ -45,6 +52,7 @@ impl Window {
             (self.seq, self.offset) = (batch.first_seq(), 0);
         }
         self.bytes += batch.encoded_len();
+        self.end = Some((batch.end_seq(), batch.end_position()));
         self.batches.push_back(batch);
     }
 
@@ -89,7 +97,7 @@ impl Window {
         }
         match self.batches.front() {
             Some(next) => (self.seq, self.offset) = (next.first_seq(), 0),
-            None => self.clear(),
+            None => *self = Self { end: self.end, ..Self::default() },
         }
     }
 }
@@ -99,7 +107,7 @@ mod tests {
     use super::*;
     use crate::{
         protocol::MessageId,
-        storage::{BatchBuilder, LogPosition, Stamp},
+        storage::{BatchBuilder, Stamp},
     };
 
     fn batch(first_seq: u64, bodies: &[&str]) -> Arc<Batch> {
