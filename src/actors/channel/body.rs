@@ -1,55 +1,36 @@
 //! Where the body of a message is.
 
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use crate::storage::{Batch, LogPosition};
 
-/// A reference to one message in a batch. It keeps the batch in memory only where there is no log to
-/// read it from again.
+/// A reference to one message. It holds its batch in memory only where there is no log to read it
+/// from, or for the delivery that it was just read for: a message in flight costs no body.
 #[derive(Debug, Clone)]
 pub struct Body {
-    batch: Hold,
+    kept: Option<Arc<Batch>>,
+    position: LogPosition,
     offset: u32,
-    position: Option<LogPosition>,
-}
-
-#[derive(Debug, Clone)]
-enum Hold {
-    Nothing,
-    Loosely(Weak<Batch>),
-    Firmly(Arc<Batch>),
 }
 
 impl Body {
-    /// A body at `offset` of `batch`, which is in the log as well.
-    pub fn logged(batch: &Arc<Batch>, offset: u32) -> Self {
-        let position = Some(batch.position());
-        Self { batch: Hold::Loosely(Arc::downgrade(batch)), offset, position }
+    /// A body in the log, in the batch at `position`.
+    pub fn logged(position: LogPosition) -> Self {
+        Self { kept: None, position, offset: 0 }
     }
 
-    /// A body that must be kept in memory: it is in no log, or was just read for its delivery.
+    /// A body in memory, at `offset` of `batch`.
     pub fn kept(batch: &Arc<Batch>, offset: u32) -> Self {
-        let position = Some(batch.position());
-        Self { batch: Hold::Firmly(Arc::clone(batch)), offset, position }
+        Self { kept: Some(Arc::clone(batch)), position: batch.position(), offset }
     }
 
-    /// A body somewhere in the log.
-    pub fn on_disk(position: Option<LogPosition>) -> Self {
-        Self { batch: Hold::Nothing, offset: 0, position }
-    }
-
-    /// The batch in memory and the message's offset in it, unless it must be read again.
+    /// The batch and the message's offset in it, unless it must be read.
     pub fn in_memory(&self) -> Option<(Arc<Batch>, u32)> {
-        let batch = match &self.batch {
-            Hold::Nothing => None,
-            Hold::Loosely(batch) => batch.upgrade(),
-            Hold::Firmly(batch) => Some(Arc::clone(batch)),
-        }?;
-        Some((batch, self.offset))
+        self.kept.clone().map(|batch| (batch, self.offset))
     }
 
-    /// Where its batch was seen in the log.
-    pub fn position(&self) -> Option<LogPosition> {
+    /// Where its batch was seen in the log; a hint.
+    pub fn position(&self) -> LogPosition {
         self.position
     }
 }

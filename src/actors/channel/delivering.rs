@@ -121,13 +121,9 @@ impl Channel {
             return false;
         }
         let due = clock::moment_of(batch.due_ns());
-        let body = self.body(batch, offset);
+        let body = body(self.disk.is_none(), batch, offset);
         self.rules.defer(seq, due, body);
         true
-    }
-
-    fn body(&self, batch: &Arc<Batch>, offset: u32) -> Body {
-        if self.is_in_memory() { Body::kept(batch, offset) } else { Body::logged(batch, offset) }
     }
 
     fn deliver_fresh(&mut self, key: SubscriberKey, now: Moment) {
@@ -139,11 +135,7 @@ impl Channel {
         let (message, next_offset) = batch.body_at(offset);
         if outbox.sample_rate == 0 || in_sample(&mut self.sampler, outbox.sample_rate) {
             let id = batch.id(seq);
-            let body = if self.disk.is_none() {
-                Body::kept(batch, offset)
-            } else {
-                Body::logged(batch, offset)
-            };
+            let body = body(self.disk.is_none(), batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
             let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -165,7 +157,7 @@ impl Channel {
         let message = batch.body_at(offset).0;
         let bytes = frame::message_frame_bytes(message.len());
         // What was kept for this delivery only need not be kept while it is in flight.
-        let body = if self.disk.is_none() { pending.body } else { Body::logged(&batch, offset) };
+        let body = body(self.disk.is_none(), &batch, offset);
         let pending = Pending { body, ..pending };
         let delivery = self.rules.deliver_again(key, id, pending, bytes, now);
         outbox.put(&batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -196,7 +188,7 @@ impl Channel {
             let due = clock::moment_of(batch.due_ns());
             for seq in batch.first_seq()..batch.end_seq() {
                 if let Some(offset) = offset_of(batch, seq) {
-                    let body = self.body(batch, offset);
+                    let body = body(self.disk.is_none(), batch, offset);
                     self.rules.defer(seq, due, body);
                 }
             }
@@ -215,6 +207,11 @@ impl Handler<Released> for Channel {
         self.rules.released(released.end, count);
         self.take(&released.batches, before);
     }
+}
+
+/// How a message remembers its body; without a log, only memory has it.
+fn body(is_in_memory: bool, batch: &Arc<Batch>, offset: u32) -> Body {
+    if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
 }
 
 /// True for `rate` of a hundred calls (xorshift64*).

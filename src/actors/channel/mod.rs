@@ -123,7 +123,7 @@ impl Channel {
         self.rules = ChannelRules::new(settings, finished, cursor.paused, counters);
         for pending in cursor.pending {
             let due = (pending.due_ns != 0).then(|| clock::moment_of(pending.due_ns));
-            let body = Body::on_disk(Some(pending.position));
+            let body = Body::logged(pending.position);
             let (seq, attempts) = (pending.seq, pending.attempts);
             self.rules.restore(Pending { seq, attempts, body }, due);
         }

@@ -1,8 +1,8 @@
 //! Messages that are not in the window: from the topic's memory, else from its log.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
-use actix::{ActorFutureExt, AsyncContext, Context, MailboxError, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
 use super::{Body, Channel, body::offset_of, delivering::WINDOW_BYTES_MAX};
 use crate::{
@@ -35,27 +35,35 @@ impl Channel {
     }
 
     fn read(&mut self, seq: u64, ctx: &mut Context<Self>) {
-        self.reading = true;
-        let in_memory = self.is_in_memory();
-        let read = ReadCached { seq, bytes_max: READ_BYTES, or_later: in_memory };
-        let cached = self.parent.cache.send(read);
-        let (disk, hint) = (self.disk.clone(), self.window.position_of(seq));
-        let batches = async move {
-            match (cached.await, disk) {
-                (Ok(Some(batches)), _) => Ok(batches),
-                (Ok(None), None) => Ok(Vec::new()),
-                (Ok(None), Some(disk)) => {
-                    let read = Read { seq, hint, bytes_max: READ_BYTES };
-                    disk.send(read).await.unwrap_or(Err(StoreError::NotOpen))
-                }
-                (Err(MailboxError::Closed | MailboxError::Timeout), _) => Err(StoreError::NotOpen),
-            }
-        };
+        let batches = self.batches(seq, self.window.position_of(seq), READ_BYTES);
         let read = batches.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(batches) => channel.read_done(seq, batches),
             Err(error) => channel.read_failed(&error, ctx),
         });
         ctx.spawn(read.ending_turn());
+    }
+
+    /// Batches from message `seq` on, from memory or the log.
+    fn batches(
+        &mut self,
+        seq: u64,
+        hint: Option<LogPosition>,
+        bytes_max: usize,
+    ) -> impl Future<Output = Result<Vec<Arc<Batch>>, StoreError>> + use<> {
+        self.reading = true;
+        let disk = self.disk.clone();
+        let cached = self.parent.cache.send(ReadCached { seq, bytes_max, or_later: disk.is_none() });
+        async move {
+            match (cached.await, disk) {
+                (Ok(Some(batches)), _) => Ok(batches),
+                (Ok(None), None) => Ok(Vec::new()),
+                (Ok(None), Some(disk)) => {
+                    let read = disk.send(Read { seq, hint, bytes_max });
+                    read.await.unwrap_or(Err(StoreError::NotOpen))
+                }
+                (Err(_), _) => Err(StoreError::NotOpen),
+            }
+        }
     }
 
     fn read_done(&mut self, seq: u64, batches: Vec<Arc<Batch>>) {
@@ -80,14 +88,12 @@ impl Channel {
     }
 
     /// Reads the body of a message that is to be delivered again.
-    fn fetch(&mut self, seq: u64, hint: Option<LogPosition>, ctx: &mut Context<Self>) {
-        let Some(disk) = self.disk.clone() else { return self.rules.unfetchable(seq) };
-        self.reading = true;
-        let read = disk.send(Read { seq, hint, bytes_max: 1 });
-        let fetched = read.into_actor(self).map(move |result, channel, ctx| match result {
-            Ok(Ok(batches)) => channel.fetched(seq, &batches),
-            Ok(Err(error)) => channel.read_failed(&error, ctx),
-            Err(_) => channel.read_failed(&StoreError::NotOpen, ctx),
+    fn fetch(&mut self, seq: u64, position: LogPosition, ctx: &mut Context<Self>) {
+        let hint = (position != LogPosition::START).then_some(position);
+        let batches = self.batches(seq, hint, 1);
+        let fetched = batches.into_actor(self).map(move |result, channel, ctx| match result {
+            Ok(batches) => channel.fetched(seq, &batches),
+            Err(error) => channel.read_failed(&error, ctx),
         });
         ctx.spawn(fetched.ending_turn());
     }

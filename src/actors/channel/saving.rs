@@ -62,7 +62,7 @@ impl Channel {
     fn cursor(&self, progress: Progress<super::Body>) -> Cursor {
         let pending = progress.pending.into_iter().map(|(pending, due)| PendingMessage {
             seq: pending.seq,
-            position: pending.body.position().unwrap_or(LogPosition(0)),
+            position: pending.body.position(),
             attempts: pending.attempts,
             due_ns: due.map_or(0, clock::wall_of),
         });

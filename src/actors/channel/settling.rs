@@ -9,6 +9,7 @@ use super::{
 use crate::{
     actors::{clock, topic::ChannelAbandoned},
     broker::{ClientId, Moment, SubscriberKey, channel::Pending, channel::SettleError},
+    storage::LogPosition,
 };
 
 impl Channel {
@@ -64,7 +65,7 @@ impl Handler<Resume> for Channel {
         self.seat(key, Outbox::new(consumer));
         for holding in held {
             let (seq, attempts) = (holding.seq, holding.attempts);
-            let held = Pending { seq, attempts, body: Body::on_disk(None) };
+            let held = Pending { seq, attempts, body: Body::logged(LogPosition::START) };
             self.rules.hold(key, holding.id, held, now);
         }
         self.rules.ready(key, ready);
