@@ -6,7 +6,10 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -140,8 +143,8 @@ pub struct Delete;
 struct Files {
     log: Mutex<Option<Log>>,
     reader: RwLock<Option<LogReader>>,
-    /// Cursor and metadata files are replaced one at a time.
-    small_files: Mutex<()>,
+    /// The topic has been removed from the disk; a topic of the same name may be there already.
+    deleted: AtomicBool,
 }
 
 impl Files {
@@ -151,6 +154,10 @@ impl Files {
     ) -> Result<T, StoreError> {
         let mut log = self.log.lock().map_err(|_| StoreError::NotOpen)?;
         Ok(act(log.as_mut().ok_or(StoreError::NotOpen)?)?)
+    }
+
+    fn check_not_deleted(&self) -> Result<(), StoreError> {
+        if self.deleted.load(Ordering::Relaxed) { Err(StoreError::NotOpen) } else { Ok(()) }
     }
 
     fn reader(&self) -> Result<LogReader, StoreError> {
@@ -165,6 +172,9 @@ pub struct DiskQueue {
     dir: PathBuf,
     shared: Arc<Shared>,
     files: Arc<Files>,
+    /// Cursor and metadata files are replaced one at a time, in the order in which that was asked
+    /// for (tokio's mutex is fair): a removal must not be overtaken by a save.
+    small_files: Arc<tokio::sync::Mutex<()>>,
     /// The state was rebuilt: the log must be opened before it is used again.
     must_open: bool,
     sync_scheduled: bool,
@@ -174,8 +184,15 @@ impl DiskQueue {
     /// The log of `topic`, not open yet.
     pub fn new(topic: TopicName, shared: Arc<Shared>) -> Self {
         let dir = shared.data.topic_dir(&topic);
-        let files = Arc::default();
-        Self { topic, dir, shared, files, must_open: true, sync_scheduled: false }
+        Self {
+            topic,
+            dir,
+            shared,
+            files: Arc::default(),
+            small_files: Arc::default(),
+            must_open: true,
+            sync_scheduled: false,
+        }
     }
 
     /// Runs `job` on a thread that may wait for the disk.
@@ -196,6 +213,24 @@ impl DiskQueue {
         let files = Arc::clone(&self.files);
         let job = actix_rt::task::spawn_blocking(move || job(&files));
         Box::pin(async { job.await.unwrap_or(Err(StoreError::NotOpen)) })
+    }
+
+    /// Runs `job`, on a cursor or the metadata, when all before it have run.
+    fn run_in_order<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        let files = Arc::clone(&self.files);
+        let turn = Arc::clone(&self.small_files).lock_owned();
+        Box::pin(async move {
+            let turn = turn.await;
+            let job = actix_rt::task::spawn_blocking(move || {
+                let _until_done = turn;
+                files.check_not_deleted()?;
+                job(&files)
+            });
+            job.await.unwrap_or(Err(StoreError::NotOpen))
+        })
     }
 
     fn schedule_sync(&mut self, ctx: &mut Context<Self>) {
@@ -242,6 +277,7 @@ impl Handler<Open> for DiskQueue {
             let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *slot = None;
             files.log.clear_poison();
+            files.check_not_deleted()?;
             shared.data.create_topic(&topic)?;
             let (mut log, mut recovery) = Log::open(&dir, shared.log.clone())?;
             let disk = &*shared.log.disk;
@@ -298,8 +334,7 @@ impl Handler<LoadCursor> for DiskQueue {
 
     fn handle(&mut self, load: LoadCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
-            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run_in_order(move |_| {
             match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
                 Ok(cursor) => Ok(cursor),
                 Err(error @ CursorError::Io { .. }) => Err(error.into()),
@@ -321,8 +356,7 @@ impl Handler<SaveCursor> for DiskQueue {
 
     fn handle(&mut self, save: SaveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
-            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run_in_order(move |_| {
             let disk = &*shared.log.disk;
             Ok(save.cursor.save(disk, &dir, &save.channel, save.durable)?)
         })
@@ -334,8 +368,7 @@ impl Handler<RemoveCursor> for DiskQueue {
 
     fn handle(&mut self, remove: RemoveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
-            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run_in_order(move |_| {
             Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
         })
     }
@@ -346,8 +379,7 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
-            let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run_in_order(move |_| {
             Ok(save.0.save(&*shared.log.disk, &dir, true)?)
         })
     }
@@ -382,11 +414,10 @@ impl Handler<Delete> for DiskQueue {
         self.must_open = true;
         self.shared.health.recovered(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
+        self.run_in_order(move |files| {
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let _no_cursor_either =
-                files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
+            files.deleted.store(true, Ordering::Relaxed);
             Ok(shared.data.remove_topic(&topic)?)
         })
     }

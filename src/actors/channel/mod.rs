@@ -19,7 +19,7 @@ use self::{body::Body, delivering::Outbox, window::Window};
 use super::{
     alarm::Alarm,
     clock,
-    disk_queue::{DiskQueue, LoadCursor, StoreError},
+    disk_queue::{DiskQueue, LoadCursor, RETRY_PAUSE, StoreError},
     shared::Shared,
     topic::ChannelStarted,
     turn::{EndOfTurn, Turn},
@@ -101,16 +101,20 @@ impl Channel {
             return self.loaded(None);
         };
         let load = disk.send(LoadCursor { channel: self.name.clone() });
-        ctx.wait(load.into_actor(self).map(|result, channel, _| match result {
-            Ok(Ok(cursor)) => channel.loaded(cursor),
-            Ok(Err(error)) => channel.not_loaded(&error),
-            Err(_) => channel.not_loaded(&StoreError::NotOpen),
+        ctx.wait(load.into_actor(self).map(|result, channel, ctx| {
+            match result.unwrap_or(Err(StoreError::NotOpen)) {
+                Ok(cursor) => channel.loaded(cursor),
+                Err(error) => channel.load_later(&error, ctx),
+            }
         }));
     }
 
-    /// The disk does not give the cursor now: the supervisor's back-off paces another try.
-    fn not_loaded(&self, error: &StoreError) -> ! {
-        panic!("cursor not loaded: {error}");
+    /// The disk does not give the cursor now, or the log's actor is restarting.
+    fn load_later(&self, error: &StoreError, ctx: &mut Context<Self>) {
+        let (topic, channel) = (&self.topic, &self.name);
+        log::warn!("topic={topic} channel={channel} cursor not read: {error}; trying again");
+        let pause = actix_rt::time::sleep(RETRY_PAUSE).into_actor(self);
+        ctx.wait(pause.map(|(), channel, ctx| channel.load(ctx)));
     }
 
     fn loaded(&mut self, cursor: Option<Cursor>) {
