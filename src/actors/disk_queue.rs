@@ -23,7 +23,7 @@ use crate::{
     protocol::{ChannelName, TopicName},
     storage::{
         Batch, Cursor, CursorError, DataDirError, Log, LogError, LogPosition, LogReader,
-        MetadataError, Recovery, TopicMetadata,
+        MetadataError, ReadChunk, Recovery, TopicMetadata,
     },
 };
 
@@ -318,9 +318,7 @@ impl Handler<Read> for DiskQueue {
     fn handle(&mut self, read: Read, _: &mut Self::Context) -> Self::Result {
         let topic = self.topic.clone();
         self.run(move |files| {
-            let reader = files.reader()?;
-            let position = reader.find(read.seq, read.hint)?;
-            let chunk = reader.read(position, read.bytes_max)?;
+            let chunk = read_from(&files.reader()?, &read)?;
             for damage in chunk.damaged {
                 log::error!("topic={topic} log is damaged: {damage}; skipped");
             }
@@ -329,23 +327,33 @@ impl Handler<Read> for DiskQueue {
     }
 }
 
+/// A right hint saves the search, and one look at what it leads to tells whether it is right.
+fn read_from(reader: &LogReader, read: &Read) -> Result<ReadChunk, LogError> {
+    if let Some(hint) = read.hint.filter(|hint| *hint < reader.end().0) {
+        let chunk = reader.read(hint, read.bytes_max)?;
+        let first = chunk.batches.first().filter(|_| chunk.damaged.is_empty());
+        if first.is_some_and(|first| (first.first_seq()..first.end_seq()).contains(&read.seq)) {
+            return Ok(chunk);
+        }
+    }
+    reader.read(reader.find(read.seq, None)?, read.bytes_max)
+}
+
 impl Handler<LoadCursor> for DiskQueue {
     type Result = ResponseFuture<Result<Option<Cursor>, StoreError>>;
 
     fn handle(&mut self, load: LoadCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| {
-            match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
-                Ok(cursor) => Ok(cursor),
-                Err(error @ CursorError::Io { .. }) => Err(error.into()),
-                Err(damaged) => {
-                    let channel = &load.channel;
-                    log::error!(
-                        "topic={topic} channel={channel} cursor is unreadable: {damaged}; \
+        self.run_in_order(move |_| match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
+            Ok(cursor) => Ok(cursor),
+            Err(error @ CursorError::Io { .. }) => Err(error.into()),
+            Err(damaged) => {
+                let channel = &load.channel;
+                log::error!(
+                    "topic={topic} channel={channel} cursor is unreadable: {damaged}; \
                          its messages are delivered again from the beginning of the log"
-                    );
-                    Ok(None)
-                }
+                );
+                Ok(None)
             }
         })
     }
@@ -368,9 +376,7 @@ impl Handler<RemoveCursor> for DiskQueue {
 
     fn handle(&mut self, remove: RemoveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| {
-            Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
-        })
+        self.run_in_order(move |_| Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?))
     }
 }
 
@@ -379,9 +385,7 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| {
-            Ok(save.0.save(&*shared.log.disk, &dir, true)?)
-        })
+        self.run_in_order(move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
     }
 }
 

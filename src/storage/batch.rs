@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use crate::{
     protocol::message_id::MessageId,
     storage::{
@@ -10,10 +12,11 @@ use crate::{
     },
 };
 
-/// One record of the log with its messages, in one buffer. Immutable; meant to be shared.
+/// One record of the log with its messages, in one buffer. Immutable; meant to be shared. Batches
+/// that were read together share that memory.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Batch {
-    encoded: Vec<u8>,
+    encoded: Bytes,
     header: RecordHeader,
     payload_start: usize,
 }
@@ -28,11 +31,12 @@ impl Batch {
     ) -> Result<(Self, usize), RecordError> {
         let header = RecordHeader::verify(bytes, position, batch_bytes_max)?;
         let consumed = header.record_len();
-        Ok((Self::from_verified(header, bytes[..consumed].to_vec()), consumed))
+        let encoded = Bytes::copy_from_slice(&bytes[..consumed]);
+        Ok((Self::from_verified(header, encoded), consumed))
     }
 
     /// Takes bytes whose header has been verified.
-    pub(super) fn from_verified(header: RecordHeader, encoded: Vec<u8>) -> Self {
+    pub(super) fn from_verified(header: RecordHeader, encoded: Bytes) -> Self {
         let payload_start = RECORD_HEADER_BYTES + usize::from(header.audience_len);
         Self { encoded, header, payload_start }
     }
@@ -241,7 +245,7 @@ impl BatchBuilder {
             position: stamp.position,
         };
         header.write(&mut self.buf);
-        Batch::from_verified(header, self.buf)
+        Batch::from_verified(header, self.buf.into())
     }
 }
 

@@ -39,7 +39,7 @@ impl ReadChunk {
                 self.damaged.push(damage);
             }
             Scanned::Record(header) => {
-                let batch = Batch::from_verified(header, scan.record(&header).to_vec());
+                let batch = Batch::from_verified(header, scan.record(&header));
                 self.next = batch.end_position();
                 self.batches.push(Arc::new(batch));
             }
@@ -79,7 +79,7 @@ impl LogReader {
             .verify_at(at)
             .map_err(|source| LogError::io("read", segment.path(), source))?
             .map_err(|source| LogError::Unreadable { position: at, source })?;
-        Ok(Arc::new(Batch::from_verified(header, scan.record(&header).to_vec())))
+        Ok(Arc::new(Batch::from_verified(header, scan.record(&header))))
     }
 
     /// The position of the batch that holds `seq`, or of the first one after it; the end of the log

@@ -2,6 +2,8 @@
 
 use std::{io, sync::Arc};
 
+use bytes::Bytes;
+
 use crate::storage::{
     damage::{Damage, DamageKind},
     disk::{DiskFile, read_full_at},
@@ -87,10 +89,10 @@ impl SegmentScan {
         Ok(if plausible { Ok(header) } else { Err(RecordError::Misplaced(header.position)) })
     }
 
-    /// The bytes of the record that the last step found.
-    pub fn record(&self, header: &RecordHeader) -> &[u8] {
+    /// The bytes of the record that the last step found, which share memory with their neighbours.
+    pub fn record(&self, header: &RecordHeader) -> Bytes {
         let bytes = self.window.buffered(self.extent.segment.offset_of(header.position));
-        &bytes[..header.record_len()]
+        self.window.bytes.slice_ref(&bytes[..header.record_len()])
     }
 
     /// How long the next record is, if all of it has been read already. 0 for what is damage at
@@ -208,13 +210,13 @@ struct Window {
     limit: u64,
     capacity: usize,
     start: u64,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Window {
     fn new(file: Option<Arc<dyn DiskFile>>, limit: u64, capacity: usize) -> io::Result<Self> {
         let size = file.as_ref().map_or(Ok(0), |file| file.size())?;
-        Ok(Self { file, limit: limit.min(size), capacity, start: 0, bytes: Vec::new() })
+        Ok(Self { file, limit: limit.min(size), capacity, start: 0, bytes: Bytes::new() })
     }
 
     /// What is in memory from `offset` on.
@@ -234,11 +236,12 @@ impl Window {
     fn refill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         let Some(file) = &self.file else { return Ok(()) };
         let left = usize::try_from(self.limit.saturating_sub(offset)).unwrap_or(usize::MAX);
-        self.bytes.resize(len.max(self.capacity).min(left), 0);
-        self.start = offset;
-        let read = read_full_at(&**file, &mut self.bytes, offset);
-        self.bytes.truncate(*read.as_ref().unwrap_or(&0));
-        read.map(|_| ())
+        let mut bytes = vec![0; len.max(self.capacity).min(left)];
+        (self.start, self.bytes) = (offset, Bytes::new());
+        let read = read_full_at(&**file, &mut bytes, offset)?;
+        bytes.truncate(read);
+        self.bytes = bytes.into();
+        Ok(())
     }
 
     /// The first place at or after `offset` where a record may begin.

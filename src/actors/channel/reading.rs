@@ -52,7 +52,8 @@ impl Channel {
     ) -> impl Future<Output = Result<Vec<Arc<Batch>>, StoreError>> + use<> {
         self.reading = true;
         let disk = self.disk.clone();
-        let cached = self.parent.cache.send(ReadCached { seq, bytes_max, or_later: disk.is_none() });
+        let cached =
+            self.parent.cache.send(ReadCached { seq, bytes_max, or_later: disk.is_none() });
         async move {
             match (cached.await, disk) {
                 (Ok(Some(batches)), _) => Ok(batches),
