@@ -206,8 +206,9 @@ fn memory_table(growths: &[Growth]) -> String {
     let mut text = format!("memory: {}\n", memory::description());
     for growth in growths {
         let bytes = Spread::new(growth.bytes_each.clone()).text();
+        let cpu = Spread::new(growth.idle_cpu_percent.clone()).text();
         let of = format!("{} × {}", growth.count, growth.what);
-        let _ = writeln!(text, "  {of:<30} {bytes:>26} bytes each");
+        let _ = writeln!(text, "  {of:<30} {bytes:>26} bytes each, idle CPU {cpu} %");
     }
     text
 }
