@@ -166,7 +166,7 @@ async fn publish(server: &Server, load: &Load, connections: usize, window: u64) 
 async fn drain(server: &Server, load: &Load) -> Result<Sample> {
     let mut messages = load.messages;
     if server.is_broker() {
-        // The first subscription makes the channel, so that the messages wait in it and not before it.
+        // The first subscription makes the channel in which the messages then wait.
         drop(Consumer::subscribe(server.tcp(), TOPIC, CHANNEL).await?);
         messages = fill(server, load).await?;
     }

@@ -1,4 +1,4 @@
-//! The servers under test, as child processes; only a bench that is itself killed leaves one behind.
+//! The servers under test, as child processes. Only a bench that is itself killed leaves one.
 
 use std::{
     env,
