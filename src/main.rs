@@ -2,21 +2,8 @@
 
 use std::process::ExitCode;
 
-use nsq_actors::{
-    cli::{
-        nsqd::{DaemonError, Listening},
-        program,
-    },
-    config::NsqdOptions,
-};
+use nsq_actors::cli::{daemon, program};
 
 fn main() -> ExitCode {
-    program::main(no_daemon).into()
-}
-
-fn no_daemon(
-    _options: NsqdOptions,
-    _on_ready: &mut dyn FnMut(&Listening),
-) -> Result<(), DaemonError> {
-    Err(DaemonError::NotStarted("this build has no broker in it".to_owned()))
+    program::main(daemon::run).into()
 }

@@ -19,8 +19,8 @@ use super::{shared::Shared, supervisor::Crash};
 use crate::{
     protocol::{ChannelName, TopicName},
     storage::{
-        Batch, Cursor, CursorError, Log, LogError, LogPosition, LogReader, ReadChunk, Recovery,
-        TopicMetadata, cursor, metadata,
+        Batch, Cursor, CursorError, DataDirError, Log, LogError, LogPosition, LogReader,
+        MetadataError, Recovery, TopicMetadata,
     },
 };
 
@@ -35,17 +35,17 @@ pub enum StoreError {
     Disk(String),
 }
 
-impl From<LogError> for StoreError {
-    fn from(error: LogError) -> Self {
-        Self::Disk(error.to_string())
-    }
+macro_rules! disk_error_from {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> Self {
+                Self::Disk(error.to_string())
+            }
+        }
+    )*};
 }
 
-impl From<std::io::Error> for StoreError {
-    fn from(error: std::io::Error) -> Self {
-        Self::Disk(error.to_string())
-    }
-}
+disk_error_from!(LogError, CursorError, MetadataError, DataDirError, std::io::Error);
 
 /// Opens the log, or says again what it holds: also the way back after a failure.
 #[derive(Debug, Message)]
@@ -71,9 +71,9 @@ pub struct Append {
     pub batches: Vec<Arc<Batch>>,
 }
 
-/// Reads batches from the one that holds `seq` on.
+/// Reads batches from the one that holds `seq`, or the next one there is; none at the log's end.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<ReadChunk, StoreError>")]
+#[rtype(result = "Result<Vec<Arc<Batch>>, StoreError>")]
 pub struct Read {
     /// The first message wanted.
     pub seq: u64,
@@ -214,9 +214,9 @@ impl DiskQueue {
     /// Appends go on while the disk syncs.
     fn sync(&self) -> ResponseFuture<Result<(), StoreError>> {
         self.run(|files| {
-            let dirty = files.with_log(|log| Ok(log.take_dirty()))?;
-            let synced = dirty.sync();
-            files.with_log(|log| log.synced(synced))
+            let unsynced = files.with_log(Log::begin_sync)?;
+            let synced = unsynced.sync();
+            files.with_log(|log| log.end_sync(synced))
         })
     }
 }
@@ -243,15 +243,28 @@ impl Handler<Open> for DiskQueue {
             *slot = None;
             files.log.clear_poison();
             shared.data.create_topic(&topic)?;
-            let (log, recovery) = Log::open(&dir, shared.log.clone())?;
+            let (mut log, mut recovery) = Log::open(&dir, shared.log.clone())?;
             let disk = &*shared.log.disk;
-            let metadata = metadata::load(disk, &dir)?.unwrap_or_default();
-            let channels = cursor::channels(disk, &dir)?;
+            let metadata = TopicMetadata::load(disk, &dir)?.unwrap_or_default();
+            let channels = Cursor::channels(disk, &dir)?;
+            // After a loss of power a cursor can know of more than the log: numbers that look
+            // finished must not come back with other messages.
+            let cursors = channels.iter().filter_map(|name| Cursor::load(disk, &dir, name).ok()?);
+            let known_end = cursors.map(|cursor| known_end(&cursor)).max().unwrap_or(0);
+            log.resume_at(known_end);
+            recovery.next_seq = recovery.next_seq.max(known_end);
             *files.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(log.reader());
             *slot = Some(log);
             Ok(Opened { recovery, metadata, channels })
         })
     }
+}
+
+/// The first sequence number that a cursor does not know of.
+fn known_end(cursor: &Cursor) -> u64 {
+    let finished = cursor.finished.last().map_or(0, |range| range.end);
+    let pending = cursor.pending.iter().map(|pending| pending.seq + 1).max().unwrap_or(0);
+    cursor.floor.max(finished).max(pending)
 }
 
 impl Handler<Append> for DiskQueue {
@@ -264,13 +277,18 @@ impl Handler<Append> for DiskQueue {
 }
 
 impl Handler<Read> for DiskQueue {
-    type Result = ResponseFuture<Result<ReadChunk, StoreError>>;
+    type Result = ResponseFuture<Result<Vec<Arc<Batch>>, StoreError>>;
 
     fn handle(&mut self, read: Read, _: &mut Self::Context) -> Self::Result {
+        let topic = self.topic.clone();
         self.run(move |files| {
             let reader = files.reader()?;
             let position = reader.find(read.seq, read.hint)?;
-            Ok(reader.read(position, read.bytes_max)?)
+            let chunk = reader.read(position, read.bytes_max)?;
+            for damage in chunk.damaged {
+                log::error!("topic={topic} log is damaged: {damage}; skipped");
+            }
+            Ok(chunk.batches)
         })
     }
 }
@@ -282,9 +300,9 @@ impl Handler<LoadCursor> for DiskQueue {
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
         self.run_unopened(move |files| {
             let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
-            match cursor::load(&*shared.log.disk, &dir, &load.channel) {
+            match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
                 Ok(cursor) => Ok(cursor),
-                Err(CursorError::Io(error)) => Err(error.into()),
+                Err(error @ CursorError::Io { .. }) => Err(error.into()),
                 Err(damaged) => {
                     let channel = &load.channel;
                     log::error!(
@@ -306,7 +324,7 @@ impl Handler<SaveCursor> for DiskQueue {
         self.run_unopened(move |files| {
             let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
             let disk = &*shared.log.disk;
-            Ok(cursor::save(disk, &dir, &save.channel, &save.cursor, save.durable)?)
+            Ok(save.cursor.save(disk, &dir, &save.channel, save.durable)?)
         })
     }
 }
@@ -318,7 +336,7 @@ impl Handler<RemoveCursor> for DiskQueue {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
         self.run_unopened(move |files| {
             let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
+            Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
         })
     }
 }
@@ -330,7 +348,7 @@ impl Handler<SaveMetadata> for DiskQueue {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
         self.run_unopened(move |files| {
             let _one_at_a_time = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
-            Ok(metadata::save(&*shared.log.disk, &dir, &save.0)?)
+            Ok(save.0.save(&*shared.log.disk, &dir, true)?)
         })
     }
 }
@@ -366,7 +384,8 @@ impl Handler<Delete> for DiskQueue {
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
         self.run_unopened(move |files| {
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
-            let _no_cursor_either = files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
+            let _no_cursor_either =
+                files.small_files.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             Ok(shared.data.remove_topic(&topic)?)
         })

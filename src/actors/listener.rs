@@ -3,8 +3,8 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient,
-    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
+    ResponseFuture, Supervised, WrapFuture,
 };
 use futures_util::future::join_all;
 use tokio::sync::watch;
@@ -16,6 +16,7 @@ use super::{
     node::Node,
     shared::Shared,
     snapshot::{ClientSnapshot, Observe},
+    socket::BoundListener,
     supervisor::Crash,
 };
 use crate::broker::ClientId;
@@ -192,6 +193,14 @@ impl Handler<Crash> for Listener {
 }
 
 impl Socket {
+    /// Gives a bound socket to the runtime of the calling thread.
+    pub fn new(listener: BoundListener) -> std::io::Result<Self> {
+        Ok(match listener {
+            BoundListener::Tcp(socket) => Self::Tcp(tokio::net::TcpListener::from_std(socket)?),
+            BoundListener::Unix(socket) => Self::Unix(tokio::net::UnixListener::from_std(socket)?),
+        })
+    }
+
     async fn accept(&self) -> std::io::Result<(Stream, String)> {
         match self {
             Self::Tcp(socket) => {
@@ -207,6 +216,3 @@ impl Socket {
         }
     }
 }
-
-/// What a connection may say to whoever made it.
-pub type GoneRecipient = Recipient<ClientGone>;

@@ -119,8 +119,7 @@ pub struct ClientSnapshot {
 impl ClientSnapshot {
     /// A consumer as its channel sees it.
     pub fn consumer(info: &Arc<ClientInfo>, subscriber: &Subscriber) -> Self {
-        let state =
-            if subscriber.closing { ClientState::Closing } else { ClientState::Subscribed };
+        let state = if subscriber.closing { ClientState::Closing } else { ClientState::Subscribed };
         Self {
             info: Arc::clone(info),
             state,

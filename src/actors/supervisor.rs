@@ -247,7 +247,8 @@ mod tests {
         }
     }
 
-    fn supervised() -> (Addr<Counter>, tokio::sync::oneshot::Receiver<ChildFailed>, Arc<AtomicU64>) {
+    fn supervised() -> (Addr<Counter>, tokio::sync::oneshot::Receiver<ChildFailed>, Arc<AtomicU64>)
+    {
         let (heard, hears) = tokio::sync::oneshot::channel();
         let parent = Parent { heard: Some(heard) }.start();
         let restarts = Arc::new(AtomicU64::new(0));
@@ -279,7 +280,10 @@ mod tests {
             let _ = counter.send(Crash).await;
         }
         let failed = hears.await.unwrap();
-        assert_eq!((failed.child.as_str(), failed.cause.as_str()), ("counter", "crashed on request"));
+        assert_eq!(
+            (failed.child.as_str(), failed.cause.as_str()),
+            ("counter", "crashed on request")
+        );
         assert_eq!(restarts.load(Ordering::Relaxed), RESTARTS_MAX as u64);
         assert!(!counter.connected());
     }

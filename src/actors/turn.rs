@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    task::{self, Poll},
+    task::{self, Poll, ready},
 };
 
 use actix::{Actor, ActorFuture};
@@ -33,3 +33,33 @@ impl<A: Turn> ActorFuture<A> for EndOfTurn {
         Poll::Pending
     }
 }
+
+/// A spawned future whose completion is work for the end of a turn: see [`TurnExt::ending_turn`].
+#[derive(Debug)]
+pub struct EndingTurn<F>(F);
+
+impl<A: Turn, F: ActorFuture<A, Output = ()> + Unpin> ActorFuture<A> for EndingTurn<F> {
+    type Output = ();
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        actor: &mut A,
+        ctx: &mut A::Context,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<()> {
+        ready!(Pin::new(&mut self.0).poll(actor, ctx, cx));
+        cx.waker().wake_by_ref();
+        Poll::Ready(())
+    }
+}
+
+/// For futures that are spawned into the context of an actor with turns.
+pub trait TurnExt<A: Turn>: ActorFuture<A, Output = ()> + Sized {
+    /// Gives the actor another turn when the future is done: futures are polled beside
+    /// [`EndOfTurn`], perhaps after it.
+    fn ending_turn(self) -> EndingTurn<Pin<Box<Self>>> {
+        EndingTurn(Box::pin(self))
+    }
+}
+
+impl<A: Turn, F: ActorFuture<A, Output = ()>> TurnExt<A> for F {}

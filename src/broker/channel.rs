@@ -154,11 +154,22 @@ impl<B: Clone> ChannelRules<B> {
         }
         self.end = end;
         self.counters.message_count += count_new;
-        let surplus = self.settings.depth_max.map_or(0, |max| self.depth().saturating_sub(max));
-        if surplus > 0 {
-            let dropped = end - surplus.min(end - self.next)..end;
+        if let Some(max) = self.settings.depth_max {
+            self.drop_newest(self.depth().saturating_sub(max));
+        }
+    }
+
+    /// Drops the newest `surplus` of the messages that wait in the log.
+    fn drop_newest(&mut self, mut surplus: u64) {
+        while surplus > 0
+            && let Some(gap) = self.ahead.last_gap(self.next..self.end)
+        {
+            let dropped = gap.end.saturating_sub(surplus).max(gap.start)..gap.end;
+            surplus -= dropped.end - dropped.start;
             self.counters.dropped_count += dropped.end - dropped.start;
-            self.discard(dropped);
+            self.finished.finish_range(dropped.clone());
+            self.ahead.insert_range(dropped);
+            self.changed = true;
         }
     }
 
@@ -177,6 +188,9 @@ impl<B: Clone> ChannelRules<B> {
         self.again.retain(|pending| !range.contains(&pending.seq));
         self.fetching.retain(|seq, _| !range.contains(seq));
         self.deferred.retain(|seq| !range.contains(&seq));
+        for flight in self.in_flight.take_within(&range) {
+            self.release_holder(flight.holder);
+        }
         self.changed = true;
     }
 
@@ -217,26 +231,41 @@ impl<B: Clone> ChannelRules<B> {
         }
     }
 
-    /// Puts a message back in flight that a consumer says it holds.
+    /// Puts a message back in flight that a consumer says it holds. The latest delivery counts: a
+    /// consumer that let the timeout pass still believes that it holds the message.
     pub fn hold(&mut self, key: SubscriberKey, id: MessageId, held: Pending<B>, now: Moment) {
         let seq = held.seq;
-        if self.finished.contains(seq) || self.in_flight.get(id).is_some() {
+        if self.finished.contains(seq) || self.is_outdated(id, &held) {
             return;
         }
         self.mark_known(seq);
         self.again.retain(|pending| pending.seq != seq);
+        self.fetching.remove(&seq);
         self.deferred.retain(|deferred| deferred != seq);
         self.put_in_flight(key, id, held, now, 0);
     }
 
+    /// True when the channel knows of a later delivery than `held`, or of an answer to this one.
+    fn is_outdated(&self, id: MessageId, held: &Pending<B>) -> bool {
+        let is_same = |pending: &&Pending<B>| pending.seq == held.seq;
+        let in_flight = self.in_flight.get(id).map(|flight| flight.attempts);
+        let deferred = self.deferred.iter().map(|(_, pending)| pending).find(is_same);
+        let again = self.again.iter().chain(self.fetching.values()).find(is_same);
+        in_flight.or(deferred.map(|p| p.attempts)).is_some_and(|known| known >= held.attempts)
+            || again.is_some_and(|pending| pending.attempts > held.attempts)
+    }
+
     // Consumers.
 
-    /// Adds a consumer, with no credit yet.
+    /// Adds a consumer, with no credit yet. One that is known keeps its place.
     pub fn subscribe(
         &mut self,
         client: ClientId,
         terms: Terms,
     ) -> Result<SubscriberKey, SubscribeError> {
+        if let Some(key) = self.subscribers.key(client) {
+            return Ok(key);
+        }
         let max = self.settings.consumers_max;
         if max > 0 && self.subscribers.len() >= max {
             return Err(SubscribeError::TooManyConsumers(max));
@@ -244,9 +273,11 @@ impl<B: Clone> ChannelRules<B> {
         Ok(self.subscribers.add(client, terms))
     }
 
-    /// RDY.
+    /// RDY; ignored after CLS.
     pub fn ready(&mut self, key: SubscriberKey, count: u32) {
-        self.subscribers.update(key, |subscriber| subscriber.ready = count);
+        self.subscribers.update(key, |subscriber| {
+            subscriber.ready = if subscriber.closing { 0 } else { count };
+        });
     }
 
     /// CLS.
@@ -301,8 +332,9 @@ impl<B: Clone> ChannelRules<B> {
 
     /// The next message to take from the log, if one has been released.
     pub fn next_fresh(&mut self) -> Option<u64> {
-        while let Some(known) = self.ahead.first().filter(|known| known.start <= self.next) {
-            self.next = self.next.max(known.end);
+        if let Some(known) = self.ahead.first().filter(|known| known.start <= self.next) {
+            // What is known beyond the end stays ahead: it has not been released.
+            self.next = known.end.clamp(self.next, self.end);
             self.ahead.remove_below(self.next);
         }
         (self.next < self.end).then_some(self.next)
@@ -340,9 +372,14 @@ impl<B: Clone> ChannelRules<B> {
         self.fetching.insert(pending.seq, pending);
     }
 
-    /// How many bodies are being read.
-    pub fn fetching_count(&self) -> usize {
-        self.fetching.len()
+    /// The oldest message whose body must be read.
+    pub fn next_to_fetch(&self) -> Option<&Pending<B>> {
+        self.fetching.first_key_value().map(|(_, pending)| pending)
+    }
+
+    /// Every message whose body must be read.
+    pub fn fetching_seqs(&self) -> Vec<u64> {
+        self.fetching.keys().copied().collect()
     }
 
     /// A body was read; its message is next among those to be delivered again.
@@ -404,8 +441,9 @@ impl<B: Clone> ChannelRules<B> {
         bytes: usize,
     ) {
         let timeout = self.subscribers.handed(key, bytes).unwrap_or_default();
+        let seq = held.seq;
         let flight = Flight {
-            seq: held.seq,
+            seq,
             attempts: held.attempts,
             holder: Some(key),
             delivered: now,
@@ -415,7 +453,10 @@ impl<B: Clone> ChannelRules<B> {
         self.changed = true;
         if let Some(twin) = self.in_flight.add(id, flight, timeout) {
             self.release_holder(twin.holder);
-            self.again.push_back(twin.into());
+            if twin.seq != seq {
+                // Not at once: two messages of one id would push each other out for ever.
+                self.deferred.add(twin.deadline, twin.into());
+            }
         }
     }
 
@@ -524,6 +565,8 @@ impl<B: Clone> ChannelRules<B> {
         self.next = self.end;
         self.ahead.remove_below(self.end);
         self.finished.raise_floor(self.end);
+        // Messages that a restart brought back may not be released yet.
+        self.ahead.iter().for_each(|known| self.finished.finish_range(known));
         self.again.clear();
         self.fetching.clear();
         self.deferred.clear();
@@ -636,3 +679,6 @@ impl<B> From<Flight<B>> for Pending<B> {
         Self { seq: flight.seq, attempts: flight.attempts, body: flight.body }
     }
 }
+
+#[cfg(test)]
+mod tests;

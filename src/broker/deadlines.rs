@@ -87,7 +87,42 @@ impl Deadlines {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, cases: 100, ..ProptestConfig::default() })]
+
+        /// Each message has one deadline at a time; a new one makes the old one stale. Every step is
+        /// taken often enough for stale ones to be swept.
+        #[test]
+        fn a_live_deadline_is_never_swept_nor_missed(
+            steps in prop::collection::vec((0..5u64, 0..4u64, 0..500u16), 0..20)
+        ) {
+            let (mut deadlines, mut live, mut now) = (Deadlines::default(), BTreeMap::new(), 0);
+            for (id, lane, repeat) in steps {
+                for _ in 0..repeat {
+                    now += id % 2;
+                    // The odd lane holds deadlines that may also fall.
+                    let deadline = now + if lane == 3 { 40 - 7 * id } else { 10 * lane };
+                    add(&mut deadlines, lane, deadline, id);
+                    live.insert(MessageId(id), Moment(deadline));
+                }
+                deadlines.sweep(live.len(), |at, id| live.get(&id) == Some(&at));
+                prop_assert_eq!(deadlines.next(), live.values().min().copied());
+                while let Some((deadline, id)) = deadlines.pop_due(Moment(now)) {
+                    prop_assert!(deadline.0 <= now);
+                    if live.get(&id) == Some(&deadline) {
+                        live.remove(&id);
+                    }
+                }
+                prop_assert!(live.values().all(|deadline| deadline.0 > now));
+            }
+        }
+    }
 
     fn add(deadlines: &mut Deadlines, timeout: u64, deadline: u64, id: u64) {
         deadlines.add(Duration::from_nanos(timeout), Moment(deadline), MessageId(id));

@@ -76,7 +76,41 @@ impl Holdings {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// Messages are handed over, time out and are handed over again, and are settled.
+        #[test]
+        fn what_is_held_is_what_was_delivered_and_not_settled_since(
+            steps in prop::collection::vec((0..8u64, 0..3u8), 0..60)
+        ) {
+            let (mut holdings, mut model) = (Holdings::new(1000), BTreeMap::new());
+            let mut attempts = [0; 8];
+            for (seq, kind) in steps {
+                let id = holding(seq).id;
+                if kind == 0 && attempts[seq as usize] > 0 {
+                    holdings.settled(id);
+                    model.remove(&id);
+                } else if kind > 0 {
+                    attempts[seq as usize] += 1;
+                    let holding = Holding { attempts: attempts[seq as usize], ..holding(seq) };
+                    holdings.delivered(&[holding]);
+                    model.insert(id, holding);
+                }
+                if kind == 1 {
+                    let latest: BTreeMap<_, _> =
+                        holdings.held().iter().map(|&holding| (holding.id, holding)).collect();
+                    prop_assert_eq!(&latest, &model);
+                }
+            }
+        }
+    }
 
     fn holding(seq: u64) -> Holding {
         Holding { id: MessageId(seq + 100), seq, attempts: 1 }

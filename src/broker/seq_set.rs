@@ -84,6 +84,17 @@ impl SeqSet {
             .sum()
     }
 
+    /// The highest run of numbers of `range` that are not in the set.
+    pub fn last_gap(&self, range: Range<u64>) -> Option<Range<u64>> {
+        let end = match self.ranges.range(..range.end).next_back() {
+            Some((&start, &end)) if end >= range.end => start,
+            _ => range.end,
+        };
+        let below = self.ranges.range(..end).next_back();
+        let start = below.map_or(range.start, |(_, &end)| end.max(range.start));
+        (start < end).then_some(start..end)
+    }
+
     fn overlapping(&self, range: &Range<u64>) -> Option<(u64, u64)> {
         let (&start, &end) = self.ranges.range(..range.end).next_back()?;
         (end > range.start && !range.is_empty()).then_some((start, end))
@@ -134,6 +145,14 @@ mod tests {
                 prop_assert_eq!(set.contains(start), model.contains(&start));
                 let within = model.range(start..start + length).count() as u64;
                 prop_assert_eq!(set.count_within(start..start + length), within);
+                let missing = |seq: &u64| !model.contains(seq);
+                let gap: Vec<u64> = (start..start + length)
+                    .rev()
+                    .skip_while(|seq| !missing(seq))
+                    .take_while(missing)
+                    .collect();
+                let last_gap = set.last_gap(start..start + length).into_iter().flatten().rev();
+                prop_assert_eq!(last_gap.collect::<Vec<_>>(), gap);
                 for (before, after) in set.iter().zip(set.iter().skip(1)) {
                     prop_assert!(before.end < after.start, "ranges touch");
                 }

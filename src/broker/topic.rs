@@ -106,6 +106,8 @@ impl TopicRules {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn topic() -> TopicRules {
@@ -157,6 +159,116 @@ mod tests {
         let (again, again_id) = topic.stamp(1, 0);
         assert_eq!(again, first);
         assert!(again_id > first_id);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_message_is_released_once_or_dropped(
+            steps in prop::collection::vec((0..7u8, 0..5u32), 0..60)
+        ) {
+            Run::default().through(&steps);
+        }
+    }
+
+    /// A topic with its log; a message is held by the topic, or has left it for good.
+    struct Run {
+        topic: TopicRules,
+        log_end: u64,
+        held: Vec<u64>,
+        is_open: [bool; 2],
+        last_id: MessageId,
+    }
+
+    impl Default for Run {
+        fn default() -> Self {
+            let (log_end, held) = (1, Vec::new());
+            Self { topic: topic(), log_end, held, is_open: [true, false], last_id: MessageId(0) }
+        }
+    }
+
+    impl Run {
+        fn through(mut self, steps: &[(u8, u32)]) {
+            for &(kind, count) in steps {
+                let released = self.topic.released();
+                self.step(kind, count);
+                assert!(self.topic.released() >= released, "released goes back");
+                if self.is_open == [true, true] {
+                    self.held.clear();
+                }
+                self.check();
+            }
+        }
+
+        fn step(&mut self, kind: u8, count: u32) {
+            match kind {
+                0 | 1 => self.publish(count, u32::from(kind)),
+                2 => {
+                    let dropped: Vec<u64> = self.topic.empty().collect();
+                    assert_eq!(dropped, std::mem::take(&mut self.held), "what is dropped");
+                }
+                3 => self.restart(),
+                4 => self.open(0, count > 1),
+                _ => self.open(1, count > 1),
+            }
+        }
+
+        /// Two batches, of which the log takes the first and perhaps refuses the second.
+        fn publish(&mut self, count: u32, refused: u32) {
+            let first_seq = self.stamp(count);
+            assert_eq!(first_seq, self.log_end, "numbers follow each other");
+            let end = first_seq + u64::from(count);
+            assert_eq!(self.stamp(refused), end);
+            self.topic.refused(end);
+            let released = self.topic.committed(end);
+            assert_eq!(released, self.is_open == [true, true] && count > 0);
+            self.held.extend(self.log_end..end);
+            self.log_end = end;
+        }
+
+        fn stamp(&mut self, count: u32) -> u64 {
+            let (first_seq, id) = self.topic.stamp(count, 0);
+            if count > 0 {
+                assert!(id > self.last_id, "ids rise");
+                self.last_id = MessageId(id.0 + u64::from(count) - 1);
+            }
+            first_seq
+        }
+
+        fn open(&mut self, gate: usize, is_open: bool) {
+            let released = match gate {
+                0 => self.topic.set_paused(!is_open),
+                _ => self.topic.set_has_channels(is_open),
+            };
+            self.is_open[gate] = is_open;
+            assert_eq!(released, self.is_open == [true, true] && !self.held.is_empty());
+        }
+
+        /// What survives: the log, the border, whether it is paused, whether it has channels.
+        fn restart(&mut self) {
+            let ids = IdGenerator::new(1, Some(self.last_id));
+            let held_from = self.topic.held_from();
+            self.topic = TopicRules::new(ids, self.log_end, held_from, !self.is_open[0]);
+            assert!(!self.topic.set_has_channels(self.is_open[1]), "nothing new after a restart");
+        }
+
+        fn check(&self) {
+            let held: Vec<u64> = (self.topic.released()..self.topic.committed_end()).collect();
+            assert_eq!(held, self.held, "what waits in the topic");
+            assert_eq!(self.topic.depth(), self.held.len() as u64);
+            assert_eq!(
+                (self.topic.next_seq(), self.topic.committed_end()),
+                (self.log_end, self.log_end)
+            );
+            assert_eq!(self.topic.is_paused(), !self.is_open[0]);
+            let is_held = self.topic.held_from().is_some();
+            assert_eq!(
+                is_held,
+                self.is_open != [true, true],
+                "the border is saved while it matters"
+            );
+        }
     }
 
     #[test]

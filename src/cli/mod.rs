@@ -3,6 +3,7 @@
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
 pub mod console;
+pub mod daemon;
 pub mod exit_code;
 pub mod install;
 pub mod logging;

@@ -1,1 +1,3 @@
 //! HTTP API: extract, send one message, render; it decides nothing.
+
+pub mod nsqd;

@@ -450,8 +450,10 @@ impl<'a> Scanner<'a, '_> {
     }
 
     fn parameter(&mut self) -> Result<&'a [u8], ProtocolError> {
-        let keyword = self.keyword;
-        self.parameters.next().ok_or(ProtocolError::TooFewParameters { keyword })
+        let Some(parameter) = self.parameters.next() else {
+            return Err(ProtocolError::TooFewParameters { keyword: self.keyword });
+        };
+        Ok(parameter)
     }
 
     fn topic(&self, name: &'a [u8]) -> Result<&'a str, ProtocolError> {

@@ -234,7 +234,10 @@ fn decode_pending(bytes: &[u8]) -> PendingMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::disk::RealDisk;
+    use crate::storage::{
+        disk::RealDisk,
+        failing_disk::{FailingDisk, Faults},
+    };
     use proptest::prelude::*;
 
     fn cursor() -> Cursor {
@@ -307,6 +310,26 @@ mod tests {
             std::fs::write(dir.path().join("c.cursor"), garbage).unwrap();
             let error = Cursor::load(&RealDisk, dir.path(), &channel).unwrap_err();
             assert_eq!(error.to_string(), "the cursor of channel c is damaged");
+        }
+    }
+
+    #[test]
+    fn a_failed_save_leaves_the_old_cursor_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let channel = ChannelName::parse("c").unwrap();
+        let disk = FailingDisk::default();
+        cursor().save(&disk, dir.path(), &channel, true).unwrap();
+        for faults in [
+            Faults { space: Some(10), ..Faults::default() },
+            Faults { rename: true, ..Faults::default() },
+            Faults { sync: true, ..Faults::default() },
+        ] {
+            disk.set(faults);
+            assert!(Cursor::default().save(&disk, dir.path(), &channel, true).is_err());
+            disk.set(Faults::default());
+            let loaded = Cursor::load(&disk, dir.path(), &channel).unwrap();
+            assert_eq!(loaded, Some(cursor()));
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
         }
     }
 

@@ -180,7 +180,10 @@ fn os_text(error: &io::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::disk::RealDisk;
+    use crate::storage::{
+        disk::RealDisk,
+        failing_disk::{FailingDisk, Faults},
+    };
 
     fn open(path: &Path) -> Result<DataDir, DataDirError> {
         DataDir::open(path, Arc::new(RealDisk))
@@ -253,5 +256,23 @@ mod tests {
         let data_dir = open(dir.path()).unwrap();
         assert!(!left_over.exists());
         assert_eq!(data_dir.topics().unwrap(), []);
+    }
+
+    #[test]
+    fn a_topic_that_could_only_be_renamed_does_not_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = FailingDisk::default();
+        let data_dir = DataDir::open(dir.path(), Arc::new(disk.clone())).unwrap();
+        let topic = TopicName::parse("t").unwrap();
+        for _ in 0..2 {
+            data_dir.create_topic(&topic).unwrap();
+            disk.set(Faults { remove: true, ..Faults::default() });
+            assert!(data_dir.remove_topic(&topic).is_err());
+            assert_eq!(data_dir.topics().unwrap(), []);
+            disk.set(Faults::default());
+        }
+        drop(data_dir);
+        open(dir.path()).unwrap();
+        assert_eq!(std::fs::read_dir(dir.path().join("topics")).unwrap().count(), 0);
     }
 }

@@ -167,14 +167,26 @@ impl Log {
     /// Makes everything appended so far durable. A failure poisons the log: the operating system
     /// may have dropped what it could not write, and would report success the next time.
     pub fn sync(&mut self) -> Result<(), LogError> {
+        let unsynced = self.begin_sync()?;
+        self.end_sync(unsynced.sync())
+    }
+
+    /// Hands out what must be synced, so that the log can be appended to meanwhile.
+    pub fn begin_sync(&mut self) -> Result<Unsynced, LogError> {
         self.check_usable()?;
-        if let Err(error) = self.sync_dirty() {
+        Ok(Unsynced {
+            tails: std::mem::take(&mut self.dirty),
+            dirs: std::mem::take(&mut self.dirty_dirs),
+            disk: Arc::clone(&self.options.disk),
+        })
+    }
+
+    /// Takes the result of [`Unsynced::sync`]; a failure poisons the log.
+    pub fn end_sync(&mut self, result: Result<(), LogError>) -> Result<(), LogError> {
+        if let Err(error) = &result {
             self.poisoned = Some(error.to_string());
-            return Err(error);
         }
-        self.dirty.clear();
-        self.dirty_dirs.clear();
-        Ok(())
+        result
     }
 
     /// True if something was written since the last sync.
@@ -336,24 +348,35 @@ impl Log {
         error
     }
 
-    fn sync_dirty(&self) -> Result<(), LogError> {
-        for tail in &self.dirty {
-            tail.file
-                .sync_data()
-                .map_err(|source| LogError::io("sync", tail.segment.path(), source))?;
-        }
-        for dir in &self.dirty_dirs {
-            self.options.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
-        }
-        Ok(())
-    }
-
     /// The oldest segment if it is sealed and all below `floor_seq`.
     fn oldest_below(&self, floor_seq: u64) -> Option<Arc<Segment>> {
         match self.shared.view().segments.as_slice() {
             [oldest, next, ..] if next.first_seq() <= floor_seq => Some(Arc::clone(oldest)),
             _ => None,
         }
+    }
+}
+
+/// Files and directories that were written and are not durable yet.
+#[derive(Debug)]
+pub struct Unsynced {
+    tails: Vec<Tail>,
+    dirs: Vec<PathBuf>,
+    disk: Arc<dyn Disk>,
+}
+
+impl Unsynced {
+    /// Makes them durable; waits for the disk.
+    pub fn sync(&self) -> Result<(), LogError> {
+        for tail in &self.tails {
+            tail.file
+                .sync_data()
+                .map_err(|source| LogError::io("sync", tail.segment.path(), source))?;
+        }
+        for dir in &self.dirs {
+            self.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
+        }
+        Ok(())
     }
 }
 

@@ -31,6 +31,22 @@ pub struct ReadChunk {
     pub damaged: Vec<Damage>,
 }
 
+impl ReadChunk {
+    fn take(&mut self, scan: &SegmentScan, scanned: Scanned) {
+        match scanned {
+            Scanned::Damage(damage) => {
+                self.next = damage.positions.end;
+                self.damaged.push(damage);
+            }
+            Scanned::Record(header) => {
+                let batch = Batch::from_verified(header, scan.record(&header).to_vec());
+                self.next = batch.end_position();
+                self.batches.push(Arc::new(batch));
+            }
+        }
+    }
+}
+
 /// Reads a log from any thread, up to what has been appended in full. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct LogReader {
@@ -105,25 +121,15 @@ impl LogReader {
         chunk: &mut ReadChunk,
     ) -> Result<(), LogError> {
         let segment = Arc::clone(&extent.segment);
-        let failed = |source| LogError::io("read", segment.path(), source);
+        let start = extent.from;
         let sealed = self.shared.view().is_sealed(&segment);
-        let mut scan =
-            self.shared.scan(extent, bytes_max.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX))?;
-        let mut bytes = 0;
+        let window_bytes = bytes_max.clamp(WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
+        let mut scan = self.shared.scan(extent, window_bytes)?;
+        let failed = |source| LogError::io("read", segment.path(), source);
         while let Some(scanned) = scan.step().map_err(failed)? {
-            match scanned {
-                Scanned::Damage(damage) => {
-                    chunk.next = damage.positions.end;
-                    chunk.damaged.push(damage);
-                }
-                Scanned::Record(header) => {
-                    let batch = Batch::from_verified(header, scan.record(&header).to_vec());
-                    bytes += batch.encoded_len();
-                    chunk.next = batch.end_position();
-                    chunk.batches.push(Arc::new(batch));
-                }
-            }
-            let fits = |len| bytes + len <= bytes_max;
+            chunk.take(&scan, scanned);
+            let bytes = chunk.next.bytes_since(start);
+            let fits = |len: usize| bytes + len as u64 <= bytes_max as u64;
             if !chunk.batches.is_empty() && !scan.buffered_len().is_some_and(fits) {
                 break;
             }

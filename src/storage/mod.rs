@@ -32,7 +32,7 @@ pub use cursor::{Cursor, CursorError, PendingMessage};
 pub use damage::{Damage, DamageKind};
 pub use data_dir::{DataDir, DataDirError};
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use log::{Log, LogError, LogOptions};
+pub use log::{Log, LogError, LogOptions, Unsynced};
 pub use log_reader::{LogReader, ReadChunk};
 pub use metadata::{MetadataError, TopicMetadata};
 pub use position::LogPosition;

@@ -107,7 +107,9 @@ impl Channel {
     pub(super) fn lose(&mut self, seq: u64, first_seq: u64) {
         if !self.is_in_memory() {
             let (topic, channel, end) = (&self.topic, &self.name, first_seq - 1);
-            log::error!("topic={topic} channel={channel} messages {seq} to {end} are not in the log");
+            log::error!(
+                "topic={topic} channel={channel} messages {seq} to {end} are not in the log"
+            );
         }
         self.rules.lose(first_seq);
     }
@@ -179,7 +181,6 @@ impl Channel {
     /// Takes new messages into the window as long as the channel keeps up.
     fn take(&mut self, batches: &[Arc<Batch>], end_before: u64) {
         for batch in batches.iter().filter(|batch| batch.end_seq() > end_before) {
-            self.defer_batch(batch);
             let follows = self.window.end_seq().or_else(|| self.rules.next_fresh());
             let wanted = !self.rules.subscribers().is_empty()
                 && self.window.bytes() + batch.encoded_len() <= WINDOW_BYTES_MAX;
@@ -210,6 +211,7 @@ impl Handler<Released> for Channel {
         let before = self.rules.end();
         let count = if self.created { released.end.saturating_sub(before) } else { 0 };
         self.created = true; // from here on, every message is new
+        released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);
         self.take(&released.batches, before);
     }

@@ -158,6 +158,7 @@ impl Supervised for Channel {
             self.resuming.insert(outbox.client);
             outbox.connection.do_send(ChannelRestarted);
         }
+        self.created = false; // what comes back has been counted
         self.window.clear();
         self.alarm = Alarm::default();
         self.reading = false;

@@ -1,12 +1,8 @@
 //! What operators and the topic ask of a channel.
 
-use actix::{
-    ActorContext, ActorFutureExt, Handler, MessageResult, ResponseActFuture, fut,
-};
+use actix::{ActorContext, ActorFutureExt, Handler, MessageResult, ResponseActFuture, fut};
 
-use super::{
-    Channel, ChannelEmptied, CloseClient, EmptyChannel, PauseChannel, ShutdownChannel,
-};
+use super::{Channel, ChannelEmptied, CloseClient, EmptyChannel, PauseChannel, ShutdownChannel};
 use crate::actors::{
     disk_queue::StoreError,
     snapshot::{ChannelSnapshot, ClientSnapshot, Observe},
@@ -54,8 +50,7 @@ impl Handler<ShutdownChannel> for Channel {
         for outbox in self.outboxes.iter().flatten() {
             outbox.connection.do_send(CloseClient);
         }
-        let saved: Saved =
-            if shutdown.delete { Box::pin(fut::ready(Ok(()))) } else { self.save() };
+        let saved: Saved = if shutdown.delete { Box::pin(fut::ready(Ok(()))) } else { self.save() };
         Box::pin(saved.map(|result, channel, ctx| {
             if let Err(error) = result {
                 let (topic, name) = (&channel.topic, &channel.name);
@@ -69,11 +64,7 @@ impl Handler<ShutdownChannel> for Channel {
 impl Handler<Observe<ChannelSnapshot>> for Channel {
     type Result = MessageResult<Observe<ChannelSnapshot>>;
 
-    fn handle(
-        &mut self,
-        observe: Observe<ChannelSnapshot>,
-        _: &mut Self::Context,
-    ) -> Self::Result {
+    fn handle(&mut self, observe: Observe<ChannelSnapshot>, _: &mut Self::Context) -> Self::Result {
         let subscribers = self.rules.subscribers();
         let clients = subscribers.iter().filter_map(|subscriber| {
             let key = subscribers.key(subscriber.client)?;

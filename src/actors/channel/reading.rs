@@ -9,14 +9,13 @@ use crate::{
     actors::{
         disk_queue::{RETRY_PAUSE, Read, StoreError},
         topic::ReadCached,
+        turn::TurnExt,
     },
     storage::{Batch, LogPosition},
 };
 
 /// About how much one read brings.
 const READ_BYTES: usize = WINDOW_BYTES_MAX / 2;
-/// Bodies to be delivered again that are read at a time.
-const FETCHES_MAX: usize = 64;
 
 impl Channel {
     /// Reads on when consumers wait for what is not in memory.
@@ -24,7 +23,8 @@ impl Channel {
         if self.reading || self.rules.whose_turn().is_none() || !self.resuming.is_empty() {
             return;
         }
-        if let Some((seq, position)) = self.rules.next_to_fetch() {
+        if let Some(pending) = self.rules.next_to_fetch() {
+            let (seq, position) = (pending.seq, pending.body.position());
             return self.fetch(seq, position, ctx);
         }
         let Some(next) = self.rules.next_fresh() else { return };
@@ -51,10 +51,11 @@ impl Channel {
                 (Err(MailboxError::Closed | MailboxError::Timeout), _) => Err(StoreError::NotOpen),
             }
         };
-        ctx.spawn(batches.into_actor(self).map(move |result, channel, ctx| match result {
+        let read = batches.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(batches) => channel.read_done(seq, batches),
             Err(error) => channel.read_failed(&error, ctx),
-        }));
+        });
+        ctx.spawn(read.ending_turn());
     }
 
     fn read_done(&mut self, seq: u64, batches: Vec<Arc<Batch>>) {
@@ -70,10 +71,12 @@ impl Channel {
     fn read_failed(&mut self, error: &StoreError, ctx: &mut Context<Self>) {
         let (topic, channel) = (&self.topic, &self.name);
         log::warn!("topic={topic} channel={channel} reading failed: {error}; trying again");
-        ctx.run_later(RETRY_PAUSE, |channel, _| {
+        let pause = actix_rt::time::sleep(RETRY_PAUSE).into_actor(self);
+        let again = pause.map(|(), channel, _: &mut Context<Self>| {
             channel.reading = false;
             channel.rules.fetch_failed();
         });
+        ctx.spawn(again.ending_turn());
     }
 
     /// Reads the body of a message that is to be delivered again.
@@ -81,18 +84,20 @@ impl Channel {
         let Some(disk) = self.disk.clone() else { return self.rules.unfetchable(seq) };
         self.reading = true;
         let read = disk.send(Read { seq, hint, bytes_max: 1 });
-        ctx.spawn(read.into_actor(self).map(move |result, channel, ctx| match result {
+        let fetched = read.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(Ok(batches)) => channel.fetched(seq, &batches),
             Ok(Err(error)) => channel.read_failed(&error, ctx),
             Err(_) => channel.read_failed(&StoreError::NotOpen, ctx),
-        }));
+        });
+        ctx.spawn(fetched.ending_turn());
     }
 
     /// One read often serves several messages: neighbours were requeued together.
     fn fetched(&mut self, seq: u64, batches: &[Arc<Batch>]) {
         self.reading = false;
         for wanted in self.rules.fetching_seqs() {
-            let holds = |batch: &&Arc<Batch>| (batch.first_seq()..batch.end_seq()).contains(&wanted);
+            let holds =
+                |batch: &&Arc<Batch>| (batch.first_seq()..batch.end_seq()).contains(&wanted);
             match batches.iter().find(holds) {
                 Some(batch) => {
                     if let Some(offset) = offset_of(batch, wanted) {

@@ -8,6 +8,7 @@ use crate::{
         clock,
         disk_queue::{SaveCursor, StoreError},
         topic::ChannelProgress,
+        turn::TurnExt,
     },
     broker::channel::Progress,
     storage::{Cursor, LogPosition, PendingMessage},
@@ -21,13 +22,14 @@ impl Channel {
         }
         self.save_scheduled = true;
         ctx.run_later(self.shared.options.sync_timeout, |channel, ctx| {
-            ctx.spawn(channel.save().map(|result, channel, _| {
+            let saved = channel.save().map(|result, channel, _: &mut Context<Self>| {
                 channel.save_scheduled = false;
                 if let Err(error) = result {
                     let (topic, name) = (&channel.topic, &channel.name);
                     log::error!("topic={topic} channel={name} cursor not saved: {error}");
                 }
-            }));
+            });
+            ctx.spawn(saved.ending_turn());
         });
     }
 

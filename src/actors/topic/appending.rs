@@ -10,6 +10,7 @@ use crate::{
     actors::{
         clock,
         disk_queue::{Append, DiskQueue, StoreError},
+        turn::TurnExt,
     },
     broker::topic::MESSAGES_PER_STAMP,
     storage::{Batch, BatchBuilder, LogPosition, Recovery, Stamp},
@@ -140,7 +141,7 @@ impl Topic {
     pub(super) fn write(&mut self, disk: &Addr<DiskQueue>, ctx: &mut Context<Self>) {
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
         let appended = disk.send(Append { batches: batches.collect() });
-        ctx.spawn(appended.into_actor(self).map(|result, topic, ctx| match result {
+        let appended = appended.into_actor(self).map(|result, topic, ctx| match result {
             Ok(Ok(())) => {
                 topic.shared().health.recovered(&topic.name);
                 topic.written();
@@ -148,7 +149,8 @@ impl Topic {
             Ok(Err(StoreError::Disk(reason))) => topic.refused(&reason),
             // The log's actor has been restarted: what is in the log decides what must go again.
             Ok(Err(StoreError::NotOpen)) | Err(_) => topic.reopen(ctx),
-        }));
+        });
+        ctx.spawn(appended.ending_turn());
     }
 
     /// Everything on its way is in the log.

@@ -96,8 +96,11 @@ impl Topic {
         self.rules.set_has_channels(!self.channels.is_empty());
         // The border goes first: without it, a crash in between would give the next channel
         // everything that is still in the log.
-        let border: ResponseActFuture<Self, _> =
-            if self.channels.is_empty() { self.save_metadata() } else { Box::pin(fut::ready(Ok(()))) };
+        let border: ResponseActFuture<Self, _> = if self.channels.is_empty() {
+            self.save_metadata()
+        } else {
+            Box::pin(fut::ready(Ok(())))
+        };
         let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
         let channel = name.clone();
         let removed = async move {
@@ -134,7 +137,11 @@ impl Handler<FindChannel> for Topic {
         if self.appending.refusal.is_some() {
             return answer(Err(ChannelError::Exiting));
         }
-        if find.create { self.create_channel(find.name) } else { answer(Err(ChannelError::NotFound)) }
+        if find.create {
+            self.create_channel(find.name)
+        } else {
+            answer(Err(ChannelError::NotFound))
+        }
     }
 }
 

@@ -95,11 +95,7 @@ impl Topic {
 
     /// Writes down what a restart must know of the topic itself.
     fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let metadata = TopicMetadata {
-            paused: self.rules.is_paused(),
-            held_from: self.rules.held_from(),
-            ..TopicMetadata::default()
-        };
+        let metadata = TopicMetadata::new(self.rules.is_paused(), self.rules.held_from());
         let disk = self.disk.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
@@ -207,7 +203,9 @@ impl Handler<Observe<TopicSnapshot>> for Topic {
             topic_name: self.name.clone(),
             channels: Vec::new(),
             depth: self.rules.depth(),
-            backend_depth: cached_from.saturating_sub(self.rules.released()).min(self.rules.depth()),
+            backend_depth: cached_from
+                .saturating_sub(self.rules.released())
+                .min(self.rules.depth()),
             message_count: self.message_count,
             message_bytes: self.message_bytes,
             paused: self.rules.is_paused(),

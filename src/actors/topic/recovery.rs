@@ -7,6 +7,7 @@ use crate::{
     actors::{
         channel::ShutdownChannel,
         disk_queue::{Delete, Open, Opened, RETRY_PAUSE, StoreError, Sync},
+        turn::TurnExt,
     },
     broker::{IdGenerator, TopicRules},
 };
@@ -46,7 +47,10 @@ impl Topic {
                 }
                 Err(error) => {
                     topic.not_open(&error);
-                    ctx.run_later(RETRY_PAUSE, move |topic, ctx| topic.open(ctx, go_on));
+                    let pause = actix_rt::time::sleep(RETRY_PAUSE).into_actor(topic);
+                    ctx.spawn(
+                        pause.map(move |(), topic, ctx| topic.open(ctx, go_on)).ending_turn(),
+                    );
                 }
             }
         }));

@@ -1,0 +1,180 @@
+//! What each command does.
+
+use actix::Context;
+
+use super::{
+    ClientConnection, Waiting,
+    consuming::{consumer, subscribe},
+    info::identify_limits,
+    input::Used,
+};
+use crate::{
+    actors::{channel::Answer, clock, listener::BecameProducer, node::FindTopic},
+    config::NSQ_VERSION,
+    protocol::{
+        ChannelName, ClientState, Command, Decoded, IdentifyResponse, Keyword, Magic, MessageRef,
+        Negotiated, NodeInfo, ProtocolError, Publication, SettleFailure, TopicName, frame,
+    },
+};
+
+impl ClientConnection {
+    /// Carries out every whole command at the front of `buf`.
+    pub(super) fn decode(&mut self, buf: &[u8], ctx: &mut Context<Self>) -> Used {
+        let mut consumed = 0;
+        let mut needed = 1;
+        if !self.magic_came && !self.is_ending() {
+            match Magic::parse(buf) {
+                Ok(Some(_)) => {
+                    self.magic_came = true;
+                    self.timing.magic_came(clock::now());
+                    consumed = Magic::V2.len();
+                }
+                Ok(None) => return Used { consumed: 0, needed: Magic::V2.len() },
+                Err(error) => self.fail(error),
+            }
+        }
+        let before = consumed;
+        while self.may_decode() && consumed < buf.len() {
+            match self.decoder.decode(&buf[consumed..], &self.session) {
+                Ok(Decoded::Command { command, consumed: length }) => {
+                    let room = buf.len() - consumed;
+                    if !self.command(command, room, ctx) {
+                        break; // it waits for its topic, and is decoded again then
+                    }
+                    consumed += length;
+                }
+                Ok(Decoded::Incomplete { needed: total }) => {
+                    needed = total;
+                    break;
+                }
+                Err(error) => self.fail(error),
+            }
+        }
+        if consumed > before {
+            self.timing.command_came(clock::now());
+        }
+        if self.is_ending() {
+            consumed = buf.len(); // nothing more is carried out
+        }
+        Used { consumed, needed }
+    }
+
+    /// Carries out one command; false if it must come again when its topic is known.
+    fn command(&mut self, command: Command<'_>, room: usize, ctx: &mut Context<Self>) -> bool {
+        match command {
+            Command::Publish(publication) => return self.publish(&publication, room),
+            Command::Finish(id) => self.answer(Keyword::Fin, &id, Answer::Finish),
+            Command::Requeue(id, delay) => {
+                self.answer(Keyword::Req, &id, |id| Answer::Requeue(id, delay));
+            }
+            Command::Touch(id) => self.answer(Keyword::Touch, &id, Answer::Touch),
+            Command::Ready(count) => {
+                self.settle();
+                if let Some(subscription) = &mut self.subscription {
+                    subscription.ready(count);
+                }
+            }
+            Command::Identify(body) => self.identify(body),
+            Command::Auth(_) => self.fail(ProtocolError::AuthDisabled),
+            Command::Subscribe { topic, channel } => self.subscribe(topic, channel, ctx),
+            Command::Close => self.close(),
+            Command::Nop => {}
+        }
+        true
+    }
+
+    fn publish(&mut self, publication: &Publication<'_>, room: usize) -> bool {
+        if !self.publishing.knows(publication.topic) {
+            let name = TopicName::parse(publication.topic).expect("the decoder checks names");
+            let find = FindTopic { name: name.clone(), create: true };
+            let finding = Box::pin(self.spec.node.send(find));
+            self.waiting = Some(Waiting::Topic(name, publication.verb, finding));
+            return false;
+        }
+        if !std::mem::replace(&mut self.is_producer, true) {
+            self.spec.became_producer.do_send(BecameProducer(self.spec.id));
+        }
+        self.publishing.add(publication, room, &mut self.responses);
+        true
+    }
+
+    fn answer(
+        &mut self,
+        keyword: Keyword,
+        message: &MessageRef,
+        answer: impl FnOnce(crate::protocol::MessageId) -> Answer,
+    ) {
+        match (message.id, &mut self.subscription) {
+            (Some(id), Some(subscription)) => subscription.answer(answer(id)),
+            _ => {
+                let failure = SettleFailure::NotInFlight;
+                let error = ProtocolError::settle_failed(keyword, message, failure);
+                self.respond(|frames| frame::put_error(frames, &error));
+            }
+        }
+    }
+
+    fn identify(&mut self, body: &[u8]) {
+        let limits = identify_limits(&self.spec.shared.options);
+        let negotiated = match Negotiated::from_body(body, &limits, &self.negotiated) {
+            Ok(negotiated) => negotiated,
+            Err(error) => return self.fail(error),
+        };
+        let first = !std::mem::replace(&mut self.is_identified, true);
+        self.timing.identified(negotiated.heartbeat_interval, first, clock::now());
+        self.session.heartbeats = negotiated.heartbeat_interval.is_some();
+        if negotiated.feature_negotiation {
+            let options = &self.spec.shared.options;
+            let node = NodeInfo {
+                max_rdy_count: i64::try_from(options.max_rdy_count).unwrap_or(i64::MAX),
+                version: NSQ_VERSION,
+                auth_required: false,
+                topology_region: &options.topology_region,
+                topology_zone: &options.topology_zone,
+            };
+            let json = IdentifyResponse::new(&negotiated, &limits, &node).to_json();
+            self.respond(|frames| frame::put_response(frames, &json));
+        } else {
+            self.respond(|frames| frames.extend_from_slice(&frame::OK_FRAME));
+        }
+        *self.negotiated = negotiated;
+    }
+
+    fn subscribe(&mut self, topic: TopicName, channel: ChannelName, ctx: &mut Context<Self>) {
+        let held_max =
+            usize::try_from(self.spec.shared.options.max_rdy_count).unwrap_or(usize::MAX);
+        let consumer = consumer(self, ctx);
+        let node = self.spec.node.clone();
+        let subscribing = subscribe(node, topic, channel, consumer, held_max);
+        self.waiting = Some(Waiting::Subscription(subscribing));
+    }
+
+    fn close(&mut self) {
+        self.settle();
+        self.session.state = ClientState::Closing;
+        if let Some(subscription) = &mut self.subscription {
+            subscription.close();
+        }
+        self.respond(|frames| frames.extend_from_slice(&frame::CLOSE_WAIT_FRAME));
+    }
+
+    /// Answers in order: at once if nothing before is unanswered.
+    pub(super) fn respond(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
+        self.publishing.flush(&mut self.responses);
+        if self.responses.is_empty() {
+            put(self.output.buffer());
+        } else {
+            let mut frames = Vec::new();
+            put(&mut frames);
+            self.responses.put(frames);
+        }
+    }
+
+    /// Ends the connection with an error, after the answers to what came before it.
+    pub(super) fn fail(&mut self, error: ProtocolError) {
+        log::debug!("client={} {}", self.spec.remote_address, error);
+        self.publishing.flush(&mut self.responses);
+        self.is_failing = true;
+        self.responses.put_fatal(error);
+    }
+}

@@ -1,0 +1,226 @@
+//! The consuming side of a connection.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use actix::{Addr, AsyncContext, Context, Handler, MailboxError, Recipient, prelude::SendError};
+
+use super::ClientConnection;
+use crate::{
+    actors::{
+        channel::{
+            Answer, Channel, ChannelEmptied, ChannelRestarted, ClientClosed, CloseClient,
+            CloseSubscription, Consumer, Deliver, Ready, Refused, Resume, Settle, Subscribe,
+        },
+        node::{FindTopic, TopicError},
+        topic::{ChannelError, FindChannel},
+    },
+    broker::{ClientId, SubscribeError, channel::SettleError, holdings::Holdings},
+    protocol::{
+        ChannelName, ClientState, Keyword, MessageRef, ProtocolError, SettleFailure,
+        SubscribeFailure, TopicName, frame,
+    },
+};
+
+/// An ephemeral topic or channel may be on its way out just when it is asked for again.
+const SUBSCRIBE_RETRY: Duration = Duration::from_millis(100);
+
+/// A seat in a channel; given up when it is dropped, however the connection ends.
+#[derive(Debug)]
+pub(super) struct Seat {
+    pub(super) channel: Addr<Channel>,
+    client: ClientId,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.channel.do_send(ClientClosed(self.client));
+    }
+}
+
+/// What a consumer has with its channel.
+#[derive(Debug)]
+pub(super) struct Subscription {
+    pub(super) seat: Seat,
+    consumer: Consumer,
+    ready: u32,
+    /// Answers of this read, on their way to the channel.
+    pub(super) answers: Vec<Answer>,
+    holdings: Holdings,
+    /// Bytes that have left the socket; the channel has not been told.
+    unreported_bytes: usize,
+}
+
+pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<Subscription, ProtocolError>>>>;
+
+/// Finds or makes the channel and takes a seat in it.
+pub(super) fn subscribe(
+    node: Recipient<FindTopic>,
+    topic: TopicName,
+    channel: ChannelName,
+    consumer: Consumer,
+    held_max: usize,
+) -> Subscribing {
+    Box::pin(async move {
+        let mut seat = take_seat(&node, &topic, &channel, &consumer).await;
+        if matches!(seat, Err(SubscribeFailure::Exiting)) {
+            actix_rt::time::sleep(SUBSCRIBE_RETRY).await;
+            seat = take_seat(&node, &topic, &channel, &consumer).await;
+        }
+        let seat = seat.map_err(ProtocolError::SubscribeFailed)?;
+        Ok(Subscription {
+            seat,
+            consumer,
+            ready: 0,
+            answers: Vec::new(),
+            holdings: Holdings::new(held_max),
+            unreported_bytes: 0,
+        })
+    })
+}
+
+async fn take_seat(
+    node: &Recipient<FindTopic>,
+    topic: &TopicName,
+    channel: &ChannelName,
+    consumer: &Consumer,
+) -> Result<Seat, SubscribeFailure> {
+    let exiting = |_: MailboxError| SubscribeFailure::Exiting;
+    let find = FindTopic { name: topic.clone(), create: true };
+    let found = node.send(find).await.map_err(exiting)?;
+    let found = found.map_err(|_: TopicError| SubscribeFailure::Exiting)?;
+    let find = FindChannel { name: channel.clone(), create: true };
+    let found = found.send(find).await.map_err(exiting)?.map_err(|error| match error {
+        ChannelError::NotFound | ChannelError::Exiting => SubscribeFailure::Exiting,
+        ChannelError::Store(error) => {
+            log::error!("topic={topic} channel={channel} not created: {error}");
+            SubscribeFailure::Exiting
+        }
+    })?;
+    // The seat exists before it is taken, so that it is given up if this future is dropped between.
+    let seat = Seat { channel: found, client: consumer.client };
+    let subscribed = seat.channel.send(Subscribe(consumer.clone())).await.map_err(exiting)?;
+    subscribed.map_err(|SubscribeError::TooManyConsumers(limit)| {
+        SubscribeFailure::TooManyConsumers {
+            topic: topic.clone(),
+            channel: channel.clone(),
+            limit: limit as u64,
+        }
+    })?;
+    Ok(seat)
+}
+
+impl Subscription {
+    pub(super) fn ready(&mut self, count: u32) {
+        self.ready = count;
+        self.seat.channel.do_send(Ready { client: self.seat.client, count });
+    }
+
+    pub(super) fn close(&mut self) {
+        self.ready = 0;
+        self.seat.channel.do_send(CloseSubscription(self.seat.client));
+    }
+
+    pub(super) fn answer(&mut self, answer: Answer) {
+        if let Answer::Finish(id) | Answer::Requeue(id, _) = answer {
+            self.holdings.settled(id);
+        }
+        self.answers.push(answer);
+    }
+
+    /// Sends the channel what this turn has for it; false if its mailbox is full.
+    pub(super) fn settle(&mut self, sent_bytes: usize) -> bool {
+        self.unreported_bytes += sent_bytes;
+        if self.answers.is_empty() && self.unreported_bytes == 0 {
+            return true;
+        }
+        let answers = std::mem::take(&mut self.answers);
+        let sent_bytes = std::mem::take(&mut self.unreported_bytes);
+        let settle = Settle { client: self.seat.client, answers, sent_bytes };
+        match self.seat.channel.try_send(settle) {
+            Err(SendError::Full(settle)) => {
+                self.answers = settle.answers;
+                self.unreported_bytes = settle.sent_bytes;
+                false
+            }
+            _ => true,
+        }
+    }
+}
+
+impl Handler<Deliver> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, deliver: Deliver, _: &mut Self::Context) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.holdings.delivered(&deliver.holdings);
+            self.output.deliver(deliver.frames);
+        }
+    }
+}
+
+impl Handler<Refused> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, refused: Refused, _: &mut Self::Context) {
+        let mut frames = Vec::new();
+        for (answer, error) in refused.0 {
+            let (keyword, id) = match answer {
+                Answer::Finish(id) => (Keyword::Fin, id),
+                Answer::Requeue(id, _) => (Keyword::Req, id),
+                Answer::Touch(id) => (Keyword::Touch, id),
+            };
+            let failure = match error {
+                SettleError::NotInFlight => SettleFailure::NotInFlight,
+                SettleError::NotOwner => SettleFailure::NotOwner,
+            };
+            let id = MessageRef::new(id.to_hex());
+            frame::put_error(&mut frames, &ProtocolError::settle_failed(keyword, &id, failure));
+        }
+        self.responses.put(frames);
+    }
+}
+
+impl Handler<ChannelRestarted> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, _: ChannelRestarted, _: &mut Self::Context) {
+        let closing = self.session.state == ClientState::Closing;
+        if let Some(subscription) = &mut self.subscription {
+            let resume = Resume {
+                consumer: subscription.consumer.clone(),
+                ready: subscription.ready,
+                closing,
+                held: subscription.holdings.held().to_vec(),
+            };
+            subscription.seat.channel.do_send(resume);
+        }
+    }
+}
+
+impl Handler<ChannelEmptied> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, _: ChannelEmptied, _: &mut Self::Context) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.holdings.clear();
+        }
+    }
+}
+
+impl Handler<CloseClient> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, _: CloseClient, ctx: &mut Self::Context) {
+        self.end(ctx);
+    }
+}
+
+/// The consumer as it introduces itself to a channel.
+pub(super) fn consumer(connection: &ClientConnection, ctx: &Context<ClientConnection>) -> Consumer {
+    Consumer {
+        client: connection.spec.id,
+        connection: ctx.address(),
+        terms: connection.terms(),
+        info: connection.info(),
+    }
+}

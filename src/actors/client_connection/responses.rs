@@ -1,0 +1,116 @@
+//! Answers in the order of their commands.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::Pin,
+    task::{self, Poll},
+};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    actors::topic::PublishError,
+    protocol::{ProtocolError, PublishFailure, Verb, frame},
+};
+
+/// An answer that is known or awaited.
+#[derive(Debug)]
+enum Response {
+    /// Frames.
+    Frames(Vec<u8>),
+    /// `OK` for each of some publishes, once their topic has stored them.
+    Publish {
+        stored: oneshot::Receiver<Result<(), PublishError>>,
+        verb: Verb,
+        count: u32,
+        bytes: usize,
+    },
+    /// The last answer: an error, then the end.
+    Fatal(ProtocolError),
+}
+
+/// The answers that have not been given yet.
+#[derive(Debug, Default)]
+pub struct Responses {
+    queue: VecDeque<Response>,
+    /// Bytes of publishes that wait for their topics.
+    unstored_bytes: usize,
+}
+
+impl Responses {
+    /// Nothing is left to answer.
+    pub fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Bytes of publishes that wait for their topics.
+    pub fn unstored_bytes(&self) -> usize {
+        self.unstored_bytes
+    }
+
+    /// Answers when everything before has been answered.
+    pub fn put(&mut self, frames: Vec<u8>) {
+        self.queue.push_back(Response::Frames(frames));
+    }
+
+    /// Ends the connection with an error when everything before has been answered.
+    pub fn put_fatal(&mut self, error: ProtocolError) {
+        self.queue.push_back(Response::Fatal(error));
+    }
+
+    /// Answers `count` publishes of `bytes` when their topic has stored them.
+    pub fn put_publish(
+        &mut self,
+        stored: oneshot::Receiver<Result<(), PublishError>>,
+        verb: Verb,
+        count: u32,
+        bytes: usize,
+    ) {
+        self.unstored_bytes += bytes;
+        self.queue.push_back(Response::Publish { stored, verb, count, bytes });
+    }
+
+    /// Moves answers to `out` as far as they are known. True after the last answer of all.
+    pub fn poll(&mut self, out: &mut Vec<u8>, cx: &mut task::Context<'_>) -> bool {
+        while let Some(response) = self.queue.front_mut() {
+            match response {
+                Response::Frames(frames) => out.extend_from_slice(frames),
+                Response::Fatal(error) => {
+                    frame::put_error(out, error);
+                    self.queue.clear();
+                    return true;
+                }
+                Response::Publish { stored, verb, count, bytes } => {
+                    let Poll::Ready(result) = Pin::new(stored).poll(cx) else { return false };
+                    self.unstored_bytes -= *bytes;
+                    match publish_result(result, *verb) {
+                        Ok(()) => (0..*count).for_each(|_| out.extend_from_slice(&frame::OK_FRAME)),
+                        Err(error) => {
+                            *response = Response::Fatal(error);
+                            continue;
+                        }
+                    }
+                }
+            }
+            self.queue.pop_front();
+        }
+        if self.queue.capacity() > 0 {
+            self.queue = VecDeque::new();
+        }
+        false
+    }
+}
+
+/// An answer that never comes means that the topic has crashed or stopped with the message in hand.
+fn publish_result(
+    result: Result<Result<(), PublishError>, oneshot::error::RecvError>,
+    verb: Verb,
+) -> Result<(), ProtocolError> {
+    let failure = match result {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(PublishError::Store(reason))) => PublishFailure::Storage(reason),
+        Ok(Err(PublishError::Exiting)) | Err(_) => PublishFailure::Exiting,
+    };
+    Err(ProtocolError::publish_failed(verb, failure))
+}

@@ -1,0 +1,149 @@
+//! Faults that were found once, by name.
+
+use super::*;
+
+const NOW: Moment = Moment(1_000);
+
+fn settings() -> Settings {
+    Settings {
+        max_msg_timeout: Duration::from_nanos(50),
+        consumers_max: 0,
+        requeue_on_disconnect: true,
+        depth_max: None,
+    }
+}
+
+/// A channel whose topic has released the numbers from 1 to `count`.
+fn channel(settings: Settings, count: u64) -> ChannelRules<()> {
+    let finished = AckSet::starting_at(1);
+    let mut channel = ChannelRules::new(settings, finished, false, Counters::default());
+    channel.released(count + 1, count);
+    channel
+}
+
+fn join(channel: &mut ChannelRules<()>, client: u64) -> SubscriberKey {
+    let terms = Terms { msg_timeout: Duration::from_nanos(10), sample_rate: 0 };
+    let key = channel.subscribe(ClientId(client), terms).expect("there is room");
+    channel.ready(key, 10);
+    key
+}
+
+#[test]
+fn a_deferred_message_is_no_surplus() {
+    let mut channel = channel(Settings { depth_max: Some(1), ..settings() }, 0);
+    channel.defer(4, NOW, ());
+    channel.released(5, 4);
+    assert_eq!((channel.depth(), channel.deferred_count()), (1, 1));
+    assert_eq!((channel.next_fresh(), channel.counters().dropped_count), (Some(1), 2));
+}
+
+#[test]
+fn a_consumer_that_subscribes_twice_is_one_consumer() {
+    let mut channel = channel(Settings { consumers_max: 1, ..settings() }, 1);
+    assert_eq!(join(&mut channel, 7), join(&mut channel, 7));
+    assert_eq!(channel.subscribers().iter().count(), 1);
+}
+
+#[test]
+fn a_consumer_that_closes_shows_no_credit_whatever_it_says() {
+    let mut channel = channel(settings(), 1);
+    let key = join(&mut channel, 7);
+    channel.close(key);
+    channel.ready(key, 5);
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.ready), Some(0));
+}
+
+#[test]
+fn the_cursor_stays_within_what_is_released() {
+    let mut channel = channel(settings(), 2);
+    channel.discard(1..6);
+    assert_eq!((channel.next_fresh(), channel.depth(), channel.depth_below(4)), (None, 0, 0));
+    channel.empty();
+    channel.released(7, 4);
+    assert_eq!((channel.next_fresh(), channel.depth(), channel.floor()), (Some(6), 1, 6));
+}
+
+fn pending(seq: u64, attempts: u16) -> Pending<()> {
+    Pending { seq, attempts, body: () }
+}
+
+#[test]
+fn a_message_held_while_its_body_is_read_is_not_delivered_again() {
+    let mut channel = channel(settings(), 1);
+    let key = join(&mut channel, 7);
+    channel.hold(key, MessageId(1), pending(1, 1), NOW);
+    channel.client_closed(ClientId(7));
+    let taken = channel.pop_again().expect("it was given back");
+    channel.fetch(taken);
+    let key = join(&mut channel, 8);
+    channel.hold(key, MessageId(1), pending(1, 1), NOW);
+    channel.fetched(1, ());
+    assert_eq!((channel.in_flight_count(), channel.has_again()), (1, false));
+}
+
+#[test]
+fn of_two_consumers_that_say_they_hold_a_message_the_later_has_it() {
+    for later_first in [true, false] {
+        let mut channel = channel(settings(), 1);
+        let (early, late) = (join(&mut channel, 7), join(&mut channel, 8));
+        let mut said = [(early, pending(1, 1)), (late, pending(1, 2))];
+        if later_first {
+            said.reverse();
+        }
+        for (key, held) in said {
+            channel.hold(key, MessageId(1), held, NOW);
+        }
+        assert_eq!(channel.finish(early, MessageId(1)), Err(SettleError::NotOwner));
+        assert_eq!(channel.subscribers().iter().map(|s| s.in_flight).sum::<u32>(), 1);
+        assert_eq!(channel.finish(late, MessageId(1)), Ok(()));
+    }
+}
+
+#[test]
+fn a_holder_that_timed_out_does_not_undo_a_later_requeue() {
+    for attempts in [1, 2] {
+        let mut channel = channel(settings(), 1);
+        channel.restore(pending(1, attempts), Some(NOW));
+        let key = join(&mut channel, 7);
+        channel.hold(key, MessageId(1), pending(1, 1), NOW);
+        assert_eq!((channel.in_flight_count(), channel.deferred_count()), (0, 1));
+    }
+}
+
+#[test]
+fn a_discarded_message_is_not_delivered_again_after_its_timeout() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.discard(1..2);
+    channel.expire(Moment(NOW.0 + 100));
+    assert_eq!((channel.depth(), channel.has_again(), channel.floor()), (1, false, 2));
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(0));
+    assert_eq!(channel.finish(key, MessageId(1)), Err(SettleError::NotInFlight));
+}
+
+#[test]
+fn emptying_finishes_what_a_restart_brought_back_before_it_is_released() {
+    let mut channel = channel(settings(), 0);
+    channel.restore(pending(1, 1), None);
+    channel.restore(pending(3, 1), Some(NOW));
+    channel.empty();
+    channel.released(4, 0);
+    assert_eq!((channel.next_fresh(), channel.floor()), (Some(2), 2));
+    channel.skip_fresh();
+    assert_eq!((channel.next_fresh(), channel.floor()), (None, 4));
+}
+
+#[test]
+fn two_messages_with_one_id_do_not_push_each_other_out_for_ever() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    assert_eq!((channel.in_flight_count(), channel.has_again()), (1, false));
+    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(1));
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    let wake = channel.next_wake().expect("the other message waits");
+    channel.expire(wake);
+    assert_eq!(channel.pop_again(), Some(pending(1, 1)));
+}

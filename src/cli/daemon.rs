@@ -1,0 +1,203 @@
+//! nsqd as a whole: from options to listening sockets, and back to an exit.
+
+use std::{io, sync::Arc};
+
+use actix::{Actor, Addr, Context, Handler, System};
+use actix_rt::Arbiter;
+use futures_util::future::join_all;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::oneshot,
+};
+
+use super::nsqd::{DaemonError, Listening};
+use crate::{
+    actors::{
+        Listener, Node,
+        cache::CacheBudget,
+        clock,
+        health::Health,
+        listener::Socket,
+        node::{AllTopics, ListenerStarted, Shutdown},
+        shared::{Restarts, Shared},
+        socket::Bound,
+        supervisor::{ChildFailed, ChildSpec, supervise},
+        topic::WhenOpen,
+        workers::Workers,
+    },
+    config::{ListenAddress, NsqdOptions},
+    http,
+    storage::{DataDir, Disk, LogOptions, RealDisk},
+};
+
+/// Room in a batch beyond the largest message: headers.
+const BATCH_OVERHEAD_BYTES: usize = 4096;
+const MAILBOX: usize = 4096;
+
+/// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    log_panics();
+    System::new().block_on(async {
+        let mut signals = Signals::new().map_err(not_started)?;
+        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let tcp = bind(&options.tcp_address)?;
+        let http = options.http_address.as_ref().map(bind).transpose()?;
+        let listening = Listening {
+            tcp: tcp.address.clone(),
+            http: http.as_ref().map(|http| http.address.clone()),
+        };
+        let ports = http::nsqd::Ports { tcp: tcp.port, http: http.as_ref().map_or(0, |h| h.port) };
+        let shared = Arc::new(share(options, data));
+        let (root, failed) = Root::start_new();
+        let node = start_node(&shared, &root);
+        wait_until_open(&node).await;
+        let socket = Socket::new(tcp.listener).map_err(not_started)?;
+        start_listener(socket, &node, &shared, &root);
+        if let Some(http) = http {
+            let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(&shared), ports);
+            actix_rt::spawn(server.map_err(not_started)?);
+        }
+        log_listening(&listening);
+        on_ready(&listening);
+        tokio::select! {
+            () = signals.next() => {}
+            failed = failed => return Err(failed_for_good(failed.ok())),
+        }
+        tokio::select! {
+            _ = node.send(Shutdown) => {}
+            () = signals.next() => log::warn!("NSQ: second signal, exiting at once"),
+        }
+        log::info!("NSQ: bye");
+        Ok(())
+    })
+}
+
+fn not_started(error: impl ToString) -> DaemonError {
+    DaemonError::NotStarted(error.to_string())
+}
+
+fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {
+    let failed = |error| not_started(format!("listen ({address}) failed - {error}"));
+    Bound::new(address).map_err(failed)
+}
+
+fn disk() -> Arc<dyn Disk> {
+    Arc::new(RealDisk)
+}
+
+fn share(options: NsqdOptions, data: DataDir) -> Shared {
+    let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
+    let log =
+        LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
+    Shared {
+        workers: Workers::start(options.worker_threads),
+        data,
+        log,
+        cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
+        health: Health::default(),
+        restarts: Restarts::default(),
+        start_time: clock::wall_ns() / 1_000_000_000,
+        options,
+    }
+}
+
+fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
+    let spec = ChildSpec {
+        name: "node".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.node),
+        failed: root.clone().recipient(),
+    };
+    let shared = Arc::clone(shared);
+    supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
+}
+
+fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+    let spec = ChildSpec {
+        name: "listener".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.listeners),
+        failed: root.clone().recipient(),
+    };
+    let (child_node, shared) = (node.clone(), Arc::clone(shared));
+    let listener =
+        supervise(&Arbiter::current(), spec, move |_| Listener::new(socket, child_node, shared));
+    node.do_send(ListenerStarted(listener));
+}
+
+/// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.
+async fn wait_until_open(node: &Addr<Node>) {
+    let topics = node.send(AllTopics).await.unwrap_or_default();
+    join_all(topics.into_iter().map(|topic| topic.send(WhenOpen))).await;
+}
+
+fn log_listening(listening: &Listening) {
+    log::info!("TCP: listening on {}", listening.tcp);
+    if let Some(http) = &listening.http {
+        log::info!("HTTP: listening on {http}");
+    }
+}
+
+/// An actor failed more often than the restart budgets of all above it allow. Every acknowledged
+/// message is in its log.
+fn failed_for_good(failed: Option<ChildFailed>) -> DaemonError {
+    let failed = failed.map(|failed| format!("{} failed for good: {}", failed.child, failed.cause));
+    DaemonError::Broken(failed.unwrap_or_default())
+}
+
+/// A panic is reported like everything else; the supervisor then says what it does about it.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let text = panic.payload_as_str().unwrap_or("unknown");
+        log::error!("panic at {location}: {text}");
+    }));
+}
+
+/// The top of the tree: hears of the root actors' failures and ends the process.
+struct Root {
+    failed: Option<oneshot::Sender<ChildFailed>>,
+}
+
+impl Root {
+    fn start_new() -> (Addr<Self>, oneshot::Receiver<ChildFailed>) {
+        let (failed, hears) = oneshot::channel();
+        (Self { failed: Some(failed) }.start(), hears)
+    }
+}
+
+impl Actor for Root {
+    type Context = Context<Self>;
+}
+
+impl Handler<ChildFailed> for Root {
+    type Result = ();
+
+    fn handle(&mut self, child_failed: ChildFailed, _: &mut Self::Context) {
+        if let Some(failed) = self.failed.take() {
+            let _ = failed.send(child_failed); // the process is stopping anyway
+        }
+    }
+}
+
+/// What asks the process to stop.
+struct Signals {
+    signals: [Signal; 3],
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+        let [terminate, interrupt, hangup] = kinds.map(signal);
+        Ok(Self { signals: [terminate?, interrupt?, hangup?] })
+    }
+
+    async fn next(&mut self) {
+        let [terminate, interrupt, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}
