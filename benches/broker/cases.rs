@@ -31,6 +31,7 @@ pub enum Case {
     PubWait,
     Latency,
     Memory,
+    MemoryTopics,
 }
 
 impl Case {
@@ -41,6 +42,7 @@ impl Case {
             Self::PubWait => "pub-wait",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::MemoryTopics => "memory-topics",
         }
     }
 
@@ -51,7 +53,7 @@ impl Case {
             Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
-            Self::Latency | Self::Memory => (0, 0, 0.0, Work::Drain),
+            Self::Latency | Self::Memory | Self::MemoryTopics => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }
