@@ -1,4 +1,4 @@
-//! The limit: a socket loop on one thread which finds where commands end, answers, and stores nothing.
+//! The limit: a socket loop on one thread that finds where commands end, answers, stores nothing.
 
 use std::{
     env,
@@ -17,7 +17,7 @@ use crate::{
     wire::{self, CLOSE_WAIT_FRAME, OK_FRAME},
 };
 
-/// The hidden first argument that turns the bench into this loop; how many messages to send follows.
+/// The hidden first argument that turns the bench into this loop; the messages to send follow.
 pub const FLAG: &str = "--bare";
 
 const INPUT: usize = 256 << 10;

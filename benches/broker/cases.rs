@@ -31,6 +31,7 @@ pub enum Case {
     PubWait,
     Latency,
     Memory,
+    MemoryTopics,
 }
 
 impl Case {
@@ -41,19 +42,20 @@ impl Case {
             Self::PubWait => "pub-wait",
             Self::Latency => "latency",
             Self::Memory => "memory",
+            Self::MemoryTopics => "memory-topics",
         }
     }
 
     /// What a throughput case does. A run of the broker takes a second or two.
     pub fn load(self) -> Load {
         let publish = |connections, window, batch| Work::Publish { connections, window, batch };
-        let (messages, limit, work) = match self {
-            Self::Mpub => (4_000_000, 8.0, publish(4, 4, Some(BATCH))),
-            Self::SubDrain => (2_000_000, 5.0, Work::Drain),
-            Self::PubWait => (150_000, 1.5, publish(100, 1, None)),
-            Self::Latency | Self::Memory => (0, 0.0, Work::Drain),
+        let (messages, bare_factor, limit, work) = match self {
+            Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
+            Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
+            Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
+            Self::Latency | Self::Memory | Self::MemoryTopics => (0, 0, 0.0, Work::Drain),
         };
-        Load { name: self.name(), messages, limit, work }
+        Load { name: self.name(), messages, bare_factor, limit, work }
     }
 }
 
@@ -66,6 +68,8 @@ pub fn chosen(cases: &[Case]) -> Vec<Case> {
 pub struct Load {
     pub name: &'static str,
     pub messages: u64,
+    /// How many times as many the bare loop gets, so that its runs are no shorter.
+    pub bare_factor: u64,
     /// The bar: server CPU per message, as a multiple of the bare loop's.
     pub limit: f64,
     pub work: Work,
@@ -87,18 +91,18 @@ impl Load {
     }
 
     pub fn description(&self) -> String {
-        let messages = self.messages;
+        let messages = format!("{} messages a run (bare × {})", self.messages, self.bare_factor);
         match self.work {
             Work::Publish { connections, window, batch: Some(batch) } => format!(
                 "MPUB of {batch} × {BODY_SIZE} B, {connections} connections, {window} unanswered \
-                 on each, {messages} messages a run, no consumer"
+                 on each, {messages}, no consumer"
             ),
             Work::Publish { connections, batch: None, .. } => format!(
                 "PUB of {BODY_SIZE} B, {connections} connections, each waits for its OK, \
-                 {messages} messages a run, no consumer"
+                 {messages}, no consumer"
             ),
             Work::Drain => format!(
-                "SUB with RDY {RDY}, 1 connection, {messages} × {BODY_SIZE} B queued before, one \
+                "SUB with RDY {RDY}, 1 connection, {messages} of {BODY_SIZE} B queued before, one \
                  FIN each, those of one read in one write"
             ),
         }
@@ -129,8 +133,9 @@ pub struct Sample {
 /// Runs the pairs; the first only warms up.
 pub fn compare(load: &Load, program: &Program, runs: u32) -> Result<Comparison> {
     let (mut bare, mut nsqd) = (Vec::new(), Vec::new());
+    let bare_load = Load { messages: load.messages * load.bare_factor, ..load.clone() };
     for run in 0..=runs {
-        let limit = run_on(server::start_bare(load.messages)?, load)?;
+        let limit = run_on(server::start_bare(bare_load.messages)?, &bare_load)?;
         let broker = run_on(program.start()?, load)?;
         if run > 0 {
             bare.push(limit);
@@ -166,7 +171,7 @@ async fn publish(server: &Server, load: &Load, connections: usize, window: u64) 
 async fn drain(server: &Server, load: &Load) -> Result<Sample> {
     let mut messages = load.messages;
     if server.is_broker() {
-        // The first subscription makes the channel, so that the messages wait in it and not before it.
+        // The first subscription makes the channel in which the messages then wait.
         drop(Consumer::subscribe(server.tcp(), TOPIC, CHANNEL).await?);
         messages = fill(server, load).await?;
     }

@@ -3,6 +3,8 @@
 use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
+    ops::Range,
+    thread,
     time::Duration,
 };
 
@@ -23,12 +25,23 @@ const CONNECTIONS_BEFORE: usize = 100;
 const TOPICS_BEFORE: usize = 20;
 const IDENTIFY: &str = r#"{"heartbeat_interval":60000}"#;
 
-/// Bytes for each of one thing, one figure per run.
+/// How long nothing is done before a reading, which is also how long idle CPU is measured.
+const REST: Duration = Duration::from_secs(2);
+
+/// What many of one idle thing cost, one figure per run.
 #[derive(Debug, Clone, Serialize)]
 pub struct Growth {
     pub what: &'static str,
     pub count: usize,
     pub bytes_each: Vec<f64>,
+    /// Of one processor, with all of them there and nothing going on.
+    pub idle_cpu_percent: Vec<f64>,
+}
+
+/// A server at rest.
+struct Reading {
+    bytes: f64,
+    cpu_percent: f64,
 }
 
 pub fn description() -> String {
@@ -39,33 +52,67 @@ pub fn description() -> String {
     )
 }
 
-pub fn measure(program: &Program, runs: u32) -> Result<Vec<Growth>> {
-    let growth = |what, count| Growth { what, count, bytes_each: Vec::new() };
-    let mut found = CONNECTIONS.map(|count| growth("connection", count)).to_vec();
-    found.push(growth("topic with 2 channels", TOPICS));
+pub fn of_connections(program: &Program, runs: u32) -> Result<Vec<Growth>> {
+    let mut growths = CONNECTIONS.map(|count| Growth::of("connection", count)).to_vec();
     for _run in 0..runs.min(RUNS_MAX) {
-        let mut figures = connections(program)?;
-        figures.push(topics(program)?);
-        for (growth, figure) in found.iter_mut().zip(figures) {
-            growth.bytes_each.push(figure);
-        }
+        measure_connections(program, &mut growths)?;
     }
-    Ok(found)
+    Ok(growths)
 }
 
-fn connections(program: &Program) -> Result<Vec<f64>> {
+pub fn of_topics(program: &Program, runs: u32) -> Result<Vec<Growth>> {
+    let mut growth = Growth::of("topic with 2 channels", TOPICS);
+    for _run in 0..runs.min(RUNS_MAX) {
+        measure_topics(program, &mut growth)?;
+    }
+    Ok(vec![growth])
+}
+
+impl Growth {
+    fn of(what: &'static str, count: usize) -> Self {
+        Self { what, count, bytes_each: Vec::new(), idle_cpu_percent: Vec::new() }
+    }
+
+    fn add(&mut self, before: &Reading, after: &Reading) {
+        self.bytes_each.push((after.bytes - before.bytes) / self.count as f64);
+        self.idle_cpu_percent.push(after.cpu_percent);
+    }
+}
+
+impl Reading {
+    fn of(server: &Server) -> Result<Self> {
+        // What was just asked for is first brought to its end, and then time passes.
+        thread::sleep(REST / 2);
+        let cpu = server.cpu()?;
+        thread::sleep(REST);
+        let busy = server.cpu()?.saturating_sub(cpu);
+        let cpu_percent = 100.0 * busy.as_secs_f64() / REST.as_secs_f64();
+        Ok(Self { bytes: server.resident_bytes()? as f64, cpu_percent })
+    }
+}
+
+fn measure_connections(program: &Program, growths: &mut [Growth]) -> Result<()> {
     let server = program.start()?;
     let mut open = Vec::new();
     open_until(CONNECTIONS_BEFORE, &mut open, server.tcp())?;
-    let before = resting_bytes(&server)?;
-    let mut figures = Vec::new();
-    for count in CONNECTIONS {
-        open_until(CONNECTIONS_BEFORE + count, &mut open, server.tcp())?;
-        figures.push((resting_bytes(&server)? - before) / count as f64);
+    let before = Reading::of(&server)?;
+    for growth in growths {
+        open_until(CONNECTIONS_BEFORE + growth.count, &mut open, server.tcp())?;
+        growth.add(&before, &Reading::of(&server)?);
     }
     drop(open);
-    server.stop()?;
-    Ok(figures)
+    server.stop()
+}
+
+fn measure_topics(program: &Program, growth: &mut Growth) -> Result<()> {
+    let server = program.start()?;
+    let mut http = Http::connect(server.http()?)?;
+    make_topics(0..TOPICS_BEFORE, &mut http)?;
+    let before = Reading::of(&server)?;
+    make_topics(TOPICS_BEFORE..TOPICS_BEFORE + growth.count, &mut http)?;
+    growth.add(&before, &Reading::of(&server)?);
+    drop(http);
+    server.stop()
 }
 
 fn open_until(count: usize, open: &mut Vec<TcpStream>, address: SocketAddr) -> Result<()> {
@@ -84,19 +131,7 @@ fn open_until(count: usize, open: &mut Vec<TcpStream>, address: SocketAddr) -> R
     Ok(())
 }
 
-fn topics(program: &Program) -> Result<f64> {
-    let server = program.start()?;
-    let mut http = Http::connect(server.http()?)?;
-    make_topics(0..TOPICS_BEFORE, &mut http)?;
-    let before = resting_bytes(&server)?;
-    make_topics(TOPICS_BEFORE..TOPICS_BEFORE + TOPICS, &mut http)?;
-    let after = resting_bytes(&server)?;
-    drop(http);
-    server.stop()?;
-    Ok((after - before) / TOPICS as f64)
-}
-
-fn make_topics(numbers: std::ops::Range<usize>, http: &mut Http) -> Result<()> {
+fn make_topics(numbers: Range<usize>, http: &mut Http) -> Result<()> {
     for number in numbers {
         let topic = format!("idle-topic-{number:05}");
         http.post(&format!("/topic/create?topic={topic}"))?;
@@ -105,9 +140,4 @@ fn make_topics(numbers: std::ops::Range<usize>, http: &mut Http) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn resting_bytes(server: &Server) -> Result<f64> {
-    server.wait_until_quiet()?;
-    Ok(server.resident_bytes()? as f64)
 }

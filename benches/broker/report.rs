@@ -186,13 +186,16 @@ fn latency_table(runs: &[Percentiles]) -> String {
     let mut text = format!("latency: {}\n", latency::description());
     let _ = writeln!(
         text,
-        "  {:<6} {:>10} {:>10} {:>10} {:>10} {:>20}  (µs)",
-        "", "p50", "p90", "p99", "max", "late send p99"
+        "  {:<6} {:>10} {:>10} {:>10} {:>10} {:>20} {:>18}  (µs)",
+        "", "p50", "p90", "p99", "max", "sent late by p99", "after that p99"
     );
     for run in runs {
-        let Percentiles { p50, p90, p99, max, send_lateness_p99: late } = run;
-        let _ =
-            writeln!(text, "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0}");
+        let Percentiles { p50, p90, p99, max, send_lateness_p99: late, after_send_p99 } = run;
+        let _ = writeln!(
+            text,
+            "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0} \
+             {after_send_p99:>18.0}"
+        );
     }
     text
 }
@@ -206,8 +209,9 @@ fn memory_table(growths: &[Growth]) -> String {
     let mut text = format!("memory: {}\n", memory::description());
     for growth in growths {
         let bytes = Spread::new(growth.bytes_each.clone()).text();
+        let cpu = Spread::new(growth.idle_cpu_percent.clone()).text();
         let of = format!("{} × {}", growth.count, growth.what);
-        let _ = writeln!(text, "  {of:<30} {bytes:>26} bytes each");
+        let _ = writeln!(text, "  {of:<30} {bytes:>26} bytes each, idle CPU {cpu} %");
     }
     text
 }

@@ -116,7 +116,7 @@ pub fn identify(json: &str) -> Vec<u8> {
     command
 }
 
-/// A PUB or MPUB made once and sent many times, each time with other sequence numbers in its bodies.
+/// A PUB or MPUB made once and sent many times, each time with other numbers in its bodies.
 #[derive(Debug, Clone)]
 pub struct Request {
     bytes: Vec<u8>,
