@@ -75,7 +75,8 @@ def nsq():
     """Our own nsqd, built."""
     root = CLIENTS.parent.parent
     need("cargo", "it builds nsq")
-    subprocess.run(["cargo", "build", "--release"], cwd=root, stdin=subprocess.DEVNULL, check=True)
+    if subprocess.run(["cargo", "build", "--release"], cwd=root, stdin=subprocess.DEVNULL).returncode:
+        raise Missing("cargo build --release failed")
     target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
     return [root / target / "release" / "nsq", "nsqd"]
 
