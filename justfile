@@ -1,0 +1,36 @@
+# The only door: `just` lists what there is, and .ci/run runs the same commands.
+
+[private]
+default:
+    @just --list --unsorted
+
+# Everything that needs no client and no network: format, lints, tests
+check: fmt clippy test
+
+# Check the format
+fmt:
+    cargo fmt --check
+
+# Lints, warnings as errors
+clippy:
+    cargo clippy --all-targets -- -D warnings
+
+# Tests of the crate
+test:
+    cargo test
+
+# NSQ's official clients against our nsqd: `just clients --client nsqjs`
+clients *arguments:
+    tests/clients/run {{ arguments }}
+
+# The README's tour, as pasted
+tour:
+    tests/readme_tour
+
+# Measure; `just bench --no-run` only compiles
+bench *arguments:
+    cargo bench {{ arguments }}
+
+# What must hold before a merge
+ci:
+    .ci/run
