@@ -184,7 +184,7 @@ fn cause_of(panic: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actix::{ActorContext, AsyncContext, Handler};
+    use actix::{ActorContext, Handler};
     use actix_rt::Arbiter;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{io, sync::Arc};
+use std::{fmt::Display, io, sync::Arc};
 
 use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
@@ -72,8 +72,8 @@ pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result
     })
 }
 
-fn not_started(error: impl ToString) -> DaemonError {
-    DaemonError::NotStarted(error.to_string())
+fn not_started(error: impl Display) -> DaemonError {
+    DaemonError::NotStarted(format!("{error}"))
 }
 
 fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {

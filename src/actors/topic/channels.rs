@@ -197,12 +197,17 @@ impl Handler<CrashChild> for Topic {
     type Result = MessageResult<CrashChild>;
 
     fn handle(&mut self, crash: CrashChild, ctx: &mut Self::Context) -> Self::Result {
-        let sent = match crash.0 {
-            Child::Itself => Some(ctx.address().do_send(Crash)),
-            Child::DiskQueue => self.disk.as_ref().map(|disk| disk.do_send(Crash)),
-            Child::Channel(name) => self.channels.get(&name).map(|child| child.addr.do_send(Crash)),
+        let crashed = match crash.0 {
+            Child::Itself => Some(ctx.address().recipient()),
+            Child::DiskQueue => self.disk.clone().map(Addr::recipient),
+            Child::Channel(name) => {
+                self.channels.get(&name).map(|child| child.addr.clone().recipient())
+            }
         };
-        MessageResult(sent.is_some())
+        if let Some(crashed) = &crashed {
+            crashed.do_send(Crash);
+        }
+        MessageResult(crashed.is_some())
     }
 }
 
