@@ -1,0 +1,149 @@
+//! The forms that responses have.
+
+use std::io;
+
+use actix_web::{
+    HttpResponse,
+    http::{
+        StatusCode,
+        header::{self, HeaderName, HeaderValue},
+    },
+};
+use serde::Serialize;
+use serde_json::{Serializer, ser::Formatter};
+
+use super::HttpError;
+
+const NSQ_CONTENT_TYPE: HeaderName = HeaderName::from_static("x-nsq-content-type");
+const NSQ_VERSION_1: HeaderValue = HeaderValue::from_static("nsq; version=1.0");
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json; charset=utf-8";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// 200 with text.
+pub fn text(body: impl Into<String>) -> HttpResponse {
+    with_nsq_header(plain(StatusCode::OK, body))
+}
+
+/// 200 without a body.
+pub fn empty() -> HttpResponse {
+    with_nsq_header(HttpResponse::Ok().finish())
+}
+
+/// 200 with JSON.
+pub fn json(value: &impl Serialize) -> Result<HttpResponse, HttpError> {
+    let body = to_json(value).map_err(|error| {
+        log::error!("HTTP: answer not rendered: {error}");
+        HttpError::Internal
+    })?;
+    Ok(with_nsq_header(HttpResponse::Ok().content_type(JSON).body(body)))
+}
+
+/// An error with its message.
+pub fn error(status: StatusCode, message: &str) -> HttpResponse {
+    #[derive(Serialize)]
+    struct ErrorBody<'a> {
+        message: &'a str,
+    }
+    let body = to_json(&ErrorBody { message }).unwrap_or_default(); // a string cannot fail
+    with_nsq_header(HttpResponse::build(status).content_type(JSON).body(body))
+}
+
+/// Text without NSQ's header, as of `/ping`.
+pub fn plain(status: StatusCode, body: impl Into<String>) -> HttpResponse {
+    HttpResponse::build(status).content_type(TEXT).body(body.into())
+}
+
+/// The answer to `OPTIONS`.
+pub fn options(allow: &str) -> HttpResponse {
+    let mut response = HttpResponse::Ok().finish();
+    if !allow.is_empty() {
+        set_allow(&mut response, allow);
+    }
+    response
+}
+
+/// Sends a client elsewhere: with a page to read for GET, so that it comes by GET again.
+pub fn redirect(is_get: bool, location: &str) -> HttpResponse {
+    if !is_get {
+        let mut response = HttpResponse::TemporaryRedirect();
+        return response.insert_header((header::LOCATION, location)).finish();
+    }
+    let body = format!("<a href=\"{}\">Moved Permanently</a>.\n\n", escape_html(location));
+    let mut response = HttpResponse::MovedPermanently();
+    response.insert_header((header::LOCATION, location)).content_type(HTML).body(body)
+}
+
+/// Says which methods a path knows.
+pub fn set_allow(response: &mut HttpResponse, allow: &str) {
+    if let Ok(value) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+}
+
+fn with_nsq_header(mut response: HttpResponse) -> HttpResponse {
+    response.headers_mut().insert(NSQ_CONTENT_TYPE, NSQ_VERSION_1);
+    response
+}
+
+fn escape_html(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&#34;").replace('\'', "&#39;")
+}
+
+/// Compact JSON with everything escaped that upstream escapes.
+fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+    let mut json = Vec::new();
+    value.serialize(&mut Serializer::with_formatter(&mut json, EscapeHtml))?;
+    Ok(json)
+}
+
+/// Escapes what could end a script in a page, and the two line ends that JavaScript knows besides.
+struct EscapeHtml;
+
+impl Formatter for EscapeHtml {
+    fn write_string_fragment<W>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()>
+    where
+        W: ?Sized + io::Write,
+    {
+        let special = |ch: char| matches!(ch, '<' | '>' | '&' | '\u{2028}' | '\u{2029}');
+        let mut rest = fragment;
+        while let Some(at) = rest.find(special) {
+            let (plain, from) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut chars = from.chars();
+            if let Some(ch) = chars.next() {
+                write!(writer, "\\u{:04x}", u32::from(ch))?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_escapes_what_upstream_escapes() {
+        let json = to_json(&["<a&b>\"\u{2028}\n/é", "plain"]).unwrap();
+        let expected = r#"["\u003ca\u0026b\u003e\"\u2028\n/é","plain"]"#;
+        assert_eq!(String::from_utf8(json).unwrap(), expected);
+    }
+
+    #[test]
+    fn empty_answers_have_no_content_type() {
+        let response = empty();
+        assert!(response.headers().get(header::CONTENT_TYPE).is_none());
+        assert_eq!(response.headers().get(NSQ_CONTENT_TYPE), Some(&NSQ_VERSION_1));
+    }
+
+    #[test]
+    fn redirects_keep_the_method() {
+        let (get, post) = (redirect(true, "/stats?a=1&b"), redirect(false, "/pub"));
+        assert_eq!((get.status().as_u16(), post.status().as_u16()), (301, 307));
+        assert_eq!(get.headers().get(header::LOCATION).unwrap(), "/stats?a=1&b");
+        assert!(post.headers().get(header::CONTENT_TYPE).is_none());
+    }
+}

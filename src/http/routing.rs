@@ -1,0 +1,173 @@
+//! Routes, and what becomes of requests that fit none.
+
+use actix_web::{
+    FromRequest, Handler, HttpRequest, HttpResponse, Responder,
+    http::Method,
+    web::{self, ServiceConfig},
+};
+
+use super::{HttpError, reply};
+
+/// Declares the routes of an API, each once: for actix, which dispatches by them, and for the
+/// `Allow` header and the redirects.
+pub struct Routes<'a> {
+    config: &'a mut ServiceConfig,
+    known: Known,
+}
+
+impl<'a> Routes<'a> {
+    /// None yet.
+    pub fn new(config: &'a mut ServiceConfig) -> Self {
+        Self { config, known: Known::default() }
+    }
+
+    /// A route for GET.
+    pub fn get<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::GET, path, handler)
+    }
+
+    /// A route for POST.
+    pub fn post<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::POST, path, handler)
+    }
+
+    fn add<F, Args>(mut self, method: Method, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.config.route(path, web::method(method.clone()).to(handler));
+        self.known.0.push((method, path));
+        self
+    }
+
+    /// Everything else is unknown.
+    pub fn end(self) {
+        let known = self.known;
+        let unrouted = move |request: HttpRequest| {
+            let answer = known.answer(request.method(), request.path(), request.query_string());
+            async move { answer }
+        };
+        self.config.default_service(web::to(unrouted));
+    }
+}
+
+/// All methods and paths.
+#[derive(Debug, Clone, Default)]
+struct Known(Vec<(Method, &'static str)>);
+
+impl Known {
+    /// What to say to a request without a route.
+    fn answer(&self, method: &Method, path: &str, query: &str) -> Result<HttpResponse, HttpError> {
+        if method == Method::OPTIONS && path == "*" {
+            return Ok(reply::options(""));
+        }
+        if let Some(location) = self.meant(method, path) {
+            let mark = if query.is_empty() { "" } else { "?" };
+            let location = format!("{location}{mark}{query}");
+            return Ok(reply::redirect(method == Method::GET, &location));
+        }
+        match self.allow(path) {
+            None => Err(HttpError::NotFound),
+            Some(allow) if method == Method::OPTIONS => Ok(reply::options(&allow)),
+            Some(allow) => Err(HttpError::MethodNotAllowed(allow)),
+        }
+    }
+
+    /// The path that this one would be but for its case, slashes and dots.
+    fn meant(&self, method: &Method, path: &str) -> Option<&'static str> {
+        let clean = clean(path);
+        let mut same_method = self.0.iter().filter(|(known, _)| known == method);
+        same_method.find(|(_, known)| known.eq_ignore_ascii_case(&clean)).map(|(_, known)| *known)
+    }
+
+    /// The methods of a path, sorted.
+    fn allow(&self, path: &str) -> Option<String> {
+        let mut methods: Vec<_> =
+            self.0.iter().filter(|(_, known)| *known == path).map(|(method, _)| method).collect();
+        if methods.is_empty() {
+            return None;
+        }
+        methods.push(&Method::OPTIONS);
+        methods.sort_unstable_by_key(|method| method.as_str());
+        Some(methods.iter().map(|method| method.as_str()).collect::<Vec<_>>().join(", "))
+    }
+}
+
+/// The path without empty parts, `.` and `..`, and without a slash at its end.
+fn clean(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{ALLOW, LOCATION};
+
+    use super::*;
+
+    fn answer(method: &Method, path: &str, query: &str) -> Result<HttpResponse, HttpError> {
+        let known = vec![
+            (Method::GET, "/ping"),
+            (Method::POST, "/pub"),
+            (Method::PUT, "/config"),
+            (Method::GET, "/config"),
+            (Method::POST, "/topic/create"),
+        ];
+        Known(known).answer(method, path, query)
+    }
+
+    #[track_caller]
+    fn redirects(method: &Method, path: &str, query: &str, to: (u16, &str)) {
+        let response = answer(method, path, query).unwrap();
+        let location = response.headers().get(LOCATION).unwrap().to_str().unwrap();
+        assert_eq!((response.status().as_u16(), location), to, "{path}");
+    }
+
+    #[test]
+    fn near_misses_are_redirected() {
+        for path in ["/ping/", "/PING", "//ping", "/x/../ping", "/./ping", "/../ping//"] {
+            redirects(&Method::GET, path, "", (301, "/ping"));
+        }
+        redirects(&Method::POST, "/pub/", "topic=a", (307, "/pub?topic=a"));
+        redirects(&Method::POST, "/Topic//create", "", (307, "/topic/create"));
+    }
+
+    #[test]
+    fn a_known_path_says_its_methods() {
+        let not_allowed = |allow: &str| Err(HttpError::MethodNotAllowed(allow.into()));
+        let failed = |method, path| answer(&method, path, "").map(|_| ());
+        assert_eq!(failed(Method::HEAD, "/ping"), not_allowed("GET, OPTIONS"));
+        assert_eq!(failed(Method::GET, "/pub"), not_allowed("OPTIONS, POST"));
+        assert_eq!(failed(Method::POST, "/config"), not_allowed("GET, OPTIONS, PUT"));
+        let options = answer(&Method::OPTIONS, "/ping", "").unwrap();
+        assert_eq!(options.headers().get(ALLOW).unwrap(), "GET, OPTIONS");
+    }
+
+    #[test]
+    fn other_paths_are_not_found() {
+        for path in ["/", "/put", "/pub/x", "/pub/", "/pingg"] {
+            assert_eq!(answer(&Method::GET, path, "").unwrap_err(), HttpError::NotFound, "{path}");
+        }
+        assert_eq!(answer(&Method::OPTIONS, "/x", "").unwrap_err(), HttpError::NotFound);
+        assert!(answer(&Method::OPTIONS, "*", "").unwrap().headers().get(ALLOW).is_none());
+    }
+}
