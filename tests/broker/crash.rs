@@ -6,9 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    Client, Ledger, Nsqd, Random, consume, drain, ours, publish_until_cut,
-};
+use crate::support::{Client, Ledger, Nsqd, Random, consume, drain, ours, publish_until_cut};
 
 const ROUNDS: usize = 20;
 const PUBLISHERS: usize = 8;

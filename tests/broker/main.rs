@@ -3,7 +3,11 @@
 //! `NSQD_PROGRAM=/path/to/nsqd cargo test --test broker` runs the same tests against another nsqd;
 //! what this one does differently on purpose is asked for only where [`support::ours`] says so.
 
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails by panicking, and says why")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why"
+)]
 
 mod crash;
 mod hostile;

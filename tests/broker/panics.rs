@@ -120,7 +120,8 @@ fn publish_and_give_up(nsqd: &mut Nsqd, ledger: &Ledger) {
         }
         assert!(ledger.reaches(100), "publishing got stuck");
         let begun = Instant::now();
-        let actors = ["actor=channel&topic=orders&channel=audit", "actor=topic&topic=orders", "actor=node"];
+        let actors =
+            ["actor=channel&topic=orders&channel=audit", "actor=topic&topic=orders", "actor=node"];
         for actor in actors.iter().cycle() {
             let request = http::request_bytes("POST", &format!("/debug/crash?{actor}"), b"");
             for _ in 0..12 {

@@ -201,8 +201,7 @@ impl Drop for Nsqd {
     }
 }
 
-const ANY: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 fn named(list: &Value, key: &str, name: &str) -> Value {
     let mut found = list.as_array().into_iter().flatten();

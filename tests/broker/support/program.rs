@@ -15,7 +15,8 @@ use super::wait::{DEADLINE, Pace};
 const OTHER: &str = "NSQD_PROGRAM";
 
 /// Flags that only our own broker has.
-const OUR_FLAGS: [&str; 3] = ["--magic-timeout", "--requeue-on-disconnect", "--enable-experiment=chaos"];
+const OUR_FLAGS: [&str; 3] =
+    ["--magic-timeout", "--requeue-on-disconnect", "--enable-experiment=chaos"];
 
 /// True when our own broker is tested: what it does differently from nsqd 1.3 holds.
 pub fn ours() -> bool {
@@ -28,7 +29,9 @@ pub fn nsq_command() -> Command {
 }
 
 fn nsq_path() -> PathBuf {
-    PathBuf::from(option_env!("CARGO_BIN_EXE_nsq").expect("built by cargo as a test of this package"))
+    PathBuf::from(
+        option_env!("CARGO_BIN_EXE_nsq").expect("built by cargo as a test of this package"),
+    )
 }
 
 /// The broker, without flags.
