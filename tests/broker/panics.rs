@@ -93,6 +93,12 @@ fn panics_of_every_kind_of_actor_lose_nothing() {
     });
     drain(&nsqd, &ledger);
     bystander.finish();
+    if ours() {
+        let restarts = nsqd.stats()["restarts"].clone();
+        for kind in ["topic", "channel", "diskqueue", "node"] {
+            assert!(restarts[kind].as_u64() >= Some(ROUNDS as u64), "{kind} in {restarts}");
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::support::{Client, Frame, Gone, Nsqd, commands, eventually};
+use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, commands, eventually};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -78,7 +78,7 @@ fn consumers_of_one_channel_share_its_messages() {
     let mut bodies: Vec<_> =
         consumers.iter_mut().flat_map(|it| [it.expect_message(), it.expect_message()]).collect();
     bodies.sort_by_key(|message| message.body.clone());
-    let texts: Vec<_> = bodies.iter().map(|message| message.text()).collect();
+    let texts: Vec<_> = bodies.iter().map(NsqMessage::text).collect();
     assert_eq!(texts, ["0000", "0001", "0002", "0003"]);
 }
 

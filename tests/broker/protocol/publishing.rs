@@ -89,26 +89,49 @@ fn first_channel_is_given_what_came_before_it_and_later_ones_are_not() {
 }
 
 #[test]
-fn answers_keep_the_order_of_pipelined_commands_over_many_topics() {
+fn answers_of_pipelined_publishes_to_many_topics_come_before_the_error_behind_them() {
     const COMMANDS: usize = 500;
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    let mut bytes = Vec::new();
+    for number in 0..COMMANDS {
+        let topic = format!("topic{}", number % 7);
+        bytes.extend(match number % 2 {
+            0 => commands::publish(&topic, b"one"),
+            _ => commands::publish_many(&topic, &["two", "three"]),
+        });
+    }
+    bytes.extend(b"BOGUS\n");
+    bytes.extend(commands::publish("behind", b"x"));
+    client.send(&bytes);
+    for _ in 0..COMMANDS {
+        client.expect_ok();
+    }
+    client.expect_fatal("E_INVALID invalid command BOGUS");
+    let topics = nsqd.stats()["topics"].clone();
+    let counts = topics.as_array().unwrap().iter().map(|topic| topic["message_count"].as_u64());
+    assert_eq!(counts.sum::<Option<u64>>(), Some(750));
+}
+
+#[test]
+fn errors_of_fin_come_in_their_place_among_the_answers() {
+    const COMMANDS: usize = 300;
     let nsqd = Nsqd::start();
     let mut client = nsqd.client();
     client.subscribe("orders", "audit");
     let mut bytes = Vec::new();
     for number in 0..COMMANDS {
-        let topic = format!("topic{}", number % 7);
-        match number % 3 {
-            0 => bytes.extend(commands::publish(&topic, b"one")),
-            1 => bytes.extend(commands::publish_many(&topic, &["two", "three"])),
-            _ => bytes.extend(format!("FIN {number:016}\n").as_bytes()),
-        }
+        bytes.extend(match number % 3 {
+            0 => format!("FIN {number:016}\n").into_bytes(),
+            _ => commands::publish(&format!("topic{}", number % 7), b"one"),
+        });
     }
     client.send(&bytes);
     for number in 0..COMMANDS {
         match number % 3 {
-            0 | 1 => client.expect_ok(),
-            _ => client
+            0 => client
                 .expect_error(&format!("E_FIN_FAILED FIN {number:016} failed ID not in flight")),
+            _ => client.expect_ok(),
         }
     }
 }

@@ -143,14 +143,6 @@ impl Nsqd {
         }
     }
 
-    /// Waits for a line in its log.
-    #[track_caller]
-    pub fn expect_log(&self, text: &str) {
-        self.log.find(|line| line.contains(text).then_some(())).unwrap_or_else(|| {
-            panic!("the log never said {text:?}");
-        });
-    }
-
     /// Bytes of memory that it has, of the machine's.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();

@@ -4,7 +4,6 @@ use std::{
     env,
     ffi::OsString,
     io::Read,
-    path::PathBuf,
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -25,13 +24,7 @@ pub fn ours() -> bool {
 
 /// The program `nsq` itself.
 pub fn nsq_command() -> Command {
-    Command::new(nsq_path())
-}
-
-fn nsq_path() -> PathBuf {
-    PathBuf::from(
-        option_env!("CARGO_BIN_EXE_nsq").expect("built by cargo as a test of this package"),
-    )
+    Command::new(env!("CARGO_BIN_EXE_nsq"))
 }
 
 /// The broker, without flags.

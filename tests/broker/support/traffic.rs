@@ -57,10 +57,6 @@ impl Ledger {
         }
     }
 
-    pub fn topic(&self) -> &'static str {
-        self.topic
-    }
-
     pub fn channels(&self) -> impl Iterator<Item = &'static str> {
         self.channels.iter().map(|(name, _)| *name)
     }
