@@ -1,0 +1,18 @@
+//! The broker from outside: a process, its sockets, its files. One module per behaviour.
+//!
+//! `NSQD_PROGRAM=/path/to/nsqd cargo test --test broker` runs the same tests against another nsqd;
+//! what this one does differently on purpose is asked for only where [`support::ours`] says so.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and says why"
+)]
+
+mod crash;
+mod hostile;
+mod http;
+mod panics;
+mod process;
+mod protocol;
+mod support;

@@ -1,0 +1,163 @@
+//! From the first byte to the last.
+
+use serde_json::Value;
+
+use crate::support::{Client, Frame, Nsqd, commands, connect_raw, http};
+
+/// Magic, a publish and a subscription, with all that a client has to send for them.
+fn conversation() -> Vec<u8> {
+    [
+        commands::MAGIC,
+        &commands::identify("{}"),
+        &commands::publish("orders", b"one"),
+        b"PUB orders\r\n\0\0\0\x03two",
+        &commands::sub("orders", "audit"),
+        commands::NOP,
+        &commands::rdy(2),
+    ]
+    .concat()
+}
+
+#[track_caller]
+fn expect_conversation(client: &mut Client) {
+    for _ in 0..4 {
+        client.expect_ok();
+    }
+    assert_eq!(client.finish_bodies(2), ["one", "two"]);
+}
+
+#[test]
+fn commands_may_come_byte_by_byte() {
+    let nsqd = Nsqd::start();
+    let mut client = connect_raw(nsqd.tcp());
+    for byte in conversation() {
+        client.send(&[byte]);
+    }
+    expect_conversation(&mut client);
+}
+
+#[test]
+fn commands_may_come_all_at_once() {
+    let nsqd = Nsqd::start();
+    let mut client = connect_raw(nsqd.tcp());
+    client.send(&conversation());
+    expect_conversation(&mut client);
+}
+
+#[test]
+fn responses_behind_a_half_close_are_delivered() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.send(&commands::publish("orders", b"one"));
+    client.half_close();
+    client.expect_ok();
+    client.expect_closed();
+}
+
+#[test]
+fn identify_is_answered_with_ok_when_nothing_is_negotiated() {
+    let nsqd = Nsqd::start();
+    for json in ["{}", "null", r#"{"feature_negotiation":false,"snappy":true,"unknown":[1]}"#] {
+        let mut client = nsqd.client_with(json);
+        client.expect_alive();
+    }
+}
+
+fn negotiate(nsqd: &Nsqd, json: &str) -> String {
+    let mut client = nsqd.client();
+    client.send(&commands::identify(json));
+    match client.expect_frame() {
+        Frame::Response(text) => text,
+        other => panic!("IDENTIFY was answered with {other:?}"),
+    }
+}
+
+fn version(nsqd: &Nsqd) -> String {
+    let info = http::request(nsqd.http_address(), "GET", "/info", b"").json();
+    info["version"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn negotiation_is_answered_with_every_key_in_order() {
+    let nsqd = Nsqd::start();
+    let expected = format!(
+        concat!(
+            r#"{{"max_rdy_count":2500,"version":"{}","max_msg_timeout":900000,"msg_timeout":60000,"#,
+            r#""tls_v1":false,"deflate":false,"deflate_level":6,"max_deflate_level":6,"snappy":false,"#,
+            r#""sample_rate":0,"auth_required":false,"output_buffer_size":16384,"#,
+            r#""output_buffer_timeout":250,"topology_region":"","topology_zone":""}}"#
+        ),
+        version(&nsqd)
+    );
+    assert_eq!(negotiate(&nsqd, r#"{"feature_negotiation":true,"tls_v1":true}"#), expected);
+}
+
+#[test]
+fn negotiated_settings_are_echoed() {
+    let nsqd = Nsqd::with(&[
+        "--max-rdy-count=10",
+        "--max-msg-timeout=5m",
+        "--topology-region=north",
+        "--topology-zone=n1",
+    ]);
+    let wanted = concat!(
+        r#"{"feature_negotiation":true,"msg_timeout":2000,"output_buffer_size":-1,"sample_rate":7,"#,
+        r#""output_buffer_timeout":500,"heartbeat_interval":5000,"topology_zone":"mine"}"#
+    );
+    let answer: Value = serde_json::from_str(&negotiate(&nsqd, wanted)).unwrap();
+    for (key, value) in [
+        ("max_rdy_count", 10),
+        ("max_msg_timeout", 300_000),
+        ("msg_timeout", 2000),
+        ("output_buffer_size", 1),
+        ("output_buffer_timeout", 0),
+        ("sample_rate", 7),
+    ] {
+        assert_eq!(answer[key], value, "{key} in {answer}");
+    }
+    assert_eq!(
+        (&answer["topology_region"], &answer["topology_zone"]),
+        (&"north".into(), &"n1".into())
+    );
+}
+
+#[test]
+fn settings_out_of_range_end_the_connection() {
+    let nsqd = Nsqd::start();
+    for (json, text) in [
+        (r#"{"heartbeat_interval":999}"#, "heartbeat interval (999) is invalid"),
+        (r#"{"heartbeat_interval":60001}"#, "heartbeat interval (60001) is invalid"),
+        (r#"{"output_buffer_timeout":24}"#, "output buffer timeout (24) is invalid"),
+        (r#"{"output_buffer_size":63}"#, "output buffer size (63) is invalid"),
+        (r#"{"sample_rate":100}"#, "sample rate (100) is invalid"),
+        (r#"{"msg_timeout":900001}"#, "msg timeout (900001) is invalid"),
+        ("[]", "failed to decode JSON body"),
+        ("{", "failed to decode JSON body"),
+    ] {
+        let mut client = nsqd.client();
+        client.send(&commands::identify(json));
+        client.expect_fatal(&format!("E_BAD_BODY IDENTIFY {text}"));
+    }
+}
+
+#[test]
+fn second_identify_counts() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client_with(r#"{"client_id":"first"}"#);
+    client.send(&commands::identify(r#"{"client_id":"second","hostname":"h","user_agent":"u/1"}"#));
+    client.expect_ok();
+    client.subscribe("orders", "audit");
+    let clients = nsqd.channel("orders", "audit")["clients"].clone();
+    assert_eq!(
+        (&clients[0]["client_id"], &clients[0]["hostname"], &clients[0]["user_agent"]),
+        (&"second".into(), &"h".into(), &"u/1".into())
+    );
+}
+
+#[test]
+fn auth_is_disabled() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.send(&commands::sized("AUTH", b"secret"));
+    client.expect_fatal("E_AUTH_DISABLED AUTH disabled");
+}

@@ -1,0 +1,12 @@
+//! The TCP protocol, byte for byte.
+
+mod closing;
+mod delivery;
+mod heartbeats;
+mod lifecycle;
+mod operations;
+mod publishing;
+mod restart;
+mod settling;
+mod states;
+mod timing;

@@ -1,0 +1,164 @@
+//! Timeouts, touches, delays: nothing early.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, Nsqd, commands, ours};
+
+/// How late something may be; nsqd 1.3 needs up to 5 s before it looks at a new channel.
+fn late() -> Duration {
+    Duration::from_secs(if ours() { 2 } else { 7 })
+}
+
+fn consumer(nsqd: &Nsqd) -> Client {
+    let mut consumer = nsqd.client_with(r#"{"msg_timeout":1000}"#);
+    consumer.subscribe("orders", "audit");
+    consumer.ready(10);
+    consumer
+}
+
+#[track_caller]
+fn assert_due(since: Instant, due: Duration) {
+    let elapsed = since.elapsed();
+    assert!(elapsed >= due, "{:?} early", due - elapsed);
+    assert!(elapsed <= due + late(), "{:?} late", elapsed - due);
+}
+
+#[test]
+fn message_that_is_not_answered_comes_again_after_its_timeout() {
+    let nsqd = Nsqd::start();
+    let mut client = consumer(&nsqd);
+    let before = Instant::now();
+    nsqd.client().publish("orders", b"one");
+    let first = client.expect_message();
+    let second = client.expect_message();
+    assert_due(before, Duration::from_secs(1));
+    assert_eq!((second.id, second.attempts), (first.id, 2));
+    client.finish(second.id);
+    nsqd.expect_channel(
+        "orders",
+        "audit",
+        &[("timeout_count", 1), ("requeue_count", 0), ("in_flight_count", 0)],
+    );
+}
+
+#[test]
+fn answer_behind_the_timeout_is_too_late() {
+    let nsqd = Nsqd::start();
+    nsqd.client().publish("orders", b"one");
+    let mut client = consumer(&nsqd);
+    let id = client.expect_message().id;
+    client.ready(0);
+    nsqd.expect_channel("orders", "audit", &[("timeout_count", 1), ("depth", 1)]);
+    client.finish(id);
+    client.expect_error(&format!("E_FIN_FAILED FIN {id} failed ID not in flight"));
+    client.ready(1);
+    assert_eq!(client.expect_message().attempts, 2);
+}
+
+#[test]
+fn touch_gives_more_time() {
+    let nsqd = Nsqd::start();
+    let mut client = consumer(&nsqd);
+    nsqd.client().publish("orders", b"one");
+    let id = client.expect_message().id;
+    let begun = Instant::now();
+    let mut touched = begun;
+    while begun.elapsed() < Duration::from_millis(2500) {
+        client.expect_silence(Duration::from_millis(500));
+        touched = Instant::now();
+        client.send(&commands::touch(id));
+    }
+    assert_eq!(client.expect_message().attempts, 2);
+    assert_due(touched, Duration::from_secs(1));
+    nsqd.expect_channel("orders", "audit", &[("timeout_count", 1)]);
+}
+
+#[test]
+fn touching_ends_at_the_maximum() {
+    let nsqd = Nsqd::with(&["--max-msg-timeout=2s"]);
+    let mut client = consumer(&nsqd);
+    let before = Instant::now();
+    nsqd.client().publish("orders", b"one");
+    let id = client.expect_message().id;
+    let again = loop {
+        match client.next_frame(Duration::from_millis(300)) {
+            Ok(crate::support::Frame::Message(message)) => break message,
+            Err(crate::support::Gone::Silent) => client.send(&commands::touch(id)),
+            other => panic!("expected a message, found {other:?}"),
+        }
+    };
+    assert_due(before, Duration::from_secs(2));
+    assert_eq!(again.attempts, 2);
+}
+
+#[test]
+fn requeued_message_waits_for_its_delay() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.subscribe("orders", "audit");
+    client.ready(1);
+    nsqd.client().publish("orders", b"one");
+    let first = client.expect_message();
+    let before = Instant::now();
+    client.send(&commands::requeue(first.id, 700));
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 1), ("in_flight_count", 0)]);
+    let second = client.expect_message();
+    assert_due(before, Duration::from_millis(700));
+    assert_eq!((second.id, second.attempts), (first.id, 2));
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 0), ("requeue_count", 1)]);
+}
+
+#[test]
+fn delay_of_a_requeue_has_a_maximum() {
+    let nsqd = Nsqd::with(&["--max-req-timeout=300ms"]);
+    let mut client = nsqd.client();
+    client.subscribe("orders", "audit");
+    client.ready(1);
+    nsqd.client().publish("orders", b"one");
+    let id = client.expect_message().id;
+    let before = Instant::now();
+    client.send(&commands::requeue(id, 100_000));
+    client.expect_message();
+    assert_due(before, Duration::from_millis(300));
+}
+
+#[test]
+fn deferred_message_is_not_early_on_any_channel() {
+    let nsqd = Nsqd::start();
+    let mut consumers = ["audit", "billing"].map(|channel| {
+        let mut consumer = nsqd.client();
+        consumer.subscribe("orders", channel);
+        consumer.ready(5);
+        consumer
+    });
+    let mut publisher = nsqd.client();
+    let before = Instant::now();
+    publisher.send(&commands::publish_deferred("orders", 800, b"later"));
+    publisher.expect_ok();
+    publisher.publish("orders", b"now");
+    for consumer in &mut consumers {
+        consumer.expect_body("now");
+    }
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 1)]);
+    for consumer in &mut consumers {
+        assert_eq!(consumer.expect_body("later").attempts, 1);
+        assert_due(before, Duration::from_millis(800));
+    }
+}
+
+#[test]
+fn deferred_messages_come_in_the_order_of_their_time() {
+    let nsqd = Nsqd::start();
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.ready(5);
+    let mut publisher = nsqd.client();
+    for (delay, body) in [(900, "third"), (300, "first"), (600, "second")] {
+        publisher.send(&commands::publish_deferred("orders", delay, body.as_bytes()));
+        publisher.expect_ok();
+    }
+    let bodies = [(); 3].map(|()| consumer.expect_message().text());
+    if ours() {
+        assert_eq!(bodies, ["first", "second", "third"]);
+    }
+}

@@ -1,0 +1,285 @@
+//! A broker process in a directory of its own.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, ChildStderr, ExitStatus, Stdio},
+    sync::{Arc, Condvar, Mutex},
+    thread,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{
+    client::Client,
+    http::{self, Response},
+    program,
+    wait::{DEADLINE, Pace},
+};
+
+/// Killed when it goes out of scope; its log is printed if the test has failed.
+pub struct Nsqd {
+    child: Child,
+    flags: Vec<String>,
+    data: TempDir,
+    log: Arc<Log>,
+    tcp: SocketAddr,
+    http: SocketAddr,
+}
+
+impl Nsqd {
+    /// A broker as it is without flags.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// A broker with flags, of which those that it cannot know are left out.
+    #[track_caller]
+    pub fn with(flags: &[&str]) -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let flags: Vec<_> = program::known(flags).into_iter().map(str::to_owned).collect();
+        let (child, log) = spawn(data.path(), &flags);
+        let mut nsqd = Self { child, flags, data, log, tcp: ANY, http: ANY };
+        nsqd.learn_addresses();
+        nsqd
+    }
+
+    /// Starts again where the last process has ended. The addresses are new.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        assert!(self.child.try_wait().unwrap().is_some(), "the old process must have ended");
+        (self.child, self.log) = spawn(self.data.path(), &self.flags);
+        self.learn_addresses();
+    }
+
+    #[track_caller]
+    fn learn_addresses(&mut self) {
+        self.tcp = self.log.address("TCP: listening on ");
+        self.http = self.log.address("HTTP: listening on ");
+    }
+
+    /// Where clients connect.
+    pub fn tcp(&self) -> SocketAddr {
+        self.tcp
+    }
+
+    /// Where HTTP is spoken.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http
+    }
+
+    /// Where its files are.
+    pub fn data_path(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// A client that has said its magic.
+    #[track_caller]
+    pub fn client(&self) -> Client {
+        Client::connect(self.tcp)
+    }
+
+    /// A client with this IDENTIFY behind it, which is answered `OK`.
+    #[track_caller]
+    pub fn client_with(&self, identify: &str) -> Client {
+        let mut client = self.client();
+        client.send(&super::commands::identify(identify));
+        client.expect_ok();
+        client
+    }
+
+    /// One HTTP request on a connection of its own.
+    #[track_caller]
+    pub fn http(&self, method: &str, path: &str, body: &[u8]) -> Response {
+        http::request(self.http, method, path, body)
+    }
+
+    /// A POST that must succeed.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &[u8]) {
+        let response = self.http("POST", path, body);
+        assert_eq!(response.status, 200, "POST {path}: {}", response.text());
+    }
+
+    /// `/stats`, without what changes from one moment to the next.
+    #[track_caller]
+    pub fn stats(&self) -> Value {
+        let response = self.http("GET", "/stats?format=json&include_mem=false", b"");
+        assert_eq!(response.status, 200);
+        response.json()
+    }
+
+    /// What `/stats` says of a topic, null if there is none.
+    #[track_caller]
+    pub fn topic(&self, topic: &str) -> Value {
+        named(&self.stats()["topics"], "topic_name", topic)
+    }
+
+    /// What `/stats` says of a channel, null if there is none.
+    #[track_caller]
+    pub fn channel(&self, topic: &str, channel: &str) -> Value {
+        named(&self.topic(topic)["channels"], "channel_name", channel)
+    }
+
+    /// Waits until a channel's counters are these.
+    #[track_caller]
+    pub fn expect_channel(&self, topic: &str, channel: &str, counters: &[(&str, u64)]) {
+        let mut pace = Pace::until(DEADLINE);
+        loop {
+            let found = self.channel(topic, channel);
+            if counters.iter().all(|(name, count)| found[name] == *count) {
+                return;
+            }
+            assert!(
+                pace.again(),
+                "topic={topic} channel={channel}: expected {counters:?}, found {found}"
+            );
+        }
+    }
+
+    /// Bytes of memory that it has, of the machine's.
+    pub fn resident_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
+        kilobytes * 1024
+    }
+
+    /// Ends it as the machine might: no handler runs.
+    pub fn kill9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Sends a signal and does not wait.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Asks it to stop, and fails if it has not within the deadline.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal(Signal::TERM);
+        self.expect_exit(DEADLINE)
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    pub fn expect_exit(&mut self, deadline: Duration) -> ExitStatus {
+        program::wait_for_exit(&mut self.child, deadline)
+            .unwrap_or_else(|| panic!("still running after {deadline:?}"))
+    }
+
+    /// True while the process lives.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Nsqd {
+    fn drop(&mut self) {
+        let _already_gone = self.child.kill();
+        let _already_gone = self.child.wait();
+        if thread::panicking() {
+            self.log.print();
+        }
+    }
+}
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+fn named(list: &Value, key: &str, name: &str) -> Value {
+    let mut found = list.as_array().into_iter().flatten();
+    found.find(|entry| entry[key] == name).cloned().unwrap_or_default()
+}
+
+fn spawn(data: &Path, flags: &[String]) -> (Child, Arc<Log>) {
+    let mut child = program::command()
+        .arg(format!("--data-path={}", data.display()))
+        .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
+        .args(flags)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = Arc::new(Log::default());
+    let stderr = child.stderr.take().unwrap();
+    thread::spawn({
+        let log = Arc::clone(&log);
+        move || log.fill(stderr)
+    });
+    (child, log)
+}
+
+/// Everything a process has written to its standard error.
+#[derive(Default)]
+struct Log {
+    written: Mutex<Written>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Written {
+    lines: Vec<String>,
+    complete: bool,
+}
+
+impl Log {
+    fn fill(&self, stderr: ChildStderr) {
+        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            self.written.lock().unwrap().lines.push(line);
+            self.changed.notify_all();
+        }
+        self.written.lock().unwrap().complete = true;
+        self.changed.notify_all();
+    }
+
+    /// What `pick` finds in one of the lines, those to come included.
+    fn find<T>(&self, pick: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let mut written = self.written.lock().unwrap();
+        let mut seen = 0;
+        loop {
+            if let Some(found) = written.lines[seen..].iter().find_map(|line| pick(line)) {
+                return Some(found);
+            }
+            seen = written.lines.len();
+            if written.complete {
+                return None;
+            }
+            let (next, waited) = self.changed.wait_timeout(written, DEADLINE).unwrap();
+            if waited.timed_out() {
+                return None;
+            }
+            written = next;
+        }
+    }
+
+    #[track_caller]
+    fn address(&self, before: &str) -> SocketAddr {
+        let found = self.find(|line| {
+            let (_, rest) = line.split_once(before)?;
+            rest.split_whitespace().next()?.parse().ok()
+        });
+        found.unwrap_or_else(|| {
+            self.print();
+            panic!("the log never said {before:?}")
+        })
+    }
+
+    fn print(&self) {
+        let written = self.written.lock().unwrap();
+        let skipped = written.lines.len().saturating_sub(200);
+        eprintln!("--- log of the broker ({skipped} lines before)");
+        for line in &written.lines[skipped..] {
+            eprintln!("{line}");
+        }
+    }
+}
