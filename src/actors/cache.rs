@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    ops::Range,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -72,6 +73,14 @@ impl Cache {
     /// Sequence number of the oldest message in memory.
     pub fn first_seq(&self) -> Option<u64> {
         self.batches.front().map(|batch| batch.first_seq())
+    }
+
+    /// Batches within `seqs` that may not go out before some time.
+    pub fn deferred(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
+        let deferred = |batch: &&Arc<Batch>| {
+            batch.due_ns() != 0 && batch.first_seq() >= seqs.start && batch.end_seq() <= seqs.end
+        };
+        self.batches.iter().filter(deferred).cloned().collect()
     }
 
     /// Batches from the one that holds `seq` on, of about `bytes_max` in all; `None` if `seq` is not

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, Message, Recipient};
+use tokio::sync::oneshot;
 
 use crate::{
     actors::{
@@ -70,6 +71,8 @@ pub struct Settle {
     pub answers: Vec<Answer>,
     /// Bytes of deliveries that left through its socket since the last time.
     pub sent_bytes: usize,
+    /// Hears which answers are refused; without it, only a refusal is sent, as a message.
+    pub refused: Option<RefusedReply>,
 }
 
 /// One answer of a consumer.
@@ -131,9 +134,12 @@ pub struct Deliver {
 }
 
 /// To a connection: answers that were refused.
-#[derive(Debug, Message)]
+#[derive(Debug, Default, Message)]
 #[rtype(result = "()")]
 pub struct Refused(pub Vec<(Answer, SettleError)>);
+
+/// Where refusals go that a connection wants in their place among its other answers.
+pub type RefusedReply = oneshot::Sender<Refused>;
 
 /// To a connection: the channel has lost its memory and asks what the consumer holds: [`Resume`].
 #[derive(Debug, Message)]

@@ -110,9 +110,14 @@ impl Handler<Settle> for Channel {
                 refused.push((answer, error));
             }
         }
-        if let (false, Some(Some(outbox))) = (refused.is_empty(), self.outboxes.get(key.0 as usize))
-        {
-            outbox.connection.do_send(Refused(refused));
+        match (settle.refused, self.outboxes.get(key.0 as usize)) {
+            (Some(reply), _) => {
+                let _ = reply.send(Refused(refused)); // the connection may have ended
+            }
+            (None, Some(Some(outbox))) if !refused.is_empty() => {
+                outbox.connection.do_send(Refused(refused));
+            }
+            _ => {}
         }
     }
 }

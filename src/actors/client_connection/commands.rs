@@ -94,6 +94,9 @@ impl ClientConnection {
         if !std::mem::replace(&mut self.is_producer, true) {
             self.spec.became_producer.do_send(BecameProducer(self.spec.id));
         }
+        if !self.settle() {
+            return false; // what came before must be answered before
+        }
         self.publishing.add(publication, room, &mut self.responses);
         true
     }
@@ -105,7 +108,10 @@ impl ClientConnection {
         answer: impl FnOnce(crate::protocol::MessageId) -> Answer,
     ) {
         match (message.id, &mut self.subscription) {
-            (Some(id), Some(subscription)) => subscription.answer(answer(id)),
+            (Some(id), Some(subscription)) => {
+                self.publishing.flush(&mut self.responses);
+                subscription.answer(answer(id));
+            }
             _ => {
                 let failure = SettleFailure::NotInFlight;
                 let error = ProtocolError::settle_failed(keyword, message, failure);
@@ -161,6 +167,7 @@ impl ClientConnection {
     /// Answers in order: at once if nothing before is unanswered.
     pub(super) fn respond(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
         self.publishing.flush(&mut self.responses);
+        self.settle();
         if self.responses.is_empty() {
             put(self.output.buffer());
         } else {
@@ -174,6 +181,7 @@ impl ClientConnection {
     pub(super) fn fail(&mut self, error: ProtocolError) {
         log::debug!("client={} {}", self.spec.remote_address, error);
         self.publishing.flush(&mut self.responses);
+        self.settle();
         self.is_failing = true;
         self.responses.put_fatal(error);
     }

@@ -9,7 +9,8 @@ use crate::{
     actors::{
         channel::{
             Answer, Channel, ChannelEmptied, ChannelRestarted, ClientClosed, CloseClient,
-            CloseSubscription, Consumer, Deliver, Ready, Refused, Resume, Settle, Subscribe,
+            CloseSubscription, Consumer, Deliver, Ready, Refused, RefusedReply, Resume, Settle,
+            Subscribe,
         },
         node::{FindTopic, TopicError},
         topic::{ChannelError, FindChannel},
@@ -127,15 +128,12 @@ impl Subscription {
         self.answers.push(answer);
     }
 
-    /// Sends the channel what this turn has for it; false if its mailbox is full.
-    pub(super) fn settle(&mut self, sent_bytes: usize) -> bool {
+    /// Sends the channel what has gathered for it; false if its mailbox is full.
+    pub(super) fn settle(&mut self, sent_bytes: usize, refused: Option<RefusedReply>) -> bool {
         self.unreported_bytes += sent_bytes;
-        if self.answers.is_empty() && self.unreported_bytes == 0 {
-            return true;
-        }
         let answers = std::mem::take(&mut self.answers);
         let sent_bytes = std::mem::take(&mut self.unreported_bytes);
-        let settle = Settle { client: self.seat.client, answers, sent_bytes };
+        let settle = Settle { client: self.seat.client, answers, sent_bytes, refused };
         match self.seat.channel.try_send(settle) {
             Err(SendError::Full(settle)) => {
                 self.answers = settle.answers;
@@ -163,20 +161,25 @@ impl Handler<Refused> for ClientConnection {
 
     fn handle(&mut self, refused: Refused, _: &mut Self::Context) {
         let mut frames = Vec::new();
-        for (answer, error) in refused.0 {
-            let (keyword, id) = match answer {
-                Answer::Finish(id) => (Keyword::Fin, id),
-                Answer::Requeue(id, _) => (Keyword::Req, id),
-                Answer::Touch(id) => (Keyword::Touch, id),
-            };
-            let failure = match error {
-                SettleError::NotInFlight => SettleFailure::NotInFlight,
-                SettleError::NotOwner => SettleFailure::NotOwner,
-            };
-            let id = MessageRef::new(id.to_hex());
-            frame::put_error(&mut frames, &ProtocolError::settle_failed(keyword, &id, failure));
-        }
+        put_refused(&mut frames, &refused);
         self.responses.put(frames);
+    }
+}
+
+/// The error frames for answers that were refused.
+pub(super) fn put_refused(frames: &mut Vec<u8>, refused: &Refused) {
+    for &(answer, error) in &refused.0 {
+        let (keyword, id) = match answer {
+            Answer::Finish(id) => (Keyword::Fin, id),
+            Answer::Requeue(id, _) => (Keyword::Req, id),
+            Answer::Touch(id) => (Keyword::Touch, id),
+        };
+        let failure = match error {
+            SettleError::NotInFlight => SettleFailure::NotInFlight,
+            SettleError::NotOwner => SettleFailure::NotOwner,
+        };
+        let id = MessageRef::new(id.to_hex());
+        frame::put_error(frames, &ProtocolError::settle_failed(keyword, &id, failure));
     }
 }
 

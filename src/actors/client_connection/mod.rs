@@ -27,6 +27,7 @@ use actix::{
     Recipient, dev::channel,
 };
 use actix_rt::ArbiterHandle;
+use tokio::sync::oneshot;
 
 pub use info::{ClientInfo, ClientSpec};
 pub use stream::{Duplex, Stream};
@@ -197,13 +198,12 @@ impl ClientConnection {
     }
 
     fn may_decode(&self) -> bool {
-        self.waiting.is_none() && !self.is_ending()
+        self.waiting.is_none() && !self.is_ending() && self.timing.retry_at.is_none()
     }
 
     fn may_read(&self) -> bool {
         self.may_decode()
             && !self.is_at_end
-            && self.timing.retry_at.is_none()
             && self.responses.unstored_bytes() < UNSTORED_BYTES_MAX
             && self.output.len() < UNSENT_BYTES_MAX
     }
@@ -227,12 +227,18 @@ impl ClientConnection {
             self.poll_waiting(cx);
         }
         self.publishing.flush(&mut self.responses);
+        self.settle();
+        let held_up = !self.may_read();
         if self.responses.poll(self.output.buffer(), cx) {
             self.is_answered = true;
         }
         self.write(cx)?;
-        self.settle();
-        self.watch_clock(cx)
+        self.report_sent();
+        self.watch_clock(cx)?;
+        if held_up && self.may_read() {
+            cx.waker().wake_by_ref(); // what held reading up is gone
+        }
+        Ok(())
     }
 
     fn read(&mut self, ctx: &mut Context<Self>, cx: &mut task::Context<'_>) -> Progress {
@@ -336,11 +342,34 @@ impl ClientConnection {
         Ok(())
     }
 
-    /// Sends the channel the answers of this turn, and tells it what has left the socket.
-    fn settle(&mut self) {
+    /// Sends the channel the answers that have gathered; false if its mailbox is full. To a client
+    /// that publishes as well, refusals are given in their place among the other answers.
+    fn settle(&mut self) -> bool {
+        let Some(subscription) = &mut self.subscription else { return true };
+        if subscription.answers.is_empty() {
+            return true;
+        }
+        let (reply, refused) = if self.is_producer {
+            let (reply, refused) = oneshot::channel();
+            (Some(reply), Some(refused))
+        } else {
+            (None, None)
+        };
+        let sent_bytes = self.output.take_sent(false);
+        let is_taken = subscription.settle(sent_bytes, reply);
+        match refused.filter(|_| is_taken) {
+            Some(refused) => self.responses.put_refused(refused),
+            None if is_taken => {}
+            None => self.timing.retry_at = Some(clock::now() + RETRY),
+        }
+        is_taken
+    }
+
+    /// Tells the channel what has left the socket, once it is worth a message.
+    fn report_sent(&mut self) {
         let Some(subscription) = &mut self.subscription else { return };
-        let sent = self.output.take_sent(subscription.answers.is_empty());
-        if !subscription.settle(sent) {
+        let sent_bytes = self.output.take_sent(true);
+        if sent_bytes > 0 && !subscription.settle(sent_bytes, None) {
             self.timing.retry_at = Some(clock::now() + RETRY);
         }
     }
@@ -352,12 +381,18 @@ impl ClientConnection {
                     Due::Heartbeat => {
                         self.output.buffer().extend_from_slice(&frame::HEARTBEAT_FRAME);
                     }
-                    Due::Retry => self.settle(),
+                    Due::Retry => {
+                        self.settle();
+                    }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
                         self.fail_truncated();
                     }
-                    Due::Silence | Due::Stuck | Due::Linger => return Err(Ended),
+                    Due::Silence | Due::Stuck | Due::Linger => {
+                        // The last heartbeat may have fallen due at the same time.
+                        let _ = self.output.poll_write(&mut *self.stream, cx, clock::now)?;
+                        return Err(Ended);
+                    }
                 }
                 cx.waker().wake_by_ref();
             }

@@ -9,8 +9,9 @@ use std::{
 
 use tokio::sync::oneshot;
 
+use super::consuming::put_refused;
 use crate::{
-    actors::topic::PublishError,
+    actors::{channel::Refused, topic::PublishError},
     protocol::{ProtocolError, PublishFailure, Verb, frame},
 };
 
@@ -26,6 +27,8 @@ enum Response {
         count: u32,
         bytes: usize,
     },
+    /// Errors for those of some FINs, REQs and TOUCHs that their channel refuses.
+    Refused(oneshot::Receiver<Refused>),
     /// The last answer: an error, then the end.
     Fatal(ProtocolError),
 }
@@ -71,6 +74,11 @@ impl Responses {
         self.queue.push_back(Response::Publish { stored, verb, count, bytes });
     }
 
+    /// Answers with what a channel refuses, when it has said so.
+    pub fn put_refused(&mut self, refused: oneshot::Receiver<Refused>) {
+        self.queue.push_back(Response::Refused(refused));
+    }
+
     /// Moves answers to `out` as far as they are known. True after the last answer of all.
     pub fn poll(&mut self, out: &mut Vec<u8>, cx: &mut task::Context<'_>) -> bool {
         while let Some(response) = self.queue.front_mut() {
@@ -80,6 +88,11 @@ impl Responses {
                     frame::put_error(out, error);
                     self.queue.clear();
                     return true;
+                }
+                Response::Refused(refused) => {
+                    let Poll::Ready(refused) = Pin::new(refused).poll(cx) else { return false };
+                    // A channel that has crashed says nothing: what it was told is lost with it.
+                    put_refused(out, &refused.unwrap_or_default());
                 }
                 Response::Publish { stored, verb, count, bytes } => {
                     let Poll::Ready(result) = Pin::new(stored).poll(cx) else { return false };

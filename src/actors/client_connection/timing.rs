@@ -81,11 +81,17 @@ impl Timing {
         moments.into_iter().flatten().filter(|&moment| moment != Moment::NEVER).min()
     }
 
-    /// One thing that is due now, the final ones first.
+    /// One thing that is due now. A heartbeat goes before the end that falls due with it.
     pub fn due(&mut self, output: &Output, now: Moment) -> Option<Due> {
         let passed = |moment: Option<Moment>| moment.is_some_and(|moment| moment <= now);
         if passed(self.linger_until) {
             return Some(Due::Linger);
+        }
+        if let Some(interval) = self.interval
+            && self.heartbeat_at <= now
+        {
+            self.heartbeat_at = now + interval;
+            return Some(Due::Heartbeat);
         }
         if passed(self.magic_until) || passed(self.silent_at()) {
             return Some(Due::Silence);
@@ -93,13 +99,8 @@ impl Timing {
         if passed(self.stuck_at(output)) {
             return Some(Due::Stuck);
         }
-        if passed(self.retry_at) {
-            self.retry_at = None;
-            return Some(Due::Retry);
-        }
-        let interval = self.interval.filter(|_| self.heartbeat_at <= now)?;
-        self.heartbeat_at = now + interval;
-        Some(Due::Heartbeat)
+        let retry = passed(self.retry_at).then(|| self.retry_at.take());
+        retry.map(|_| Due::Retry)
     }
 
     fn silent_at(&self) -> Option<Moment> {

@@ -167,7 +167,7 @@ impl Topic {
             writing.answer(&Ok(()));
         }
         if self.rules.committed(end) {
-            self.tell_released(&batches);
+            self.tell_released(batches.into());
         }
     }
 
@@ -200,8 +200,8 @@ impl Topic {
     }
 
     /// Tells every channel that it may go on, with the newest batches.
-    pub(super) fn tell_released(&self, batches: &[Arc<Batch>]) {
-        let released = Released { end: self.rules.released(), batches: batches.into() };
+    pub(super) fn tell_released(&self, batches: Arc<[Arc<Batch>]>) {
+        let released = Released { end: self.rules.released(), batches };
         for channel in self.channels.values() {
             channel.addr.do_send(released.clone());
         }

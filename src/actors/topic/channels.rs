@@ -116,6 +116,13 @@ impl Topic {
         })))
     }
 
+    /// For a channel that has heard nothing since `seq`: how far it may go, and which of the messages
+    /// in memory must wait. Their time runs, whatever the channel has to deliver before them.
+    pub(super) fn released_so_far(&self, seq: u64) -> Released {
+        let end = self.rules.released();
+        Released { end, batches: self.cache.deferred(seq..end) }
+    }
+
     /// Tells every channel to pass over `range`, and waits until they have.
     pub(super) fn discard_in_channels(&self, range: &Range<u64>) -> impl Future + 'static {
         let channels = self.channels.values();
@@ -187,8 +194,7 @@ impl Handler<ChannelStarted> for Topic {
 
     fn handle(&mut self, started: ChannelStarted, _: &mut Self::Context) {
         if let Some(child) = self.channels.get(&started.0) {
-            let released = Released { end: self.rules.released(), batches: Arc::new([]) };
-            child.addr.do_send(released);
+            child.addr.do_send(self.released_so_far(child.floor));
         }
     }
 }

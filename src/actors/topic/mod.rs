@@ -174,8 +174,9 @@ impl Handler<PauseTopic> for Topic {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
+        let held_from = self.rules.released();
         if self.rules.set_paused(pause.0) {
-            self.tell_released(&[]);
+            self.tell_released(self.cache.deferred(held_from..self.rules.released()));
         }
         self.save_metadata()
     }

@@ -1,5 +1,7 @@
 //! How a topic learns from its log what it holds: at the start, and after any failure.
 
+use std::sync::Arc;
+
 use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
 
 use super::{ChannelError, PublishError, ShutdownTopic, Topic, WhenOpen};
@@ -97,7 +99,7 @@ impl Topic {
     /// Says to the rules whether there are channels, and to all of them how far they may go.
     pub(super) fn tell_has_channels(&mut self) {
         self.rules.set_has_channels(!self.channels.is_empty());
-        self.tell_released(&[]);
+        self.tell_released(Arc::new([]));
     }
 }
 
