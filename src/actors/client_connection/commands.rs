@@ -42,6 +42,7 @@ impl ClientConnection {
                         break; // it waits for its topic, and is decoded again then
                     }
                     consumed += length;
+                    self.commands_left -= 1;
                 }
                 Ok(Decoded::Incomplete { needed: total }) => {
                     needed = total;

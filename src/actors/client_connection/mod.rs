@@ -62,6 +62,8 @@ use crate::{
 const MAILBOX: usize = 256;
 /// Reads in one turn at most; then other actors of the thread come first.
 const READS_PER_TURN: usize = 4;
+/// Commands carried out in one turn at most, for the same reason.
+const COMMANDS_PER_TURN: usize = 4096;
 /// A connection is not read while publishes of so many bytes wait for their topics.
 const UNSTORED_BYTES_MAX: usize = 1024 * 1024;
 /// A connection is not read while so many bytes wait for its socket: who does not read its answers
@@ -97,6 +99,8 @@ pub struct ClientConnection {
     waiting: Option<Waiting>,
     timing: Timing,
     alarm: Alarm,
+    /// Commands that this turn may still carry out.
+    commands_left: usize,
     magic_came: bool,
     is_identified: bool,
     is_producer: bool,
@@ -169,6 +173,7 @@ impl ClientConnection {
             waiting: None,
             timing,
             alarm: Alarm::default(),
+            commands_left: COMMANDS_PER_TURN,
             magic_came: false,
             is_identified: false,
             is_producer: false,
@@ -198,7 +203,10 @@ impl ClientConnection {
     }
 
     fn may_decode(&self) -> bool {
-        self.waiting.is_none() && !self.is_ending() && self.timing.retry_at.is_none()
+        self.waiting.is_none()
+            && !self.is_ending()
+            && self.timing.retry_at.is_none()
+            && self.commands_left > 0
     }
 
     fn may_read(&self) -> bool {
@@ -235,6 +243,7 @@ impl ClientConnection {
         self.write(cx)?;
         self.report_sent();
         self.watch_clock(cx)?;
+        self.commands_left = COMMANDS_PER_TURN;
         if held_up && self.may_read() {
             cx.waker().wake_by_ref(); // what held reading up is gone
         }
