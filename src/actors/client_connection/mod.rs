@@ -63,7 +63,7 @@ const MAILBOX: usize = 256;
 /// Reads in one turn at most; then other actors of the thread come first.
 const READS_PER_TURN: usize = 4;
 /// Commands carried out in one turn at most, for the same reason.
-const COMMANDS_PER_TURN: usize = 4096;
+const COMMANDS_PER_TURN: usize = 1024;
 /// A connection is not read while publishes of so many bytes wait for their topics.
 const UNSTORED_BYTES_MAX: usize = 1024 * 1024;
 /// A connection is not read while so many bytes wait for its socket: who does not read its answers
