@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{Arc, atomic::Ordering},
+    time::Duration,
 };
 
 use actix::{
@@ -19,6 +20,9 @@ use super::{
     topic::{self, Child, CrashChild, Place, ShutdownTopic, Topic, TopicAbandoned},
 };
 use crate::protocol::{ChannelName, TopicName};
+
+/// How long a stop waits for the disk. What is acknowledged is in the operating system by then.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks for a topic, or creates it.
 #[derive(Debug, Message)]
@@ -229,9 +233,12 @@ impl Handler<Shutdown> for Node {
                 let _ = listener.send(DisconnectAll).await; // it may have failed before
             }
             let stop = |topic: Addr<Topic>| async move {
-                let _ = topic.send(ShutdownTopic { delete: false }).await;
+                let _ = topic.send(ShutdownTopic { delete: false }).await; // it may be gone
             };
-            join_all(topics.into_iter().map(stop)).await;
+            let stopped = join_all(topics.into_iter().map(stop));
+            if actix_rt::time::timeout(STOP_TIMEOUT, stopped).await.is_err() {
+                log::error!("topics did not stop within {STOP_TIMEOUT:?}: is the disk stuck?");
+            }
         })
     }
 }

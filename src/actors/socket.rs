@@ -4,7 +4,7 @@ use std::{
     io,
     net::{SocketAddr, ToSocketAddrs},
     os::unix::net::{UnixListener, UnixStream},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::config::ListenAddress;
@@ -18,6 +18,20 @@ pub struct Bound {
     pub address: String,
     /// The port; -1 for a unix socket.
     pub port: i32,
+    /// A unix socket's file, removed when this is dropped.
+    pub file: Option<SocketFile>,
+}
+
+/// The file of a unix socket; goes with whoever bound it.
+#[derive(Debug)]
+pub struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_file(&self.0) {
+            log::warn!("{} not removed: {error}", self.0.display());
+        }
+    }
 }
 
 /// A bound socket of either kind.
@@ -40,7 +54,8 @@ impl Bound {
             ListenAddress::Unix(path) => {
                 let listener = bind_unix(path)?;
                 let address = path.display().to_string();
-                Ok(Self { listener: BoundListener::Unix(listener), address, port: -1 })
+                let file = Some(SocketFile(path.clone()));
+                Ok(Self { listener: BoundListener::Unix(listener), address, port: -1, file })
             }
         }
     }
@@ -57,6 +72,7 @@ fn bind_tcp(host: &str, port: u16) -> io::Result<Bound> {
                     listener: BoundListener::Tcp(listener),
                     address: local.to_string(),
                     port: i32::from(local.port()),
+                    file: None,
                 });
             }
             Err(error) => last_error = error,

@@ -20,7 +20,7 @@ use crate::{
         listener::Socket,
         node::{AllTopics, ListenerStarted, Shutdown},
         shared::{Restarts, Shared},
-        socket::Bound,
+        socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
         topic::WhenOpen,
         workers::Workers,
@@ -40,36 +40,67 @@ pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
-        let tcp = bind(&options.tcp_address)?;
-        let http = options.http_address.as_ref().map(bind).transpose()?;
-        let listening = Listening {
-            tcp: tcp.address.clone(),
-            http: http.as_ref().map(|http| http.address.clone()),
-        };
-        let ports = http::nsqd::Ports { tcp: tcp.port, http: http.as_ref().map_or(0, |h| h.port) };
+        let sockets = Sockets::bind(&options)?;
         let shared = Arc::new(share(options, data));
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
-        wait_until_open(&node).await;
-        let socket = Socket::new(tcp.listener).map_err(not_started)?;
-        start_listener(socket, &node, &shared, &root);
-        if let Some(http) = http {
-            let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(&shared), ports);
-            actix_rt::spawn(server.map_err(not_started)?);
+        tokio::select! {
+            () = wait_until_open(&node) => {}
+            () = signals.next() => return Ok(()),
         }
+        let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
         on_ready(&listening);
         tokio::select! {
-            () = signals.next() => {}
+            () = signals.next() => stop(&node, &mut signals).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
-        tokio::select! {
-            _ = node.send(Shutdown) => {}
-            () = signals.next() => log::warn!("NSQ: second signal, exiting at once"),
-        }
-        log::info!("NSQ: bye");
         Ok(())
     })
+}
+
+async fn stop(node: &Addr<Node>, signals: &mut Signals) {
+    tokio::select! {
+        _ = node.send(Shutdown) => {}
+        () = signals.next() => log::warn!("NSQ: second signal, exiting at once"),
+    }
+    log::info!("NSQ: bye");
+}
+
+/// The sockets, bound before anything is served: connections queue from here on.
+struct Sockets {
+    tcp: Bound,
+    http: Option<Bound>,
+}
+
+impl Sockets {
+    fn bind(options: &NsqdOptions) -> Result<Self, DaemonError> {
+        let tcp = bind(&options.tcp_address)?;
+        let http = options.http_address.as_ref().map(bind).transpose()?;
+        Ok(Self { tcp, http })
+    }
+
+    /// Accepts connections from now on. The files of unix sockets last as long as the second value.
+    fn serve(
+        self,
+        node: &Addr<Node>,
+        shared: &Arc<Shared>,
+        root: &Addr<Root>,
+    ) -> Result<(Listening, [Option<SocketFile>; 2]), DaemonError> {
+        let mut listening = Listening { tcp: self.tcp.address, http: None };
+        let mut files = [self.tcp.file, None];
+        let http_port = self.http.as_ref().map_or(0, |http| http.port);
+        let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
+        let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
+        start_listener(socket, node, shared, root);
+        if let Some(http) = self.http {
+            let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
+            actix_rt::spawn(server.map_err(not_started)?);
+            listening.http = Some(http.address);
+            files[1] = http.file;
+        }
+        Ok((listening, files))
+    }
 }
 
 fn not_started(error: impl Display) -> DaemonError {

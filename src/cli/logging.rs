@@ -14,6 +14,8 @@ pub fn init(prefix: &str, level: LogLevel) {
     let prefix = prefix.to_owned();
     let started = Builder::new()
         .filter_level(LevelFilter::Warn)
+        // Reports each malformed request as an error of its own; a client can make as many as it likes.
+        .filter_module("actix_http", LevelFilter::Off)
         .filter_module(env!("CARGO_CRATE_NAME"), LevelFilter::Trace)
         .write_style(WriteStyle::Never)
         .target(Target::Stderr)

@@ -78,9 +78,6 @@ declare_options! {
         /// number of bytes per file of a topic's log before a new one is begun
         max_bytes_per_file: u64 =
             flag("max-bytes-per-file").key("max_bytes_per_file").default("104857600").within(POSITIVE),
-        /// number of messages per sync of a topic's log; 0 for a sync after every write
-        sync_every: u64 =
-            flag("sync-every").key("sync_every").default("2500").within(NOT_NEGATIVE),
         /// longest time between a write to a topic's log and its sync
         sync_timeout: Duration =
             flag("sync-timeout").key("sync_timeout").default("2s").within(POSITIVE),
@@ -142,6 +139,8 @@ declare_options! {
         bool = flag("verbose"),
         /// [deprecated] has no effect, use --node-id
         bool = flag("worker-id"),
+        /// has no effect: a topic's log is synced --sync-timeout after its first unsynced write
+        u64 = flag("sync-every").key("sync_every").default("2500").within(NOT_NEGATIVE),
         /// has no effect: timeouts are exact and nothing is scanned
         u64 = flag("queue-scan-worker-pool-max").key("queue_scan_worker_pool_max").default("4"),
         /// has no effect: timeouts are exact and nothing is scanned
@@ -206,7 +205,6 @@ mod tests {
             mem_queue_size: 10_000,
             mem_queue_bytes: 256 << 20,
             max_bytes_per_file: 104_857_600,
-            sync_every: 2500,
             sync_timeout: seconds(2),
             msg_timeout: seconds(60),
             max_msg_timeout: seconds(15 * 60),

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, WrapFuture};
+use actix::{
+    ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
+    ResponseActFuture, WrapFuture,
+};
+use futures_util::future::join_all;
 
 use super::{ChannelError, PublishError, ShutdownTopic, Topic, WhenOpen};
 use crate::{
     actors::{
+        DiskQueue,
         channel::ShutdownChannel,
         disk_queue::{Delete, Open, Opened, RETRY_PAUSE, StoreError, Sync},
         turn::TurnExt,
     },
     broker::{IdGenerator, TopicRules},
 };
-
-use actix::{ActorContext, ResponseActFuture};
-use futures_util::future::join_all;
 
 impl Topic {
     /// Rebuilds the topic from its log. Messages wait in the mailbox until that is done.
@@ -129,8 +131,8 @@ impl Handler<ShutdownTopic> for Topic {
         let stopped = async move {
             join_all(channels).await;
             let Some(disk) = disk else { return };
-            let result = if delete { ask(&disk, Delete).await } else { ask(&disk, Sync).await };
-            if let Err(error) = result {
+            let closed = if delete { ask(&disk, Delete).await } else { sync(&disk).await };
+            if let Err(error) = closed {
                 log::error!("topic={name} could not be closed cleanly: {error}");
             }
         };
@@ -138,10 +140,22 @@ impl Handler<ShutdownTopic> for Topic {
     }
 }
 
-async fn ask<M>(disk: &Addr<crate::actors::DiskQueue>, message: M) -> Result<(), StoreError>
+/// Syncs a log, also one whose actor was restarted and which nobody has used since.
+async fn sync(disk: &Addr<DiskQueue>) -> Result<(), StoreError> {
+    match ask(disk, Sync).await {
+        Err(StoreError::NotOpen) => {
+            ask(disk, Open).await?;
+            ask(disk, Sync).await
+        }
+        synced => synced,
+    }
+}
+
+async fn ask<M, T>(disk: &Addr<DiskQueue>, message: M) -> Result<T, StoreError>
 where
-    M: actix::Message<Result = Result<(), StoreError>> + Send + 'static,
-    crate::actors::DiskQueue: Handler<M>,
+    M: actix::Message<Result = Result<T, StoreError>> + Send + 'static,
+    T: Send + 'static,
+    DiskQueue: Handler<M>,
 {
     disk.send(message).await.unwrap_or(Err(StoreError::NotOpen))
 }
