@@ -26,6 +26,9 @@ pub mod topic;
 pub mod turn;
 pub mod workers;
 
+#[cfg(test)]
+mod tests;
+
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;

@@ -25,8 +25,24 @@ fn cut(nsqd: &mut Nsqd) {
 
 #[test]
 fn acknowledged_messages_outlive_kill_9_at_any_moment() {
+    cut_again_and_again(&[]);
+}
+
+#[test]
+fn acknowledged_messages_outlive_kill_9_while_files_come_and_go() {
+    if !ours() {
+        return; // nsqd 1.3 now and then loses a message on its way from queue to queue, also when asked to stop.
+    }
+    cut_again_and_again(&[
+        "--max-bytes-per-file=50000",
+        "--mem-queue-size=20",
+        "--sync-timeout=20ms",
+    ]);
+}
+
+fn cut_again_and_again(flags: &[&str]) {
     let mut random = Random::new();
-    let mut nsqd = Nsqd::with(&["--msg-timeout=2s"]);
+    let mut nsqd = Nsqd::with(&[flags, &["--msg-timeout=2s"]].concat());
     let ledger = Ledger::new("orders", &["audit", "billing"]);
     ledger.create(&nsqd);
     for round in 0..ROUNDS {

@@ -65,9 +65,9 @@ fn paused_topic_takes_messages_and_hands_none_on() {
 fn emptied_channel_forgets_all_that_it_had() {
     let nsqd = Nsqd::start();
     let mut publisher = nsqd.client();
-    publisher.send(&commands::publish_many("orders", &["a", "b", "c", "d", "e"]));
+    publisher.send(&commands::publish_deferred("orders", 60_000, b"later"));
     publisher.expect_ok();
-    publisher.send(&commands::publish_deferred("orders", 60_000, b"f"));
+    publisher.send(&commands::publish_many("orders", &["a", "b", "c", "d", "e"]));
     publisher.expect_ok();
     let mut client = nsqd.client();
     client.subscribe("orders", "audit");

@@ -162,3 +162,24 @@ fn deferred_messages_come_in_the_order_of_their_time() {
         assert_eq!(bodies, ["first", "second", "third"]);
     }
 }
+
+#[test]
+fn deferred_message_counts_as_deferred_wherever_it_stands() {
+    let nsqd = Nsqd::start();
+    let mut publisher = nsqd.client();
+    publisher.publish("orders", b"before");
+    publisher.send(&commands::publish_deferred("orders", 60_000, b"later"));
+    publisher.expect_ok();
+    publisher.publish("orders", b"behind");
+    for channel in ["first", "second"] {
+        nsqd.post(&format!("/channel/create?topic=orders&channel={channel}"), b"");
+    }
+    nsqd.expect_channel("orders", "first", &[("depth", 2), ("deferred_count", 1)]);
+    for body in ["one", "two", "three"] {
+        publisher.publish("orders", body.as_bytes());
+    }
+    publisher.send(&commands::publish_deferred("orders", 60_000, b"later still"));
+    publisher.expect_ok();
+    nsqd.expect_channel("orders", "first", &[("depth", 5), ("deferred_count", 2)]);
+    nsqd.expect_channel("orders", "second", &[("depth", 3), ("deferred_count", 1)]);
+}

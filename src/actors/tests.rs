@@ -1,0 +1,244 @@
+//! Actors with a disk that does as it is told.
+
+use std::{
+    ffi::OsString,
+    io::{self, IoSlice},
+    path::Path,
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
+
+use actix::Addr;
+use actix_rt::{Arbiter, time::timeout};
+use tokio::sync::oneshot;
+
+use super::{
+    Node, Topic,
+    cache::CacheBudget,
+    health::Health,
+    node::{FindTopic, Shutdown},
+    shared::{Restarts, Shared},
+    snapshot::{NodeSnapshot, Observe},
+    supervisor::{ChildFailed, ChildSpec, supervise},
+    topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
+    workers::Workers,
+};
+use crate::{
+    config::NsqdOptions,
+    protocol::TopicName,
+    storage::{BatchBuilder, DataDir, Disk, DiskFile, LogOptions, RealDisk},
+};
+
+const SOON: Duration = Duration::from_secs(10);
+
+/// What the disk does with writes to the segments of the topic named `slow`.
+#[derive(Debug, Default)]
+struct Gate {
+    closed: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Gate {
+    fn set_closed(&self, closed: bool) {
+        *self.closed.lock().unwrap() = closed;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self) {
+        let closed = self.closed.lock().unwrap();
+        drop(self.changed.wait_while(closed, |closed| *closed).unwrap());
+    }
+}
+
+/// The real disk, but for a gate before each write to the topic `slow`.
+#[derive(Debug)]
+struct GatedDisk(Arc<Gate>);
+
+#[derive(Debug)]
+struct GatedFile(Arc<dyn DiskFile>, Arc<Gate>);
+
+impl GatedDisk {
+    fn gated(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        let is_slow = path.components().any(|part| part.as_os_str() == "slow");
+        if is_slow { Arc::new(GatedFile(file, Arc::clone(&self.0))) } else { file }
+    }
+}
+
+impl Disk for GatedDisk {
+    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.gated(path, RealDisk.create(path)?))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        Ok(self.gated(path, RealDisk.open(path)?))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn create_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.create_dir(path)
+    }
+
+    fn remove_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove_dir(path)
+    }
+
+    fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
+        RealDisk.list(path)
+    }
+}
+
+impl DiskFile for GatedFile {
+    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        self.1.pass();
+        self.0.write_at(parts, offset)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.0.read_at(buffer, offset)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        self.0.size()
+    }
+}
+
+/// A node on the test's own thread, with a gated disk.
+struct TestNode {
+    node: Addr<Node>,
+    gate: Arc<Gate>,
+    _dir: tempfile::TempDir,
+}
+
+impl TestNode {
+    fn start() -> Self {
+        let (dir, gate) = (tempfile::tempdir().unwrap(), Arc::new(Gate::default()));
+        let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
+        let log = LogOptions { disk: Arc::clone(&disk), ..LogOptions::default() };
+        let shared = Arc::new(Shared {
+            options: NsqdOptions::default(),
+            workers: Workers::current_thread(),
+            data: DataDir::open(dir.path(), disk).unwrap(),
+            log,
+            cache: Arc::new(CacheBudget::new(1 << 20)),
+            health: Health::default(),
+            restarts: Restarts::default(),
+            start_time: 0,
+        });
+        let spec = ChildSpec {
+            name: "node".into(),
+            mailbox: 16,
+            restarts: Arc::clone(&shared.restarts.node),
+            failed: nobody(),
+        };
+        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(shared));
+        Self { node, gate, _dir: dir }
+    }
+
+    async fn topic(&self, name: &str) -> Addr<Topic> {
+        let name = TopicName::parse(name).unwrap();
+        let topic = self.node.send(FindTopic { name, create: true }).await.unwrap().unwrap();
+        topic.send(WhenOpen).await.unwrap().unwrap();
+        topic
+    }
+
+    async fn depth(&self, topic: &str) -> u64 {
+        let snapshot = self.node.send(Observe::<NodeSnapshot>::new()).await.unwrap();
+        snapshot.topics.iter().find(|seen| seen.topic_name.as_str() == topic).unwrap().depth
+    }
+}
+
+struct Nobody;
+
+impl actix::Actor for Nobody {
+    type Context = actix::Context<Self>;
+}
+
+impl actix::Handler<ChildFailed> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, failed: ChildFailed, _: &mut Self::Context) {
+        panic!("{} failed for good: {}", failed.child, failed.cause);
+    }
+}
+
+fn nobody() -> actix::Recipient<ChildFailed> {
+    actix::Actor::start(Nobody).recipient()
+}
+
+type Stored = oneshot::Receiver<Result<(), PublishError>>;
+
+fn publish(topic: &Addr<Topic>) -> Stored {
+    let (reply, stored) = oneshot::channel();
+    let mut first = BatchBuilder::new();
+    first.push_framed(b"\0\0\0\x04body", 1);
+    let batches = Batches { first, rest: Vec::new() };
+    topic.do_send(Publish { batches, delay: Duration::ZERO, reply });
+    stored
+}
+
+#[actix::test]
+async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
+    let node = TestNode::start();
+    let (slow, fast) = (node.topic("slow").await, node.topic("fast").await);
+    node.gate.set_closed(true);
+    let mut stuck = publish(&slow);
+    for _ in 0..100 {
+        timeout(SOON, publish(&fast)).await.expect("not held up").unwrap().unwrap();
+    }
+    assert!(stuck.try_recv().is_err(), "not stored, so not answered");
+    assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
+    node.gate.set_closed(false);
+    timeout(SOON, stuck).await.unwrap().unwrap().unwrap();
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_write_that_outlives_its_actor_is_answered_and_stored_once() {
+    let node = TestNode::start();
+    let slow = node.topic("slow").await;
+    node.gate.set_closed(true);
+    let under_way = publish(&slow);
+    assert!(slow.send(CrashChild(Child::DiskQueue)).await.unwrap());
+    let behind = publish(&slow);
+    node.gate.set_closed(false);
+    for stored in [under_way, behind, publish(&slow)] {
+        timeout(SOON, stored).await.unwrap().unwrap().unwrap();
+    }
+    assert_eq!(node.depth("slow").await, 3);
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_topic_that_crashes_refuses_what_it_had_and_keeps_what_is_stored() {
+    let node = TestNode::start();
+    let slow = node.topic("slow").await;
+    publish(&slow).await.unwrap().unwrap();
+    node.gate.set_closed(true);
+    let under_way = publish(&slow);
+    assert!(slow.send(CrashChild(Child::Itself)).await.unwrap());
+    assert!(timeout(SOON, under_way).await.unwrap().is_err(), "its answer never comes");
+    node.gate.set_closed(false);
+    timeout(SOON, publish(&slow)).await.unwrap().unwrap().unwrap();
+    let depth = node.depth("slow").await;
+    assert_eq!(depth, 3, "the write under way was finished, though nobody was told");
+    node.node.send(Shutdown).await.unwrap();
+}
