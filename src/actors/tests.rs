@@ -4,7 +4,10 @@ use std::{
     ffi::OsString,
     io::{self, IoSlice},
     path::Path,
-    sync::{Arc, Condvar, Mutex},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,7 @@ const SOON: Duration = Duration::from_secs(10);
 struct Gate {
     closed: Mutex<bool>,
     changed: Condvar,
+    reached: AtomicBool,
 }
 
 impl Gate {
@@ -44,7 +48,15 @@ impl Gate {
         self.changed.notify_all();
     }
 
+    /// Waits until a write stands before the closed gate.
+    async fn reached(&self) {
+        while !self.reached.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn pass(&self) {
+        self.reached.store(*self.closed.lock().unwrap(), Ordering::Relaxed);
         let closed = self.closed.lock().unwrap();
         drop(self.changed.wait_while(closed, |closed| *closed).unwrap());
     }
@@ -217,6 +229,7 @@ async fn a_write_that_outlives_its_actor_is_answered_and_stored_once() {
     let slow = node.topic("slow").await;
     node.gate.set_closed(true);
     let under_way = publish(&slow);
+    timeout(SOON, node.gate.reached()).await.unwrap();
     assert!(slow.send(CrashChild(Child::DiskQueue)).await.unwrap());
     let behind = publish(&slow);
     node.gate.set_closed(false);
@@ -234,6 +247,7 @@ async fn a_topic_that_crashes_refuses_what_it_had_and_keeps_what_is_stored() {
     publish(&slow).await.unwrap().unwrap();
     node.gate.set_closed(true);
     let under_way = publish(&slow);
+    timeout(SOON, node.gate.reached()).await.unwrap();
     assert!(slow.send(CrashChild(Child::Itself)).await.unwrap());
     assert!(timeout(SOON, under_way).await.unwrap().is_err(), "its answer never comes");
     node.gate.set_closed(false);

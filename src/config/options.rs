@@ -140,7 +140,7 @@ declare_options! {
         /// [deprecated] has no effect, use --node-id
         bool = flag("worker-id"),
         /// has no effect: a topic's log is synced --sync-timeout after its first unsynced write
-        u64 = flag("sync-every").key("sync_every").default("2500").within(NOT_NEGATIVE),
+        u64 = flag("sync-every").key("sync_every").default("2500"),
         /// has no effect: timeouts are exact and nothing is scanned
         u64 = flag("queue-scan-worker-pool-max").key("queue_scan_worker_pool_max").default("4"),
         /// has no effect: timeouts are exact and nothing is scanned
@@ -311,7 +311,6 @@ mod tests {
             ("mem-queue-size", "0", "-1", "must not be negative"),
             ("mem-queue-bytes", "0", "-1", "must not be negative"),
             ("max-bytes-per-file", "1", "0", "must be greater than 0"),
-            ("sync-every", "0", "-1", "must not be negative"),
             ("sync-timeout", "1ns", "0", "must be greater than 0"),
             ("msg-timeout", "1ns", "0", "must be greater than 0"),
             ("max-msg-timeout", "1ns", "-1ns", "must be greater than 0"),
