@@ -90,7 +90,8 @@ impl Timing {
         if let Some(interval) = self.interval
             && self.heartbeat_at <= now
         {
-            self.heartbeat_at = now + interval;
+            // From the last one, not from now: late turns must not add up.
+            self.heartbeat_at = (self.heartbeat_at + interval).max(now);
             return Some(Due::Heartbeat);
         }
         if passed(self.magic_until) || passed(self.silent_at()) {
