@@ -4,138 +4,27 @@
 //! holds up neither this thread nor another topic. Writes of a log exclude each other; reads do not
 //! wait for them.
 
+pub mod messages;
+
 use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, ResponseFuture, Supervised,
-    WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, Supervised, WrapFuture,
 };
+
+pub use messages::*;
 
 use super::{shared::Shared, supervisor::Crash};
 use crate::{
-    protocol::{ChannelName, TopicName},
-    storage::{
-        Batch, Cursor, CursorError, DataDirError, Log, LogError, LogPosition, LogReader,
-        MetadataError, ReadChunk, Recovery, TopicMetadata,
-    },
+    protocol::TopicName,
+    storage::{Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, TopicMetadata},
 };
-
-/// Why the log could not do as asked.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum StoreError {
-    /// The actor was restarted and the log must be opened again first: [`Open`].
-    #[error("the log is not open")]
-    NotOpen,
-    /// The disk, or a damaged file.
-    #[error("{0}")]
-    Disk(String),
-}
-
-macro_rules! disk_error_from {
-    ($($error:ty),*) => {$(
-        impl From<$error> for StoreError {
-            fn from(error: $error) -> Self {
-                Self::Disk(error.to_string())
-            }
-        }
-    )*};
-}
-
-disk_error_from!(LogError, CursorError, MetadataError, DataDirError, std::io::Error);
-
-/// Opens the log, or says again what it holds: also the way back after a failure.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Opened, StoreError>")]
-pub struct Open;
-
-/// What the disk holds of a topic.
-#[derive(Debug)]
-pub struct Opened {
-    /// Where the log begins and ends, and what was found damaged.
-    pub recovery: Recovery,
-    /// The topic's own state.
-    pub metadata: TopicMetadata,
-    /// Channels with a cursor file.
-    pub channels: Vec<ChannelName>,
-}
-
-/// Appends batches, in order, with one write. All of them are in the log then, or none.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct Append {
-    /// Stamped with consecutive numbers and positions.
-    pub batches: Vec<Arc<Batch>>,
-}
-
-/// Reads batches from the one that holds `seq`, or the next one there is; none at the log's end.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Vec<Arc<Batch>>, StoreError>")]
-pub struct Read {
-    /// The first message wanted.
-    pub seq: u64,
-    /// Where it was last seen.
-    pub hint: Option<LogPosition>,
-    /// About how much to read.
-    pub bytes_max: usize,
-}
-
-/// Reads a channel's cursor; `None` when there is no usable one.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<Option<Cursor>, StoreError>")]
-pub struct LoadCursor {
-    /// Whose.
-    pub channel: ChannelName,
-}
-
-/// Replaces a channel's cursor.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct SaveCursor {
-    /// Whose.
-    pub channel: ChannelName,
-    /// What it must say.
-    pub cursor: Cursor,
-    /// Wait until it would survive a power loss.
-    pub durable: bool,
-}
-
-/// Removes a channel's cursor: the channel is gone.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct RemoveCursor {
-    /// Whose.
-    pub channel: ChannelName,
-}
-
-/// Replaces the topic's own state.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct SaveMetadata(pub TopicMetadata);
-
-/// Removes whole segments that every channel is done with.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Trim {
-    /// Everything below is finished.
-    pub floor: u64,
-}
-
-/// Syncs what has been written.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct Sync;
-
-/// Removes the topic from the disk.
-#[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
-pub struct Delete;
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
@@ -434,6 +323,3 @@ impl Handler<Crash> for DiskQueue {
         crash.now();
     }
 }
-
-/// Pause before an operation that failed is tried again.
-pub const RETRY_PAUSE: Duration = Duration::from_millis(500);
