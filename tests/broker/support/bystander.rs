@@ -12,9 +12,10 @@ use std::{
 use super::nsqd::Nsqd;
 
 const TOPIC: &str = "bystander";
-/// Most messages take this long at most, from before the publish to after the delivery.
-const MEDIAN_MAX: Duration = Duration::from_millis(150);
-/// None takes longer. Ample, as other tests run on the same machine.
+/// Half of the messages take less, from before the publish to after the delivery. Ample, as it is an
+/// unoptimized build and other tests run on the same machine.
+const MEDIAN_MAX: Duration = Duration::from_millis(500);
+/// None takes longer.
 const LATENCY_MAX: Duration = Duration::from_secs(5);
 
 /// Publishes and consumes one message after the other on a topic of its own until it is told to stop.
