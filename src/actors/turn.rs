@@ -1,7 +1,8 @@
 //! The end of an actor's turn: its mailbox is empty, now the effects of the whole turn leave.
 
 use std::{
-    pin::Pin,
+    future::Future,
+    pin::{Pin, pin},
     task::{self, Poll, ready},
 };
 
@@ -11,6 +12,14 @@ use actix::{Actor, ActorFuture};
 pub trait Turn: Actor {
     /// Carries out what the turn has gathered. `cx` wakes the actor for another turn.
     fn end_turn(&mut self, ctx: &mut Self::Context, cx: &mut task::Context<'_>);
+}
+
+/// Asks for another turn of the actor that `cx` belongs to, after other actors and after a look at
+/// sockets and timers. Waking oneself would do for the first, but the runtime looks at sockets only
+/// now and then while tasks are ready.
+pub fn take_another_turn(cx: &mut task::Context<'_>) {
+    let yielding = pin!(tokio::task::yield_now());
+    let _ = yielding.poll(cx); // leaves the waker where the runtime finds it after that look
 }
 
 /// Spawned once into an actor's context, calls [`Turn::end_turn`] after each emptying of the mailbox.

@@ -22,7 +22,7 @@ use super::{
     disk_queue::{DiskQueue, LoadCursor, RETRY_PAUSE, StoreError},
     shared::Shared,
     topic::ChannelStarted,
-    turn::{EndOfTurn, Turn},
+    turn::{EndOfTurn, Turn, take_another_turn},
 };
 use crate::{
     broker::{AckSet, ChannelRules, ClientId, channel::Counters, channel::Pending},
@@ -175,7 +175,7 @@ impl Turn for Channel {
         loop {
             let more = self.deliver(clock::now());
             if more {
-                cx.waker().wake_by_ref();
+                take_another_turn(cx);
             }
             let wanted = self.rules.next_wake();
             if !self.alarm.poll(wanted, cx) {

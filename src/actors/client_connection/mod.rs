@@ -48,7 +48,7 @@ use super::{
     node::TopicError,
     snapshot::{ClientSnapshot, Observe},
     topic::Topic,
-    turn::{EndOfTurn, Turn},
+    turn::{EndOfTurn, Turn, take_another_turn},
 };
 use crate::{
     broker::{ClientId, Terms},
@@ -245,7 +245,7 @@ impl ClientConnection {
         self.watch_clock(cx)?;
         self.commands_left = COMMANDS_PER_TURN;
         if held_up && self.may_read() {
-            cx.waker().wake_by_ref(); // what held reading up is gone
+            take_another_turn(cx); // what held reading up is gone
         }
         Ok(())
     }
@@ -270,7 +270,7 @@ impl ClientConnection {
                 Poll::Ready(_) => {}
             }
         }
-        cx.waker().wake_by_ref();
+        take_another_turn(cx);
         Ok(())
     }
 
@@ -347,7 +347,7 @@ impl ClientConnection {
                 Poll::Ready(_) => {}
             }
         }
-        cx.waker().wake_by_ref();
+        take_another_turn(cx);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Frame, Gone, Nsqd, commands};
+use crate::support::{Frame, Gone, Nsqd, commands, ours};
 
 const EVERY_SECOND: &str = r#"{"heartbeat_interval":1000}"#;
 
@@ -26,8 +26,10 @@ fn silent_client_is_asked_at_each_interval_and_closed_after_two() {
     };
     about(1, asked[0]);
     about(2, closed);
-    // The second question and the end fall together; either may win.
-    assert!(asked.len() <= 2, "{asked:?}");
+    // The second question and the end fall together; with nsqd 1.3 either may win.
+    if ours() {
+        assert_eq!(asked.len(), 2, "{asked:?}");
+    }
 }
 
 #[test]
