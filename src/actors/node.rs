@@ -24,6 +24,9 @@ use crate::protocol::{ChannelName, TopicName};
 /// How long a stop waits for the disk. What is acknowledged is in the operating system by then.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A topic whose disk is stuck is left out of the statistics.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// Asks for a topic, or creates it.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Addr<Topic>, TopicError>")]
@@ -247,7 +250,9 @@ impl Handler<Observe<NodeSnapshot>> for Node {
     type Result = ResponseFuture<NodeSnapshot>;
 
     fn handle(&mut self, _: Observe<NodeSnapshot>, _: &mut Self::Context) -> Self::Result {
-        let observe = |topic: &Addr<Topic>| topic.send(Observe::<TopicSnapshot>::new());
+        let observe = |topic: &Addr<Topic>| {
+            topic.send(Observe::<TopicSnapshot>::new()).timeout(OBSERVE_TIMEOUT)
+        };
         let topics = join_all(self.topics.values().map(observe).collect::<Vec<_>>());
         let producers = self.listener.as_ref().map(|listener| listener.send(Producers));
         let mut snapshot = NodeSnapshot {
@@ -258,7 +263,7 @@ impl Handler<Observe<NodeSnapshot>> for Node {
             restarts: self.restarts(),
         };
         Box::pin(async move {
-            snapshot.topics = topics.await.into_iter().flatten().collect();
+            snapshot.topics = topics.await.into_iter().flatten().collect(); // those that answer
             if let Some(producers) = producers {
                 snapshot.producers = producers.await.unwrap_or_default();
             }

@@ -28,7 +28,6 @@ struct Target {
 #[derive(Debug)]
 struct Open {
     name: TopicName,
-    topic: Addr<Topic>,
     verb: Verb,
     delay: Duration,
     batches: Vec<BatchBuilder>,
@@ -82,10 +81,9 @@ impl Publishing {
     }
 
     fn begin(&mut self, publication: &Publication<'_>) {
-        if let Some((name, target)) = self.targets.get_key_value(publication.topic) {
+        if let Some((name, _)) = self.targets.get_key_value(publication.topic) {
             self.open = Some(Open {
                 name: name.clone(),
-                topic: target.topic.clone(),
                 verb: publication.verb,
                 delay: publication.delay,
                 batches: Vec::new(),
@@ -99,16 +97,15 @@ impl Publishing {
     /// Sends what has been gathered; the answer is awaited in its place.
     pub fn flush(&mut self, responses: &mut Responses) {
         let Some(open) = self.open.take() else { return };
-        if let Some(target) = self.targets.get_mut(&open.name) {
-            target.count += open.messages;
-        }
+        let Some(target) = self.targets.get_mut(&open.name) else { return };
+        target.count += open.messages;
         let (reply, stored) = oneshot::channel();
         responses.put_publish(stored, open.verb, open.commands, open.bytes);
         let mut batches = open.batches.into_iter();
         let first = batches.next().unwrap_or_default();
         let batches = Batches { first, rest: batches.collect() };
         // Not bounded by the mailbox, but by the bytes that a connection may have unanswered.
-        open.topic.do_send(Publish { batches, delay: open.delay, reply });
+        target.topic.do_send(Publish { batches, delay: open.delay, reply });
     }
 }
 

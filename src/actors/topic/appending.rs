@@ -2,14 +2,14 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use actix::{ActorFutureExt, Addr, AsyncContext, Context, WrapFuture};
+use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
 
 use super::{Batches, Publish, PublishError, Released, Topic};
 use crate::{
     actors::{
         clock,
-        disk_queue::{Append, DiskQueue, StoreError},
+        disk_queue::{Append, StoreError},
         turn::TurnExt,
     },
     broker::topic::MESSAGES_PER_STAMP,
@@ -118,10 +118,7 @@ impl Topic {
             return;
         }
         self.stamp_gathered();
-        match self.disk.clone() {
-            Some(disk) => self.write(&disk, ctx),
-            None => self.written(),
-        }
+        self.write(ctx);
     }
 
     fn stamp_gathered(&mut self) {
@@ -138,7 +135,9 @@ impl Topic {
         }
     }
 
-    pub(super) fn write(&mut self, disk: &Addr<DiskQueue>, ctx: &mut Context<Self>) {
+    /// Hands what is on its way to the log. An ephemeral topic has none.
+    fn write(&mut self, ctx: &mut Context<Self>) {
+        let Some(disk) = &self.disk else { return self.written() };
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
         let appended = disk.send(Append { batches: batches.collect() });
         let appended = appended.into_actor(self).map(|result, topic, ctx| match result {
@@ -192,10 +191,10 @@ impl Topic {
         self.appending.writing = stored;
         self.written();
         self.appending.writing = missing;
-        let Some(first) = self.appending.writing.first() else { return };
-        match self.disk.clone().filter(|_| first.batch.position() == recovery.next_position) {
-            Some(disk) => self.write(&disk, ctx),
-            None => self.refused("the log does not end where it did"),
+        match self.appending.writing.first().map(|first| first.batch.position()) {
+            Some(position) if position == recovery.next_position => self.write(ctx),
+            Some(_) => self.refused("the log does not end where it did"),
+            None => {}
         }
     }
 
