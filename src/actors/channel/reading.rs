@@ -69,11 +69,12 @@ impl Channel {
 
     fn read_done(&mut self, seq: u64, batches: Vec<Arc<Batch>>) {
         self.reading = false;
-        if batches.is_empty() {
+        let Some(next) = self.rules.next_fresh() else { return };
+        if batches.is_empty() && seq <= next {
             // Released, yet neither in memory nor in the log.
             return self.lose(seq, self.rules.end());
         }
-        batches.into_iter().for_each(|batch| self.window.push(batch));
+        self.window.push_read(seq, next, batches);
     }
 
     /// The log's actor may be restarting, or the disk failing: tries again after a pause.

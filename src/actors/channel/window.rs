@@ -56,6 +56,15 @@ impl Window {
         self.batches.push_back(batch);
     }
 
+    /// Adds batches that were read from message `from` on. `next` is the message that is needed: if
+    /// the window was cleared while they were read, they may begin behind it, and would look as if
+    /// the log had lost what is between.
+    pub fn push_read(&mut self, from: u64, next: u64, batches: Vec<Arc<Batch>>) {
+        if from <= self.end_seq().unwrap_or(next) {
+            batches.into_iter().for_each(|batch| self.push(batch));
+        }
+    }
+
     /// Moves the place to message `seq`; what lies before it is dropped.
     pub fn seek(&mut self, seq: u64) -> Seek {
         while self.batches.front().is_some_and(|batch| batch.end_seq() <= seq) {
@@ -126,6 +135,17 @@ mod tests {
     fn here(window: &Window) -> &[u8] {
         let (batch, offset) = window.here().unwrap();
         batch.body_at(offset).0
+    }
+
+    #[test]
+    fn what_was_read_for_a_window_that_was_cleared_is_no_gap() {
+        let mut window = Window::default();
+        window.push(batch(1, &["a", "b"]));
+        window.clear();
+        window.push_read(3, 1, vec![batch(3, &["c"])]);
+        assert_eq!(window.seek(1), Seek::Beyond, "to be read again, not lost");
+        window.push_read(1, 1, vec![batch(1, &["a", "b"]), batch(3, &["c"])]);
+        assert_eq!((window.seek(1), window.end_seq()), (Seek::Here, Some(4)));
     }
 
     #[test]

@@ -192,10 +192,11 @@ impl Topic {
         self.written();
         self.appending.writing = missing;
         match self.appending.writing.first().map(|first| first.batch.position()) {
-            Some(position) if position == recovery.next_position => self.write(ctx),
+            Some(position) if position == recovery.next_position => return self.write(ctx),
             Some(_) => self.refused("the log does not end where it did"),
             None => {}
         }
+        self.appending.position = recovery.next_position;
     }
 
     /// Tells every channel that it may go on, with the newest batches.
