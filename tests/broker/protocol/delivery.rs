@@ -1,8 +1,8 @@
 //! Credit, and who is given what.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, commands, eventually};
+use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, Random, commands, eventually};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -136,5 +136,37 @@ fn one_message_at_a_time_does_not_wait_for_the_buffer() {
         publisher.publish("orders", body.as_bytes());
         let message = consumer.expect_body(&body);
         consumer.finish(message.id);
+    }
+}
+
+/// A backlog larger than what a channel reads ahead, and nothing of it in memory.
+#[test]
+fn consumers_that_come_and_go_over_a_backlog_lose_nothing() {
+    const BATCHES: usize = 200;
+    const IN_BATCH: usize = 50;
+    let nsqd = Nsqd::with(&["--mem-queue-size=0"]);
+    let mut publisher = nsqd.client();
+    for batch in 0..BATCHES {
+        let bodies: Vec<_> =
+            (0..IN_BATCH).map(|number| format!("{:0>300}", batch * IN_BATCH + number)).collect();
+        publisher.send(&commands::publish_many("orders", &bodies));
+        publisher.expect_ok();
+    }
+    let (mut random, mut finished) = (Random::new(), BTreeSet::new());
+    for _ in 0..100 {
+        let mut consumer = consumer(&nsqd, 100);
+        for _ in 0..random.below(60) {
+            let message = consumer.expect_message();
+            if random.one_in(2) {
+                consumer.finish(message.id);
+                finished.insert(message.body);
+            }
+        }
+    }
+    let mut rest = consumer(&nsqd, 1000);
+    while finished.len() < BATCHES * IN_BATCH {
+        let message = rest.expect_message();
+        rest.finish(message.id);
+        finished.insert(message.body);
     }
 }
