@@ -1,6 +1,6 @@
 //! The actor of a client connection: socket, decoder, answers in order, heartbeats.
 //!
-//! It is not supervised: its state is the socket's. Whatever way it ends, its [`Seat`] in a channel
+//! It is not supervised: its state is the socket's. Whatever way it ends, its seat in a channel
 //! is given up and the listener hears of it, because both hang on values that are dropped.
 
 mod commands;
