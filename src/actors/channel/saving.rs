@@ -48,13 +48,13 @@ impl Channel {
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
         Box::pin(saved.into_actor(self).map(move |result, channel, _| {
-            match &result {
-                Ok(()) => {
-                    let name = channel.name.clone();
-                    channel.parent.progress.do_send(ChannelProgress { channel: name, floor });
-                }
-                Err(_) => channel.rules.mark_changed(),
+            if result.is_err() {
+                channel.rules.mark_changed();
             }
+            // Also when the cursor could not be saved: on a full disk only the removal of finished
+            // segments makes room for it. What they held is finished, whatever the old cursor says.
+            let name = channel.name.clone();
+            channel.parent.progress.do_send(ChannelProgress { channel: name, floor });
             result
         }))
     }
