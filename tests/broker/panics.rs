@@ -7,7 +7,8 @@ use std::{
 };
 
 use crate::support::{
-    Bystander, DEADLINE, Ledger, Nsqd, Random, consume, drain, http, ours, publish_until_told,
+    Bystander, DEADLINE, Ledger, Nsqd, Random, commands, consume, drain, http, ours,
+    publish_until_told,
 };
 
 const CHAOS: &str = "--enable-experiment=chaos";
@@ -178,4 +179,22 @@ fn nothing_can_be_crashed_without_the_experiment() {
         let response = nsqd.http("POST", &format!("/debug/crash?{actor}"), b"");
         assert!([403, 404].contains(&response.status), "{response:?}");
     }
+}
+
+/// Nothing is published that would lead the topic to the log's new actor.
+#[test]
+fn backlog_is_read_on_after_a_panic_of_its_log() {
+    if !ours() {
+        return;
+    }
+    let nsqd = Nsqd::with(&[CHAOS, "--mem-queue-size=0"]);
+    let mut publisher = nsqd.client();
+    let bodies: Vec<_> = (0..100).map(|number| format!("{number:0>1000}")).collect();
+    publisher.send(&commands::publish_many("orders", &bodies));
+    publisher.expect_ok();
+    nsqd.post("/debug/crash?actor=diskqueue&topic=orders", b"");
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.ready(10);
+    assert_eq!(consumer.finish_bodies(bodies.len()), bodies);
 }

@@ -36,7 +36,17 @@ macro_rules! disk_error_from {
     )*};
 }
 
-disk_error_from!(LogError, CursorError, MetadataError, DataDirError, std::io::Error);
+disk_error_from!(CursorError, MetadataError, DataDirError, std::io::Error);
+
+impl From<LogError> for StoreError {
+    fn from(error: LogError) -> Self {
+        match error {
+            // The topic and its log do not agree on where it ends: what it holds must be asked.
+            LogError::OutOfOrder { .. } => Self::NotOpen,
+            error => Self::Disk(error.to_string()),
+        }
+    }
+}
 
 /// Opens the log, or says again what it holds: also the way back after a failure.
 #[derive(Debug, Message)]
@@ -124,3 +134,8 @@ pub struct Sync;
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Delete;
+
+/// To the topic: the log's actor was restarted, and the log must be opened again: [`Open`].
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct LogRestarted;

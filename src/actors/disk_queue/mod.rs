@@ -15,7 +15,8 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised,
+    WrapFuture,
 };
 
 pub use messages::*;
@@ -55,15 +56,28 @@ impl Files {
     }
 }
 
+/// Calls that run one after the other, in the order in which they were asked for (tokio's mutex is
+/// fair).
+#[derive(Debug, Default)]
+struct Lane(Arc<tokio::sync::Mutex<()>>);
+
+/// Work on a thread that may wait for the disk.
+trait Job<T>: FnOnce(&Files) -> Result<T, StoreError> + Send + 'static {}
+
+impl<T, F: FnOnce(&Files) -> Result<T, StoreError> + Send + 'static> Job<T> for F {}
+
 /// The supervised actor of one topic's log.
 pub struct DiskQueue {
     topic: TopicName,
     dir: PathBuf,
     shared: Arc<Shared>,
+    restarted: Recipient<LogRestarted>,
     files: Arc<Files>,
     /// Cursor and metadata files are replaced one at a time, in the order in which that was asked
-    /// for (tokio's mutex is fair): a removal must not be overtaken by a save.
-    small_files: Arc<tokio::sync::Mutex<()>>,
+    /// for: a removal must not be overtaken by a save.
+    small_files: Lane,
+    /// So are the calls that change the log.
+    writes: Lane,
     /// The state was rebuilt: the log must be opened before it is used again.
     must_open: bool,
     sync_scheduled: bool,
@@ -71,46 +85,36 @@ pub struct DiskQueue {
 
 impl DiskQueue {
     /// The log of `topic`, not open yet.
-    pub fn new(topic: TopicName, shared: Arc<Shared>) -> Self {
+    pub fn new(topic: TopicName, shared: Arc<Shared>, restarted: Recipient<LogRestarted>) -> Self {
         let dir = shared.data.topic_dir(&topic);
         Self {
             topic,
             dir,
             shared,
+            restarted,
             files: Arc::default(),
-            small_files: Arc::default(),
+            small_files: Lane::default(),
+            writes: Lane::default(),
             must_open: true,
             sync_scheduled: false,
         }
     }
 
-    /// Runs `job` on a thread that may wait for the disk.
-    fn run<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
-    ) -> ResponseFuture<Result<T, StoreError>> {
-        if self.must_open {
-            return Box::pin(async { Err(StoreError::NotOpen) });
-        }
-        self.run_unopened(job)
-    }
-
-    fn run_unopened<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
-    ) -> ResponseFuture<Result<T, StoreError>> {
+    /// Runs `job` on a thread that may wait for the disk, at once.
+    fn run<T: Send + 'static>(&self, job: impl Job<T>) -> ResponseFuture<Result<T, StoreError>> {
         let files = Arc::clone(&self.files);
         let job = actix_rt::task::spawn_blocking(move || job(&files));
         Box::pin(async { job.await.unwrap_or(Err(StoreError::NotOpen)) })
     }
 
-    /// Runs `job`, on a cursor or the metadata, when all before it have run.
-    fn run_in_order<T: Send + 'static>(
+    /// Runs `job` when all before it in `lane` have run.
+    fn run_in<T: Send + 'static>(
         &self,
-        job: impl FnOnce(&Files) -> Result<T, StoreError> + Send + 'static,
+        lane: &Lane,
+        job: impl Job<T>,
     ) -> ResponseFuture<Result<T, StoreError>> {
         let files = Arc::clone(&self.files);
-        let turn = Arc::clone(&self.small_files).lock_owned();
+        let turn = Arc::clone(&lane.0).lock_owned();
         Box::pin(async move {
             let turn = turn.await;
             let job = actix_rt::task::spawn_blocking(move || {
@@ -120,6 +124,17 @@ impl DiskQueue {
             });
             job.await.unwrap_or(Err(StoreError::NotOpen))
         })
+    }
+
+    /// Runs `job`, which changes the log, when all before it have run.
+    fn run_write<T: Send + 'static>(
+        &self,
+        job: impl Job<T>,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
+        self.run_in(&self.writes, job)
     }
 
     fn schedule_sync(&mut self, ctx: &mut Context<Self>) {
@@ -137,6 +152,9 @@ impl DiskQueue {
 
     /// Appends go on while the disk syncs.
     fn sync(&self) -> ResponseFuture<Result<(), StoreError>> {
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
         self.run(|files| {
             let unsynced = files.with_log(Log::begin_sync)?;
             let synced = unsynced.sync();
@@ -153,6 +171,7 @@ impl Supervised for DiskQueue {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.must_open = true;
         self.sync_scheduled = false;
+        self.restarted.do_send(LogRestarted);
     }
 }
 
@@ -162,11 +181,10 @@ impl Handler<Open> for DiskQueue {
     fn handle(&mut self, _: Open, _: &mut Self::Context) -> Self::Result {
         self.must_open = false;
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
-        self.run_unopened(move |files| {
+        self.run_in(&self.writes, move |files| {
             let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *slot = None;
             files.log.clear_poison();
-            files.check_not_deleted()?;
             shared.data.create_topic(&topic)?;
             let (mut log, mut recovery) = Log::open(&dir, shared.log.clone())?;
             let disk = &*shared.log.disk;
@@ -197,7 +215,7 @@ impl Handler<Append> for DiskQueue {
 
     fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
         self.schedule_sync(ctx);
-        self.run(move |files| files.with_log(|log| log.append(&append.batches)))
+        self.run_write(move |files| files.with_log(|log| log.append(&append.batches)))
     }
 }
 
@@ -233,16 +251,18 @@ impl Handler<LoadCursor> for DiskQueue {
 
     fn handle(&mut self, load: LoadCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
-            Ok(cursor) => Ok(cursor),
-            Err(error @ CursorError::Io { .. }) => Err(error.into()),
-            Err(damaged) => {
-                let channel = &load.channel;
-                log::error!(
-                    "topic={topic} channel={channel} cursor is unreadable: {damaged}; \
+        self.run_in(&self.small_files, move |_| {
+            match Cursor::load(&*shared.log.disk, &dir, &load.channel) {
+                Ok(cursor) => Ok(cursor),
+                Err(error @ CursorError::Io { .. }) => Err(error.into()),
+                Err(damaged) => {
+                    let channel = &load.channel;
+                    log::error!(
+                        "topic={topic} channel={channel} cursor is unreadable: {damaged}; \
                          its messages are delivered again from the beginning of the log"
-                );
-                Ok(None)
+                    );
+                    Ok(None)
+                }
             }
         })
     }
@@ -253,7 +273,7 @@ impl Handler<SaveCursor> for DiskQueue {
 
     fn handle(&mut self, save: SaveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| {
+        self.run_in(&self.small_files, move |_| {
             let disk = &*shared.log.disk;
             Ok(save.cursor.save(disk, &dir, &save.channel, save.durable)?)
         })
@@ -265,7 +285,9 @@ impl Handler<RemoveCursor> for DiskQueue {
 
     fn handle(&mut self, remove: RemoveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?))
+        self.run_in(&self.small_files, move |_| {
+            Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
+        })
     }
 }
 
@@ -274,7 +296,7 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
+        self.run_in(&self.small_files, move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
     }
 }
 
@@ -283,7 +305,7 @@ impl Handler<Trim> for DiskQueue {
 
     fn handle(&mut self, trim: Trim, ctx: &mut Self::Context) {
         let topic = self.topic.clone();
-        let trimmed = self.run(move |files| files.with_log(|log| log.trim(trim.floor)));
+        let trimmed = self.run_write(move |files| files.with_log(|log| log.trim(trim.floor)));
         ctx.spawn(trimmed.into_actor(self).map(move |result, _, _| match result {
             Ok(0) | Err(StoreError::NotOpen) => {}
             Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
@@ -307,7 +329,7 @@ impl Handler<Delete> for DiskQueue {
         self.must_open = true;
         self.shared.health.recovered(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        self.run_in_order(move |files| {
+        self.run_in(&self.small_files, move |files| {
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);

@@ -63,6 +63,8 @@ pub(super) struct Appending {
     gathered: VecDeque<Unstamped>,
     /// One write at a time: what comes meanwhile leaves together with the next one.
     pub(super) writing: Vec<Writing>,
+    /// Counts writes: the answer to an earlier one says nothing about the one under way.
+    write_number: u64,
     /// Where the log ends once `writing` is in it.
     pub(super) position: LogPosition,
     /// The topic stops, or its log cannot be opened: publishes are refused.
@@ -140,7 +142,10 @@ impl Topic {
         let Some(disk) = &self.disk else { return self.written() };
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
         let appended = disk.send(Append { batches: batches.collect() });
-        let appended = appended.into_actor(self).map(|result, topic, ctx| match result {
+        self.appending.write_number += 1;
+        let number = self.appending.write_number;
+        let appended = appended.into_actor(self).map(move |result, topic, ctx| match result {
+            _ if number != topic.appending.write_number => {} // the log was opened anew meanwhile
             Ok(Ok(())) => {
                 topic.shared().health.recovered(&topic.name);
                 topic.written();
@@ -185,6 +190,7 @@ impl Topic {
 
     /// After the log was opened anew: what it already has is answered, the rest is written again.
     pub(super) fn resume_writing(&mut self, recovery: &Recovery, ctx: &mut Context<Self>) {
+        self.appending.write_number += 1;
         let writing = std::mem::take(&mut self.appending.writing);
         let (stored, missing): (Vec<_>, Vec<_>) =
             writing.into_iter().partition(|writing| writing.batch.end_seq() <= recovery.next_seq);

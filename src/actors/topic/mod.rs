@@ -90,7 +90,8 @@ impl Topic {
             failed: ctx.address().recipient(),
         };
         let (name, shared) = (self.name.clone(), Arc::clone(&self.place.shared));
-        supervise(&self.place.arbiter, spec, move |_| DiskQueue::new(name, shared))
+        let restarted = ctx.address().recipient();
+        supervise(&self.place.arbiter, spec, move |_| DiskQueue::new(name, shared, restarted))
     }
 
     /// Writes down what a restart must know of the topic itself.

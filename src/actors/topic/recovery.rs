@@ -13,7 +13,7 @@ use crate::{
     actors::{
         DiskQueue,
         channel::ShutdownChannel,
-        disk_queue::{Delete, Open, Opened, RETRY_PAUSE, StoreError, Sync},
+        disk_queue::{Delete, LogRestarted, Open, Opened, RETRY_PAUSE, StoreError, Sync},
         turn::TurnExt,
     },
     broker::{IdGenerator, TopicRules},
@@ -102,6 +102,15 @@ impl Topic {
     pub(super) fn tell_has_channels(&mut self) {
         self.rules.set_has_channels(!self.channels.is_empty());
         self.tell_released(Arc::new([]));
+    }
+}
+
+impl Handler<LogRestarted> for Topic {
+    type Result = ();
+
+    /// Not only the next publish needs the log: channels read from it.
+    fn handle(&mut self, _: LogRestarted, ctx: &mut Self::Context) {
+        self.reopen(ctx);
     }
 }
 
