@@ -35,8 +35,12 @@ impl Body {
     }
 }
 
-/// The offset of message `seq` in `batch`.
-pub fn offset_of(batch: &Batch, seq: u64) -> Option<u32> {
-    let index = seq.checked_sub(batch.first_seq()).filter(|_| seq < batch.end_seq())?;
-    Some((0..index).fold(0, |offset, _| batch.body_at(offset).1))
+/// Every message of `batch` with its offset.
+pub fn offsets(batch: &Batch) -> impl Iterator<Item = (u64, u32)> + '_ {
+    let mut next = 0;
+    (batch.first_seq()..batch.end_seq()).map(move |seq| {
+        let offset = next;
+        next = batch.body_at(offset).1;
+        (seq, offset)
+    })
 }

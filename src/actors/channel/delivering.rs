@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Handler};
 
-use super::{Body, Channel, Deliver, body::offset_of, window::Seek};
+use super::{Body, Channel, Deliver, body::offsets, window::Seek};
 use crate::{
     actors::{
         client_connection::{ClientConnection, ClientInfo},
@@ -186,11 +186,9 @@ impl Channel {
     fn defer_batch(&mut self, batch: &Arc<Batch>) {
         if batch.due_ns() > clock::wall_ns() {
             let due = clock::moment_of(batch.due_ns());
-            for seq in batch.first_seq()..batch.end_seq() {
-                if let Some(offset) = offset_of(batch, seq) {
-                    let body = body(self.disk.is_none(), batch, offset);
-                    self.rules.defer(seq, due, body);
-                }
+            for (seq, offset) in offsets(batch) {
+                let body = body(self.disk.is_none(), batch, offset);
+                self.rules.defer(seq, due, body);
             }
         }
     }

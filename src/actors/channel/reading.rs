@@ -4,7 +4,7 @@ use std::{future::Future, sync::Arc};
 
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 
-use super::{Body, Channel, body::offset_of, delivering::WINDOW_BYTES_MAX};
+use super::{Body, Channel, body::offsets, delivering::WINDOW_BYTES_MAX};
 use crate::{
     actors::{
         disk_queue::{RETRY_PAUSE, Read, StoreError},
@@ -16,6 +16,8 @@ use crate::{
 
 /// About how much one read brings.
 const READ_BYTES: usize = WINDOW_BYTES_MAX / 2;
+/// About how much is read for a message that is delivered again, and for its neighbours.
+const FETCH_BYTES: usize = 64 * 1024;
 
 impl Channel {
     /// Reads on when consumers wait for what is not in memory.
@@ -92,7 +94,7 @@ impl Channel {
     /// Reads the body of a message that is to be delivered again.
     fn fetch(&mut self, seq: u64, position: LogPosition, ctx: &mut Context<Self>) {
         let hint = (position != LogPosition::START).then_some(position);
-        let batches = self.batches(seq, hint, 1);
+        let batches = self.batches(seq, hint, FETCH_BYTES);
         let fetched = batches.into_actor(self).map(move |result, channel, ctx| match result {
             Ok(batches) => channel.fetched(seq, &batches),
             Err(error) => channel.read_failed(&error, ctx),
@@ -100,25 +102,25 @@ impl Channel {
         ctx.spawn(fetched.ending_turn());
     }
 
-    /// One read often serves several messages: neighbours were requeued together.
+    /// One read often serves several messages: neighbours were requeued, or are due, together.
     fn fetched(&mut self, seq: u64, batches: &[Arc<Batch>]) {
         self.reading = false;
-        for wanted in self.rules.fetching_seqs() {
-            let holds =
-                |batch: &&Arc<Batch>| (batch.first_seq()..batch.end_seq()).contains(&wanted);
-            match batches.iter().find(holds) {
-                Some(batch) => {
-                    if let Some(offset) = offset_of(batch, wanted) {
-                        self.rules.fetched(wanted, Body::kept(batch, offset));
-                    }
-                }
-                None if wanted == seq => {
-                    let (topic, channel) = (&self.topic, &self.name);
-                    log::error!("topic={topic} channel={channel} message {seq} is not in the log");
-                    self.rules.unfetchable(seq);
-                }
-                None => {}
+        let mut found = Vec::new();
+        for batch in batches {
+            let mut offsets = offsets(batch);
+            for wanted in self.rules.fetching_within(batch.first_seq()..batch.end_seq()) {
+                let offset = offsets.find(|(seq, _)| *seq == wanted).map(|(_, offset)| offset);
+                found.extend(offset.map(|offset| (wanted, Body::kept(batch, offset))));
             }
+        }
+        // Each goes before those that are there: the last one first keeps the order of the log.
+        for (seq, body) in found.into_iter().rev() {
+            self.rules.fetched(seq, body);
+        }
+        if !self.rules.fetching_within(seq..seq + 1).is_empty() {
+            let (topic, channel) = (&self.topic, &self.name);
+            log::error!("topic={topic} channel={channel} message {seq} is not in the log");
+            self.rules.unfetchable(seq);
         }
     }
 }

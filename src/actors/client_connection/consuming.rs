@@ -128,6 +128,11 @@ impl Subscription {
         self.answers.push(answer);
     }
 
+    /// There is something that the channel must be told.
+    pub(super) fn has_news(&self) -> bool {
+        !self.answers.is_empty() || self.unreported_bytes > 0
+    }
+
     /// Sends the channel what has gathered for it; false if its mailbox is full.
     pub(super) fn settle(&mut self, sent_bytes: usize, refused: Option<RefusedReply>) -> bool {
         self.unreported_bytes += sent_bytes;

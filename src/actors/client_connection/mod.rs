@@ -355,7 +355,7 @@ impl ClientConnection {
     /// that publishes as well, refusals are given in their place among the other answers.
     fn settle(&mut self) -> bool {
         let Some(subscription) = &mut self.subscription else { return true };
-        if subscription.answers.is_empty() {
+        if !subscription.has_news() {
             return true;
         }
         let (reply, refused) = if self.is_producer {

@@ -1,5 +1,7 @@
 //! Messages on their way to consumers: whose turn it is, where the next one comes from.
 
+use std::ops::Range;
+
 use super::{ChannelRules, Delivery, Flight, Pending, Source};
 use crate::{
     broker::{Moment, SubscriberKey},
@@ -76,9 +78,9 @@ impl<B: Clone> ChannelRules<B> {
         self.fetching.first_key_value().map(|(_, pending)| pending)
     }
 
-    /// Every message whose body must be read.
-    pub fn fetching_seqs(&self) -> Vec<u64> {
-        self.fetching.keys().copied().collect()
+    /// The messages of a range whose bodies must be read.
+    pub fn fetching_within(&self, range: Range<u64>) -> Vec<u64> {
+        self.fetching.range(range).map(|(&seq, _)| seq).collect()
     }
 
     /// A body was read; its message is next among those to be delivered again.

@@ -25,7 +25,7 @@ impl Rig {
         assert_eq!(rules.depth_below(middle), below, "depth below {middle}");
         assert_eq!(rules.in_flight_count(), model.in_flight().len(), "in flight");
         assert_eq!(rules.deferred_count(), model.deferred_count(), "deferred");
-        assert_eq!(rules.fetching_seqs().len(), model.fetching().len(), "fetching");
+        assert_eq!(rules.fetching_within(0..u64::MAX).len(), model.fetching().len(), "fetching");
         assert_eq!(rules.has_again(), model.again_count() > 0, "again");
         assert_eq!((rules.floor(), rules.end()), (model.floor(), model.end), "floor and end");
         assert_eq!(rules.counters(), model.counters);
