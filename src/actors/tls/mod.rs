@@ -14,7 +14,7 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio_rustls::{
     TlsAcceptor,
@@ -37,6 +37,9 @@ pub use self::{
     error::{FileError, TlsError},
 };
 use crate::config::{ClientAuthPolicy, NsqdOptions, TlsMinVersion, TlsRequired};
+
+/// How long a peer may take for its handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// TLS as its options say, ready for handshakes.
 #[derive(Debug)]
@@ -88,14 +91,14 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.server))
     }
 
-    /// The same for whoever wants the configuration itself.
-    pub fn server_config(&self) -> ServerConfig {
-        (*self.server).clone()
-    }
-
     /// Of whom TLS is required.
     pub fn required(&self) -> TlsRequired {
         self.required
+    }
+
+    /// What is to say of the current certificate.
+    pub fn certificate(&self) -> String {
+        description::describe(self.current.get().identity.cert.first())
     }
 
     /// Reads the files again, for all handshakes from now on. If one of them cannot be used everything stays as it was.
