@@ -107,11 +107,11 @@ fn minimum_version_is_kept() {
 fn plain_http_on_the_tls_port_is_told_so() {
     let secure = Secure::with(&[]);
     let address = secure.nsqd.https_address();
-    for bytes in [
-        &request_bytes("GET", "/ping", b"")[..],
-        b"  V2",
-        &request_bytes("POST", "/pub", &[b'x'; 60_000]),
-    ] {
+    let (small, large) =
+        (request_bytes("GET", "/ping", b""), request_bytes("POST", "/pub", &[b'x'; 60_000]));
+    // nsqd 1.3 knows only what looks like HTTP, and may reset the connection before its answer is read.
+    let kinds = [&small[..], b"  V2", &large];
+    for bytes in if ours() { &kinds[..] } else { &kinds[..1] } {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(DEADLINE)).unwrap();
         stream.write_all(bytes).unwrap();
