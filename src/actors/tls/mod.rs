@@ -14,7 +14,11 @@ mod identity;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio_rustls::{
     TlsAcceptor,
@@ -48,6 +52,8 @@ pub struct Tls {
     current: Arc<Current>,
     files: Files,
     required: TlsRequired,
+    /// Held while files are read, so that whoever reads last has read the newest.
+    reading: Mutex<()>,
 }
 
 /// Where to read, and what for.
@@ -83,7 +89,7 @@ impl Tls {
         let server = server_config(files.policy, options.tls_min_version, &current)
             .map_err(|error| FileError::Refused(error.to_string()))?;
         let required = options.tls_required_in_effect();
-        Ok(Self { server: Arc::new(server), current, files, required })
+        Ok(Self { server: Arc::new(server), current, files, required, reading: Mutex::default() })
     }
 
     /// For one handshake or many: each uses what is current when it begins.
@@ -104,6 +110,7 @@ impl Tls {
     /// Reads the files again, for all handshakes from now on. If one of them cannot be used everything stays as it was.
     /// Blocks while it reads.
     pub fn reload(&self) -> Result<(), TlsError> {
+        let _last = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let material = self.files.read().map_err(TlsError::Server)?;
         self.current.replace(material);
         Ok(())

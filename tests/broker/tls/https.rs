@@ -53,6 +53,19 @@ fn requests_follow_each_other_on_one_connection() {
 }
 
 #[test]
+fn end_of_a_connection_is_said_inside_tls() {
+    let secure = Secure::with(&[]);
+    for versions in [ONLY_1_2, ONLY_1_3] {
+        let peer = secure.authority.peer().speaking(versions);
+        let mut stream = peer.connect(secure.nsqd.https_address()).unwrap();
+        stream.write_all(&request_bytes("GET", "/ping", b"")).unwrap();
+        assert_eq!(read_response(&mut stream, false).unwrap().text(), "OK");
+        // rustls makes an error of an end that anybody on the way could have made.
+        assert_eq!(stream.read(&mut [0]).unwrap(), 0, "{versions:?}");
+    }
+}
+
+#[test]
 fn without_certificate_or_address_there_is_no_https() {
     for nsqd in [Nsqd::start(), start(&Authority::new().server("node"), &["--https-address="])] {
         assert_eq!(nsqd.http("GET", "/ping", b"").status, 200);
