@@ -48,12 +48,7 @@ impl Encode for DeflateEncoder {
 }
 
 /// Compresses into what room there is, and makes some; the number of bytes taken.
-fn compress(
-    state: &mut Compress,
-    input: &[u8],
-    out: &mut Vec<u8>,
-    flush: FlushCompress,
-) -> usize {
+fn compress(state: &mut Compress, input: &[u8], out: &mut Vec<u8>, flush: FlushCompress) -> usize {
     out.reserve(GROWTH_BYTES.max(input.len() / 4));
     let before = state.total_in();
     state.compress_vec(input, out, flush).expect("a stream that is never finished takes any input");

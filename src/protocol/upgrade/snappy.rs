@@ -10,7 +10,8 @@ use super::{CorruptStream, Decode, Encode, Step};
 const IDENTIFIER: &[u8] = b"\xff\x06\x00\x00sNaPpY";
 const COMPRESSED: u8 = 0x00;
 const UNCOMPRESSED: u8 = 0x01;
-/// Types up to this one, the known ones aside, must not be skipped.
+/// Types between these must not be skipped, and mean nothing yet.
+const UNSKIPPABLE_FIRST: u8 = 0x02;
 const UNSKIPPABLE_LAST: u8 = 0x7f;
 const STREAM_IDENTIFIER: u8 = 0xff;
 /// Bytes of a chunk's type and length.
@@ -182,7 +183,7 @@ fn check_length(kind: u8, length: usize) -> Result<(), CorruptStream> {
         COMPRESSED => CHECKSUM_BYTES..=CHECKSUM_BYTES + COMPRESSED_BYTES_MAX,
         UNCOMPRESSED => CHECKSUM_BYTES..=CHECKSUM_BYTES + BLOCK_BYTES_MAX,
         STREAM_IDENTIFIER => IDENTIFIER.len() - HEADER_BYTES..=IDENTIFIER.len() - HEADER_BYTES,
-        ..=UNSKIPPABLE_LAST => return Err(CorruptStream::UnknownChunk(kind)),
+        UNSKIPPABLE_FIRST..=UNSKIPPABLE_LAST => return Err(CorruptStream::UnknownChunk(kind)),
         _ => return Ok(()),
     };
     if lengths.contains(&length) { Ok(()) } else { Err(CorruptStream::BadChunkLength(length)) }
