@@ -16,3 +16,4 @@ mod panics;
 mod process;
 mod protocol;
 mod support;
+mod upgrades;

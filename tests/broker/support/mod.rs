@@ -1,6 +1,7 @@
 //! A broker process, scripted peers, and what tests share.
 
 mod bystander;
+mod certificates;
 mod client;
 pub mod commands;
 mod frame;
@@ -10,8 +11,10 @@ mod program;
 mod random;
 mod traffic;
 mod wait;
+mod wire;
 
 pub use bystander::Bystander;
+pub use certificates::Certificates;
 pub use client::{Client, Gone, connect_raw};
 pub use frame::{Frame, MessageId, NsqMessage};
 pub use nsqd::Nsqd;
