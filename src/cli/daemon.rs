@@ -13,7 +13,7 @@ use tokio::{
 use super::nsqd::{DaemonError, Listening};
 use crate::{
     actors::{
-        Listener, Node,
+        AuthClient, Listener, Node,
         cache::CacheBudget,
         clock,
         health::Health,
@@ -92,7 +92,8 @@ impl Sockets {
         let http_port = self.http.as_ref().map_or(0, |http| http.port);
         let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
-        start_listener(socket, node, shared, root);
+        let auth = start_auth_client(shared, root);
+        start_listener(socket, node, auth, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -143,7 +144,28 @@ fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
     supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
 }
 
-fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+/// Nobody is asked, and every client may do everything, if there is no auth server.
+fn start_auth_client(shared: &Arc<Shared>, root: &Addr<Root>) -> Option<Addr<AuthClient>> {
+    if shared.options.auth_http_addresses.is_empty() {
+        return None;
+    }
+    let spec = ChildSpec {
+        name: "auth_client".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.auth_clients),
+        failed: root.clone().recipient(),
+    };
+    let shared = Arc::clone(shared);
+    Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(shared, None)))
+}
+
+fn start_listener(
+    socket: Socket,
+    node: &Addr<Node>,
+    auth: Option<Addr<AuthClient>>,
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) {
     let spec = ChildSpec {
         name: "listener".into(),
         mailbox: MAILBOX,
@@ -151,8 +173,10 @@ fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root:
         failed: root.clone().recipient(),
     };
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
-    let listener =
-        supervise(&Arbiter::current(), spec, move |_| Listener::new(socket, child_node, shared));
+    let auth = auth.map(Addr::recipient);
+    let listener = supervise(&Arbiter::current(), spec, move |_| {
+        Listener::new(socket, child_node, auth, shared)
+    });
     node.do_send(ListenerStarted(listener));
 }
 

@@ -6,11 +6,12 @@ use actix::Recipient;
 
 use crate::{
     actors::{
+        auth_client::Authorize,
         listener::{BecameProducer, ClientGone},
         node::FindTopic,
         shared::Shared,
     },
-    broker::ClientId,
+    broker::{ClientId, Grant},
     config::NsqdOptions,
     protocol::{Features, IdentifyLimits, Limits, Negotiated},
 };
@@ -23,6 +24,8 @@ pub struct ClientSpec {
     pub remote_address: String,
     /// Unix time of the connect in seconds.
     pub connect_ts: i64,
+    /// Asks auth servers, if clients must authenticate.
+    pub auth: Option<Recipient<Authorize>>,
     /// Knows the topics.
     pub node: Recipient<FindTopic>,
     /// Hears of the first publish.
@@ -44,6 +47,8 @@ pub struct ClientInfo {
     pub connect_ts: i64,
     /// What it said of itself and what was agreed.
     pub negotiated: Negotiated,
+    /// What its AUTH was answered with.
+    pub grant: Option<Arc<Grant>>,
 }
 
 /// The address without its port; empty for a unix socket.
