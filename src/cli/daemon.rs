@@ -14,6 +14,7 @@ use super::nsqd::{DaemonError, Listening};
 use crate::{
     actors::{
         AuthClient, Listener, Node,
+        auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
         health::Health,
@@ -155,8 +156,8 @@ fn start_auth_client(shared: &Arc<Shared>, root: &Addr<Root>) -> Option<Addr<Aut
         restarts: Arc::clone(&shared.restarts.auth_clients),
         failed: root.clone().recipient(),
     };
-    let shared = Arc::clone(shared);
-    Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(shared, None)))
+    let servers = AuthSpec::new(&shared.options, None);
+    Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(servers)))
 }
 
 fn start_listener(

@@ -4,6 +4,8 @@
 mod question;
 mod server;
 mod servers;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,13 +17,13 @@ use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, Supervised, WrapFuture,
 };
 use tokio::sync::oneshot;
-use tokio_rustls::rustls::ClientConfig;
 
 use self::servers::Servers;
-use super::{shared::Shared, supervisor::Crash};
+use super::supervisor::Crash;
 use crate::broker::Grant;
 
 pub use question::Question;
+pub use servers::AuthSpec;
 
 /// Questions under way at a time; the others wait in line.
 const REQUESTS_MAX: usize = 64;
@@ -52,8 +54,7 @@ pub struct Authorize {
 
 /// The supervised client of all auth servers.
 pub struct AuthClient {
-    shared: Arc<Shared>,
-    tls: Option<Arc<ClientConfig>>,
+    spec: AuthSpec,
     servers: Rc<Servers>,
     /// Who waits for the answer to each question.
     asking: HashMap<Question, Vec<AuthReply>>,
@@ -63,11 +64,10 @@ pub struct AuthClient {
 }
 
 impl AuthClient {
-    /// Made on the thread on which it lives. `tls` is how the certificates of auth servers are checked.
-    pub fn new(shared: Arc<Shared>, tls: Option<Arc<ClientConfig>>) -> Self {
-        let servers = Rc::new(Servers::new(&shared.options, tls.clone()));
-        let (asking, line) = (HashMap::new(), VecDeque::new());
-        Self { shared, tls, servers, asking, line, under_way: 0 }
+    /// Made on the thread on which it lives.
+    pub fn new(spec: AuthSpec) -> Self {
+        let servers = Rc::new(Servers::new(&spec));
+        Self { spec, servers, asking: HashMap::new(), line: VecDeque::new(), under_way: 0 }
     }
 
     fn ask_next(&mut self, ctx: &mut Context<Self>) {
@@ -107,7 +107,7 @@ impl Actor for AuthClient {
 
 impl Supervised for AuthClient {
     fn restarting(&mut self, _: &mut Self::Context) {
-        *self = Self::new(Arc::clone(&self.shared), self.tls.take());
+        *self = Self::new(self.spec.clone());
     }
 }
 

@@ -17,7 +17,10 @@ use super::{
     question::Question,
     server::{Failure, Manner, Server},
 };
-use crate::{broker::Grant, config::NsqdOptions};
+use crate::{
+    broker::Grant,
+    config::{AuthMethod, NsqdOptions},
+};
 
 /// A redirect leads on, so many times in one request.
 const REDIRECTS_MAX: u8 = 10;
@@ -25,7 +28,35 @@ const REDIRECTS_MAX: u8 = 10;
 const KNOWN_MAX: usize = 1024;
 const KNOWN_BYTES_MAX: usize = 16 * 1024;
 
-/// The servers, and how they are asked.
+/// Where auth servers are and how they are asked.
+#[derive(Debug, Clone)]
+pub struct AuthSpec {
+    /// `host:port` or a URL, of each.
+    pub addresses: Vec<String>,
+    /// In the query or in a body.
+    pub method: AuthMethod,
+    /// Time for the connect.
+    pub connect_timeout: Duration,
+    /// Time for a request, from the connect to the last byte of the answer.
+    pub request_timeout: Duration,
+    /// How certificates of servers are checked; without it no URL may be one of https.
+    pub tls: Option<Arc<ClientConfig>>,
+}
+
+impl AuthSpec {
+    /// What the options say.
+    pub fn new(options: &NsqdOptions, tls: Option<Arc<ClientConfig>>) -> Self {
+        Self {
+            addresses: options.auth_http_addresses.clone(),
+            method: options.auth_http_request_method,
+            connect_timeout: options.http_client_connect_timeout,
+            request_timeout: options.http_client_request_timeout,
+            tls,
+        }
+    }
+}
+
+/// The servers, ready to be asked.
 pub struct Servers {
     servers: Vec<Server>,
     client: Client,
@@ -34,17 +65,12 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Those of the options; `tls` is for URLs with https.
-    pub fn new(options: &NsqdOptions, tls: Option<Arc<ClientConfig>>) -> Self {
-        let manner = Manner {
-            method: options.auth_http_request_method,
-            timeout: options.http_client_request_timeout,
-        };
-        let addresses = options.auth_http_addresses.iter();
+    /// Prepares a client of the calling thread.
+    pub fn new(spec: &AuthSpec) -> Self {
         Self {
-            servers: addresses.map(|address| Server::new(address)).collect(),
-            client: client(options.http_client_connect_timeout, manner.timeout, tls),
-            manner,
+            servers: spec.addresses.iter().map(|address| Server::new(address)).collect(),
+            client: client(spec),
+            manner: Manner { method: spec.method, timeout: spec.request_timeout },
             known: RefCell::default(),
         }
     }
@@ -82,16 +108,15 @@ impl Servers {
             Ok(Err(bad)) => return Err(Failure::Refused(bad.to_string())),
             Err(panicked) => return Err(Failure::Unavailable(panicked.to_string())),
         };
-        self.known.borrow_mut().keep(body, &grant);
-        Ok(grant)
+        Ok(self.known.borrow_mut().keep(body, grant))
     }
 }
 
-fn client(connect: Duration, request: Duration, tls: Option<Arc<ClientConfig>>) -> Client {
-    let connector =
-        Connector::new().timeout(connect).handshake_timeout(request).limit(REQUESTS_MAX);
-    let connector = match tls {
-        Some(config) => connector.rustls_0_23(config),
+fn client(spec: &AuthSpec) -> Client {
+    let connector = Connector::new().timeout(spec.connect_timeout).limit(REQUESTS_MAX);
+    let connector = connector.handshake_timeout(spec.request_timeout);
+    let connector = match &spec.tls {
+        Some(config) => connector.rustls_0_23(Arc::clone(config)),
         None => connector,
     };
     let client = Client::builder().connector(connector).max_redirects(REDIRECTS_MAX);
@@ -113,16 +138,21 @@ impl Known {
         self.0.get(body)?.upgrade()
     }
 
-    fn keep(&mut self, body: Bytes, grant: &Arc<Grant>) {
+    /// The same grant, or one of the same answer that somebody else has got meanwhile.
+    fn keep(&mut self, body: Bytes, grant: Arc<Grant>) -> Arc<Grant> {
+        if let Some(known) = self.find(&body) {
+            return known;
+        }
         if body.len() > KNOWN_BYTES_MAX {
-            return;
+            return grant;
         }
         if self.0.len() >= KNOWN_MAX {
             self.0.retain(|_, grant| grant.strong_count() > 0);
         }
         if self.0.len() < KNOWN_MAX {
-            self.0.insert(body, Arc::downgrade(grant));
+            self.0.insert(body, Arc::downgrade(&grant));
         }
+        grant
     }
 }
 
@@ -146,8 +176,9 @@ mod tests {
     #[test]
     fn an_answer_in_use_is_recognised() {
         let (mut known, body, grant) = (Known::default(), Bytes::from_static(b"one"), grant());
-        known.keep(body.clone(), &grant);
+        known.keep(body.clone(), Arc::clone(&grant));
         assert!(Arc::ptr_eq(&known.find(&body).unwrap(), &grant));
+        assert!(Arc::ptr_eq(&known.keep(body.clone(), self::grant()), &grant));
         drop(grant);
         assert!(known.find(&body).is_none());
     }
@@ -156,15 +187,17 @@ mod tests {
     fn what_is_recognised_is_bounded() {
         let (mut known, grant) = (Known::default(), grant());
         let body = |number: usize| Bytes::from(number.to_string());
-        (0..=KNOWN_MAX).for_each(|number| known.keep(body(number), &grant));
+        for number in 0..=KNOWN_MAX {
+            known.keep(body(number), Arc::clone(&grant));
+        }
         assert!(known.find(&body(KNOWN_MAX - 1)).is_some());
         assert!(known.find(&body(KNOWN_MAX)).is_none());
         drop(grant);
         let other = self::grant();
-        known.keep(body(KNOWN_MAX), &other);
+        known.keep(body(KNOWN_MAX), Arc::clone(&other));
         assert!(known.find(&body(KNOWN_MAX)).is_some());
         let long = Bytes::from(vec![b'a'; KNOWN_BYTES_MAX + 1]);
-        known.keep(long.clone(), &other);
+        known.keep(long.clone(), other);
         assert!(known.find(&long).is_none());
     }
 }
