@@ -23,6 +23,7 @@ use crate::{
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
+        tls::Tls,
         topic::WhenOpen,
         workers::Workers,
     },
@@ -41,8 +42,9 @@ pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let tls = Tls::new(&options).map_err(not_started)?.map(Arc::new);
         let sockets = Sockets::bind(&options)?;
-        let shared = Arc::new(share(options, data));
+        let shared = Arc::new(share(options, data, tls));
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
         tokio::select! {
@@ -118,7 +120,7 @@ fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }
 
-fn share(options: NsqdOptions, data: DataDir) -> Shared {
+fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
     let log =
         LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
@@ -128,6 +130,7 @@ fn share(options: NsqdOptions, data: DataDir) -> Shared {
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
         health: Health::default(),
+        tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
         options,
