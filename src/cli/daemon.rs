@@ -23,7 +23,7 @@ use crate::{
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
-        tls::Tls,
+        tls::{Tls, client_config},
         topic::WhenOpen,
         workers::Workers,
     },
@@ -95,7 +95,7 @@ impl Sockets {
         let http_port = self.http.as_ref().map_or(0, |http| http.port);
         let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
-        let auth = start_auth_client(shared, root);
+        let auth = start_auth_client(shared, root)?;
         start_listener(socket, node, auth, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
@@ -149,18 +149,22 @@ fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
 }
 
 /// Nobody is asked, and every client may do everything, if there is no auth server.
-fn start_auth_client(shared: &Arc<Shared>, root: &Addr<Root>) -> Option<Addr<AuthClient>> {
+fn start_auth_client(
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) -> Result<Option<Addr<AuthClient>>, DaemonError> {
     if shared.options.auth_http_addresses.is_empty() {
-        return None;
+        return Ok(None);
     }
+    let tls = client_config(&shared.options).map_err(not_started)?;
     let spec = ChildSpec {
         name: "auth_client".into(),
         mailbox: MAILBOX,
         restarts: Arc::clone(&shared.restarts.auth_clients),
         failed: root.clone().recipient(),
     };
-    let servers = AuthSpec::new(&shared.options, None);
-    Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(servers)))
+    let servers = AuthSpec::new(&shared.options, Arc::new(tls));
+    Ok(Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(servers))))
 }
 
 fn start_listener(

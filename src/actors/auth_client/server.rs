@@ -133,7 +133,6 @@ impl Server {
             AuthMethod::Get => client.request(Method::GET, url),
             AuthMethod::Post => client.request(Method::POST, url).content_type("application/json"),
         };
-        // One question, one connection: a server that closes what is idle is not taken for broken.
         let request = request
             .insert_header((header::ACCEPT, "application/vnd.nsq; version=1.0"))
             .force_close();

@@ -39,13 +39,13 @@ pub struct AuthSpec {
     pub connect_timeout: Duration,
     /// Time for a request, from the connect to the last byte of the answer.
     pub request_timeout: Duration,
-    /// How certificates of servers are checked; without it no URL may be one of https.
-    pub tls: Option<Arc<ClientConfig>>,
+    /// How the certificates of servers are checked.
+    pub tls: Arc<ClientConfig>,
 }
 
 impl AuthSpec {
     /// What the options say.
-    pub fn new(options: &NsqdOptions, tls: Option<Arc<ClientConfig>>) -> Self {
+    pub fn new(options: &NsqdOptions, tls: Arc<ClientConfig>) -> Self {
         Self {
             addresses: options.auth_http_addresses.clone(),
             method: options.auth_http_request_method,
@@ -115,12 +115,10 @@ impl Servers {
 fn client(spec: &AuthSpec) -> Client {
     let connector = Connector::new().timeout(spec.connect_timeout).limit(REQUESTS_MAX);
     let connector = connector.handshake_timeout(spec.request_timeout);
-    let connector = match &spec.tls {
-        Some(config) => connector.rustls_0_23(Arc::clone(config)),
-        None => connector,
-    };
+    // No connection is used twice: a server that closes what is idle must not be taken for broken.
+    let connector = connector.conn_lifetime(Duration::ZERO).rustls_0_23(Arc::clone(&spec.tls));
     let client = Client::builder().connector(connector).max_redirects(REDIRECTS_MAX);
-    client.disable_timeout().finish()
+    client.disable_timeout().finish() // each question has its time over all redirects
 }
 
 /// A number below `count`, or 0.

@@ -17,8 +17,11 @@ use tokio::sync::oneshot;
 
 use super::*;
 use crate::{
-    actors::supervisor::{ChildFailed, ChildSpec, supervise},
-    config::AuthMethod,
+    actors::{
+        supervisor::{ChildFailed, ChildSpec, supervise},
+        tls::client_config,
+    },
+    config::{AuthMethod, NsqdOptions},
 };
 
 const GRANT: &[u8] = br#"{"ttl":60,"identity":"joe"}"#;
@@ -79,7 +82,7 @@ fn started() -> (Addr<AuthClient>, Arc<Gate>, Arc<AtomicU64>) {
         method: AuthMethod::Get,
         connect_timeout: Duration::from_secs(10),
         request_timeout: Duration::from_secs(10),
-        tls: None,
+        tls: Arc::new(client_config(&NsqdOptions::default()).unwrap()),
     };
     let gate = Arc::new(Gate::default());
     thread::spawn({

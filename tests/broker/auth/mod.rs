@@ -5,6 +5,7 @@ mod permissions;
 mod renewal;
 mod requests;
 mod server;
+mod tls;
 mod trouble;
 
 use crate::support::{Client, Frame, Nsqd, commands::sized};

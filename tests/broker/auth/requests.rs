@@ -138,19 +138,6 @@ fn redirects_lead_on_but_not_for_ever() {
 }
 
 #[test]
-fn a_server_that_wants_tls_is_asked_again_there() {
-    // The port it names has nothing that speaks TLS: what matters is that it is tried, and once.
-    let tls = AuthServer::always(Reply::everything());
-    let port = tls.address().rsplit_once(':').unwrap().1.to_owned();
-    let body = format!(r#"{{"message":"TLS required","https_port":{port}}}"#);
-    let server = AuthServer::always(Reply::Answer("403 Forbidden", Vec::new(), body.into_bytes()));
-    let nsqd = Nsqd::with(&[&server.flag()]);
-    turned_away(&nsqd, "s", FAILED);
-    assert_eq!(server.requests().len(), 1);
-    assert!(tls.requests().is_empty(), "not asked in the clear");
-}
-
-#[test]
 fn a_secret_is_never_logged() {
     let good = AuthServer::always(Reply::everything());
     let bad = AuthServer::always(Reply::status("500 Internal Server Error"));

@@ -3,10 +3,12 @@
 use std::{
     collections::HashMap,
     io::{Read, Write},
-    net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, Condvar, Mutex},
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex},
     thread,
 };
+
+use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::DEADLINE;
 
@@ -62,7 +64,6 @@ type Script = Box<dyn Fn(&Request, usize) -> Reply + Send + Sync>;
 #[derive(Default)]
 struct Seen {
     requests: Mutex<Vec<Request>>,
-    more: Condvar,
 }
 
 /// Answers on threads of its own until the test's process ends.
@@ -79,19 +80,41 @@ impl AuthServer {
 
     /// Answers as `script` says, given a request and how many came before it.
     pub fn scripted(script: impl Fn(&Request, usize) -> Reply + Send + Sync + 'static) -> Self {
+        Self::start(Box::new(script), None)
+    }
+
+    /// Speaks TLS, and answers every request in the same way.
+    pub fn over_tls(config: ServerConfig, reply: Reply) -> Self {
+        Self::start(Box::new(move |_, _| reply.clone()), Some(Arc::new(config)))
+    }
+
+    fn start(script: Script, tls: Option<Arc<ServerConfig>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let (seen, script): (Arc<Seen>, Arc<Script>) = (Arc::default(), Arc::new(Box::new(script)));
+        let (seen, script): (Arc<Seen>, Arc<Script>) = (Arc::default(), Arc::new(script));
         thread::spawn({
             let seen = Arc::clone(&seen);
             move || {
                 for stream in listener.incoming().map_while(Result::ok) {
                     let (seen, script) = (Arc::clone(&seen), Arc::clone(&script));
-                    thread::spawn(move || serve(stream, &seen, &script));
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    let tls = tls.clone();
+                    thread::spawn(move || match tls {
+                        None => serve(stream, &seen, &script),
+                        Some(config) => {
+                            let connection = ServerConnection::new(config).unwrap();
+                            serve(StreamOwned::new(connection, stream), &seen, &script);
+                        }
+                    });
                 }
             }
         });
         Self { address, seen }
+    }
+
+    /// Where it listens on this machine.
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// `host:port`.
@@ -108,17 +131,6 @@ impl AuthServer {
     pub fn requests(&self) -> Vec<Request> {
         self.seen.requests.lock().unwrap().clone()
     }
-
-    /// Waits for so many requests.
-    #[track_caller]
-    pub fn expect_requests(&self, count: usize) -> Vec<Request> {
-        let requests = self.seen.requests.lock().unwrap();
-        let too_few = |requests: &mut Vec<Request>| requests.len() < count;
-        let (requests, waited) =
-            self.seen.more.wait_timeout_while(requests, DEADLINE, too_few).unwrap();
-        assert!(!waited.timed_out(), "{} requests of {count}", requests.len());
-        requests.clone()
-    }
 }
 
 impl Request {
@@ -132,12 +144,11 @@ impl Request {
     }
 }
 
-fn serve(mut stream: TcpStream, seen: &Seen, script: &Script) {
+fn serve(mut stream: impl Read + Write, seen: &Seen, script: &Script) {
     let Some(request) = read_request(&mut stream) else { return };
     let before = {
         let mut requests = seen.requests.lock().unwrap();
         requests.push(request.clone());
-        seen.more.notify_all();
         requests.len() - 1
     };
     match script(&request, before) {
@@ -155,8 +166,7 @@ fn serve(mut stream: TcpStream, seen: &Seen, script: &Script) {
     }
 }
 
-fn read_request(stream: &mut TcpStream) -> Option<Request> {
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+fn read_request(stream: &mut impl Read) -> Option<Request> {
     let mut received = Vec::new();
     loop {
         if let Some(request) = parse(&received) {
