@@ -22,8 +22,8 @@ use crate::{
     config::{AuthMethod, NsqdOptions},
 };
 
-/// A redirect leads on, so many times in one request.
-const REDIRECTS_MAX: u8 = 10;
+/// A redirect leads on, so many times for one question: ten requests, as Go's client makes.
+const REDIRECTS_MAX: u8 = 9;
 /// Answers that are recognised when they come again, and how long they may be.
 const KNOWN_MAX: usize = 1024;
 const KNOWN_BYTES_MAX: usize = 16 * 1024;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    GRANTED, auth, authed,
+    GRANTED, auth, authed, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
@@ -133,7 +133,7 @@ fn what_is_not_allowed_names_command_topic_and_channel() {
         refused(authed(&nsqd, "s"), &bytes, &text);
     }
     assert_eq!(nsqd.topic("orders"), Value::Null, "and no topic is made");
-    nsqd.expect_logged(&["WARNING", "client=127.0.0.1:", "E_UNAUTHORIZED AUTH failed for PUB"]);
+    expect_logged(&nsqd, &["WARNING", "client=127.0.0.1:", "E_UNAUTHORIZED AUTH failed for PUB"]);
 }
 
 #[test]

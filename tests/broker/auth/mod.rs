@@ -8,7 +8,7 @@ mod server;
 mod tls;
 mod trouble;
 
-use crate::support::{Client, Frame, Nsqd, commands::sized};
+use crate::support::{Client, Frame, Nsqd, commands::sized, ours};
 
 const GRANTED: &str = r#"{"identity":"joe","identity_url":"http://x/joe","permission_count":1}"#;
 
@@ -34,4 +34,12 @@ fn turned_away(nsqd: &Nsqd, secret: &str, error: &str) {
     let mut client = nsqd.client();
     client.send(&auth(secret));
     client.expect_fatal(error);
+}
+
+/// A line that has all of these in it; another broker has other words.
+#[track_caller]
+fn expect_logged(nsqd: &Nsqd, parts: &[&str]) {
+    if ours() {
+        nsqd.expect_logged(parts);
+    }
 }

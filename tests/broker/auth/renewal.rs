@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    authed,
+    authed, expect_logged,
     server::{AuthServer, EVERYTHING, Reply},
 };
 use crate::support::{Client, Frame, Nsqd, commands, ours};
@@ -120,7 +120,7 @@ fn an_outage_is_survived_for_as_long_as_the_grant_was_for() {
         assert_eq!(text, "E_AUTH_FAILED AUTH failed");
         let grace = Duration::from_millis(1900)..Duration::from_millis(4000);
         assert!(grace.contains(&after), "{after:?}");
-        nsqd.expect_logged(&["WARNING", "no auth server answers, its permissions stand for now"]);
+        expect_logged(&nsqd, &["WARNING", "no auth server answers, its permissions stand for now"]);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    authed,
+    authed, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
@@ -103,7 +103,7 @@ fn when_all_fail_the_client_is_turned_away() {
         for server in &servers {
             assert_eq!(server.requests().len(), 1);
         }
-        nsqd.expect_logged(&["WARNING", "auth server http://127.0.0.1:", "/auth"]);
+        expect_logged(&nsqd, &["WARNING", "auth server http://127.0.0.1:", "/auth"]);
     }
 }
 
@@ -114,7 +114,7 @@ fn an_answer_without_authorizations_is_no_permission() {
         let server = AuthServer::always(Reply::ok(body.as_bytes()));
         let nsqd = Nsqd::with(&[&server.flag()]);
         turned_away(&nsqd, "s", "E_UNAUTHORIZED AUTH no authorizations found");
-        nsqd.expect_logged(&["WARNING", "client=127.0.0.1:", "no authorizations found"]);
+        expect_logged(&nsqd, &["WARNING", "client=127.0.0.1:", "no authorizations found"]);
     }
 }
 
@@ -134,11 +134,14 @@ fn redirects_lead_on_but_not_for_ever() {
     authed(&nsqd, "once");
     assert_eq!(server.requests()[1].line, "GET /final?moved=1 HTTP/1.1");
     turned_away(&nsqd, "round", FAILED);
-    assert_eq!(server.requests().len(), 2 + 11);
+    assert_eq!(server.requests().len(), 2 + 10);
 }
 
 #[test]
 fn a_secret_is_never_logged() {
+    if !ours() {
+        return; // nsqd 1.3 logs the URL it has asked
+    }
     let good = AuthServer::always(Reply::everything());
     let bad = AuthServer::always(Reply::status("500 Internal Server Error"));
     let url = format!("--auth-http-address=http://joe:passw0rd@{}/x?key=k3y", bad.address());
@@ -149,8 +152,8 @@ fn a_secret_is_never_logged() {
     let refusing = AuthServer::always(Reply::status("401 Unauthorized"));
     let other = Nsqd::with(&["--log-level=debug", &refusing.flag()]);
     turned_away(&other, "s3cret", FAILED);
-    nsqd.expect_logged(&["answered 500"]);
-    other.expect_logged(&["client=127.0.0.1:", FAILED]);
+    expect_logged(&nsqd, &["answered 500"]);
+    expect_logged(&other, &["client=127.0.0.1:", FAILED]);
     let logged = nsqd.logged() + &other.logged();
     for hidden in ["s3cret", "passw0rd", "k3y"] {
         assert!(!logged.contains(hidden), "{hidden} in {logged}");

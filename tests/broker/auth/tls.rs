@@ -11,7 +11,7 @@ use tokio_rustls::rustls::{
 };
 
 use super::{
-    authed,
+    authed, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
@@ -80,7 +80,7 @@ fn a_server_that_cannot_be_verified_learns_nothing() {
     for server in [&named_otherwise, &of_another] {
         let nsqd = Nsqd::with(&[&https(server, "/auth"), &authority.flag()]);
         turned_away(&nsqd, "s", FAILED);
-        nsqd.expect_logged(&["auth server https://127.0.0.1:", "invalid peer certificate"]);
+        expect_logged(&nsqd, &["auth server https://127.0.0.1:", "invalid peer certificate"]);
         assert!(server.requests().is_empty());
     }
     let nsqd = Nsqd::with(&[&https(&of_another, "/auth")]);

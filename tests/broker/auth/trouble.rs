@@ -6,11 +6,11 @@ use std::{
 };
 
 use super::{
-    auth,
+    auth, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
-use crate::support::{Bystander, Client, Nsqd, commands};
+use crate::support::{Bystander, Client, Nsqd, commands, ours};
 
 const FAILED: &str = "E_AUTH_FAILED AUTH failed";
 /// Questions under way at a time.
@@ -49,7 +49,7 @@ fn a_slow_server_is_given_up() {
     turned_away(&nsqd, "s", FAILED);
     let (least, most) = (Duration::from_millis(300), Duration::from_secs(3));
     assert!((least..most).contains(&begun.elapsed()), "{:?}", begun.elapsed());
-    nsqd.expect_logged(&["auth server", "no answer within 300ms"]);
+    expect_logged(&nsqd, &["auth server", "no answer within 300ms"]);
 }
 
 #[test]
@@ -64,10 +64,13 @@ fn a_server_that_does_not_exist_is_given_up() {
 
 #[test]
 fn an_answer_without_end_is_not_read_to_it() {
+    if !ours() {
+        return; // nsqd 1.3 reads it all
+    }
     let server = AuthServer::always(Reply::ok(&vec![b' '; 64 << 20]));
     let nsqd = Nsqd::with(&[&server.flag()]);
     turned_away(&nsqd, "s", FAILED);
-    nsqd.expect_logged(&["answer of more than 1048576 bytes"]);
+    expect_logged(&nsqd, &["answer of more than 1048576 bytes"]);
     assert!(nsqd.resident_bytes() < 64 << 20, "{}", nsqd.resident_bytes());
 }
 
@@ -75,7 +78,9 @@ fn an_answer_without_end_is_not_read_to_it() {
 fn a_secret_too_long_for_a_url_is_refused() {
     let server = AuthServer::always(Reply::everything());
     let nsqd = Nsqd::with(&[&server.flag()]);
-    turned_away(&nsqd, &"x".repeat(1 << 20), FAILED);
+    if ours() {
+        turned_away(&nsqd, &"x".repeat(1 << 20), FAILED);
+    }
     let mut client = nsqd.client();
     client.send(&auth("short"));
     client.expect_response(super::GRANTED);
