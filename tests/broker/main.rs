@@ -17,3 +17,4 @@ mod panics;
 mod process;
 mod protocol;
 mod support;
+mod tls;
