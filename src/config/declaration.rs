@@ -142,7 +142,10 @@ fn zero(kind: Kind) -> Value {
         Kind::Duration => Value::Duration(Default::default()),
         Kind::Text => Value::Text(String::new()),
         Kind::List => Value::List(Vec::new()),
+        Kind::Floats => Value::Floats(Vec::new()),
         Kind::LogLevel => Value::LogLevel(super::LogLevel::Info),
+        Kind::TlsRequired => Value::TlsRequired(super::TlsRequired::No),
+        Kind::TlsMinVersion => Value::TlsMinVersion(super::TlsMinVersion::Tls10),
     }
 }
 

@@ -116,13 +116,13 @@ fn read_value(
     rest: &mut impl Iterator<Item = String>,
 ) -> Result<Value, FlagError> {
     let flag = spec.flag;
-    let text = match value {
-        Some(value) => value.to_owned(),
-        None if spec.kind == Kind::Bool => return Ok(Value::Bool(true)),
-        None => rest.next().ok_or(FlagError::NeedsArgument(flag))?,
+    let text = match (value, spec.kind.implied()) {
+        (Some(value), _) => value.to_owned(),
+        (None, Some(implied)) => return Ok(implied),
+        (None, None) => rest.next().ok_or(FlagError::NeedsArgument(flag))?,
     };
     spec.kind.parse(&text).map_err(|cause| match spec.kind {
-        Kind::Bool => FlagError::InvalidBool { value: text, flag, cause },
+        Kind::Bool | Kind::TlsRequired => FlagError::InvalidBool { value: text, flag, cause },
         _ => FlagError::InvalidValue { value: text, flag, cause },
     })
 }
@@ -130,7 +130,7 @@ fn read_value(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::declaration::flag;
+    use crate::config::{TlsRequired, declaration::flag};
 
     const TABLE: &[OptionSpec] = &[
         flag("deflate").described(Kind::Bool, "compress"),
@@ -139,6 +139,8 @@ mod tests {
         flag("path").described(Kind::Text, "where"),
         flag("peer").described(Kind::List, "with whom"),
         flag("log-level").described(Kind::LogLevel, "how much"),
+        flag("tls-required").described(Kind::TlsRequired, "of whom"),
+        flag("percentile").described(Kind::Floats, "which"),
     ];
 
     fn parse(arguments: &[&str]) -> Result<Parsed, FlagError> {
@@ -176,6 +178,22 @@ mod tests {
     fn repeated_lists_grow() {
         let texts = vec!["a".to_owned(), "b,c".to_owned()];
         reads(&["--peer=a", "--peer", "b,c"], "peer", &Value::List(texts));
+    }
+
+    #[test]
+    fn repeated_numbers_grow_and_stand_from_the_greatest_down() {
+        reads(
+            &["--percentile=0.5,0.99", "--percentile", "1"],
+            "percentile",
+            &Value::Floats(vec![1.0, 0.99, 0.5]),
+        );
+    }
+
+    #[test]
+    fn tls_required_takes_no_further_argument_but_may_have_a_value() {
+        reads(&["--tls-required"], "tls-required", &Value::TlsRequired(TlsRequired::Yes));
+        let tcp_https = Value::TlsRequired(TlsRequired::TcpHttps);
+        reads(&["--tls-required=tcp-https"], "tls-required", &tcp_https);
     }
 
     #[test]
@@ -220,6 +238,11 @@ mod tests {
                 "invalid value \"9223372036854775808\" for flag -size: value out of range",
             ),
             (&["--deflate=maybe"], "invalid boolean value \"maybe\" for -deflate: parse error"),
+            (&["--tls-required=x"], "invalid boolean value \"x\" for -tls-required: parse error"),
+            (
+                &["--percentile=1, 0.99"],
+                "invalid value \"1, 0.99\" for flag -percentile: could not parse:  0.99",
+            ),
             (&["--deflate="], "invalid boolean value \"\" for -deflate: parse error"),
             (
                 &["--log-level=warning"],

@@ -4,6 +4,7 @@
 //! [`options::NsqdOptions`], the only one of the two that a daemon sees.
 
 pub mod address;
+pub mod auth;
 pub mod declaration;
 pub mod durability;
 pub mod duration;
@@ -12,14 +13,19 @@ pub mod host;
 pub mod integer;
 pub mod log_level;
 pub mod options;
+pub mod percentiles;
+pub mod tls;
 pub mod typed;
 pub mod usage;
 pub mod value;
 pub mod version;
 
 pub use address::ListenAddress;
+pub use auth::AuthMethod;
 pub use durability::Durability;
 pub use duration::GoDuration;
 pub use log_level::LogLevel;
 pub use options::NsqdOptions;
+pub use percentiles::Percentiles;
+pub use tls::{TlsMinVersion, TlsRequired};
 pub use version::NSQ_VERSION;

@@ -4,10 +4,13 @@ use std::{path::PathBuf, time::Duration};
 
 use super::{
     address::ListenAddress,
+    auth::AuthMethod,
     declaration::{Bounds, NOT_NEGATIVE, OptionError, OptionSpec, POSITIVE, declare_options, flag},
     durability::Durability,
     host,
     log_level::LogLevel,
+    percentiles::Percentiles,
+    tls::{TlsMinVersion, TlsRequired},
     typed::TypedOptions,
     value::OptionType,
 };
@@ -24,6 +27,9 @@ const DEFLATE_LEVEL: Bounds = Bounds::new(1, 9, "must be [1,9]");
 const NODE_ID: Bounds = Bounds::up_to(host::NODE_ID_END as i64 - 1, "must be [0,1024)");
 const PORT: Bounds = Bounds::up_to(u16::MAX as i64, "must be [0,65535]");
 const THREADS: Bounds = Bounds::up_to(1024, "must be [0,1024]");
+/// What one UDP datagram can carry.
+const UDP_PACKET_SIZE: Bounds = Bounds::new(1, 65_507, "must be [1,65507]");
+const STATSD_INTERVAL: Bounds = Bounds::new(10_000_000, i64::MAX, "must be at least 10ms");
 /// Heartbeats are asked for in steps of no less than a second.
 const HEARTBEAT: Bounds = Bounds::new(1_000_000_000, i64::MAX, "must be at least 1s");
 
@@ -39,6 +45,12 @@ declare_options! {
         /// unique part for message IDs in range [0,1024); unless given, a hash of the hostname
         node_id: u16 =
             flag("node-id").key("id").default_of_host(host::default_node_id).within(NODE_ID),
+        /// method with which auth servers are asked: get or post
+        auth_http_request_method: AuthMethod =
+            flag("auth-http-request-method").key("auth_http_request_method").default("get"),
+        /// message processing time percentiles to keep track of (may be given multiple times or comma separated): each 0 < p <= 1
+        e2e_processing_latency_percentiles: Percentiles =
+            flag("e2e-processing-latency-percentile").key("e2e_processing_latency_percentiles"),
 
         /// set log verbosity: debug, info, warn, error, or fatal
         log_level: LogLevel = flag("log-level").key("log_level").default("info"),
@@ -51,6 +63,9 @@ declare_options! {
         /// host:port or path of a unix socket to listen on for HTTP clients; empty for no HTTP
         http_address: Option<ListenAddress> =
             flag("http-address").key("http_address").default("0.0.0.0:4151"),
+        /// host:port to listen on for HTTPS clients; empty, or no certificate, for no HTTPS
+        https_address: Option<ListenAddress> =
+            flag("https-address").key("https_address").default("0.0.0.0:4152"),
         /// address that will be registered with lookupd
         broadcast_address: String =
             flag("broadcast-address").key("broadcast_address").default_of_host(host::hostname),
@@ -60,6 +75,18 @@ declare_options! {
         /// HTTP port that will be registered with lookupd; 0 for the port that is listened on
         broadcast_http_port: u16 =
             flag("broadcast-http-port").key("broadcast_http_port").within(PORT),
+        /// lookupd TCP address (may be given multiple times)
+        nsqlookupd_tcp_addresses: Vec<String> =
+            flag("lookupd-tcp-address").key("nsqlookupd_tcp_addresses"),
+        /// host:port or URL of an auth server (may be given multiple times); any makes clients authenticate
+        auth_http_addresses: Vec<String> =
+            flag("auth-http-address").key("auth_http_addresses"),
+        /// timeout for HTTP connects to auth servers and lookupd
+        http_client_connect_timeout: Duration =
+            flag("http-client-connect-timeout").key("http_client_connect_timeout").default("2s").within(POSITIVE),
+        /// timeout for HTTP requests to auth servers and lookupd, from the connect to the last byte
+        http_client_request_timeout: Duration =
+            flag("http-client-request-timeout").key("http_client_request_timeout").default("5s").within(POSITIVE),
         /// region of this node, told to clients and lookupd
         topology_region: String = flag("topology-region").key("topology_region"),
         /// zone of this node, told to clients and lookupd
@@ -126,6 +153,47 @@ declare_options! {
         max_channel_consumers: usize =
             flag("max-channel-consumers").key("max_channel_consumers").within(NOT_NEGATIVE),
 
+        /// UDP host:port of a statsd daemon for pushing stats; empty for none
+        statsd_address: String = flag("statsd-address").key("statsd_address"),
+        /// prefix used for keys sent to statsd (%s for host replacement)
+        statsd_prefix: String = flag("statsd-prefix").key("statsd_prefix").default("nsq.%s"),
+        /// duration between pushing to statsd
+        statsd_interval: Duration =
+            flag("statsd-interval").key("statsd_interval").default("1m").within(STATSD_INTERVAL),
+        /// push memory stats to statsd
+        statsd_mem_stats: bool =
+            flag("statsd-mem-stats").key("statsd_mem_stats").default("true"),
+        /// the size in bytes of statsd UDP packets
+        statsd_udp_packet_size: usize =
+            flag("statsd-udp-packet-size").key("statsd_udp_packet_size").default("508").within(UDP_PACKET_SIZE),
+        /// skip ephemeral topics and channels when pushing to statsd
+        statsd_exclude_ephemeral: bool =
+            flag("statsd-exclude-ephemeral").key("statsd_exclude_ephemeral"),
+        /// calculate end to end latency quantiles for this duration of time
+        e2e_processing_latency_window_time: Duration =
+            flag("e2e-processing-latency-window-time").key("e2e_processing_latency_window_time").default("10m").within(POSITIVE),
+        /// add a time series for each client connection to GET /metrics
+        metrics_per_client: bool = flag("metrics-per-client").key("metrics_per_client"),
+
+        /// path to certificate file (PEM); with a certificate and its key, clients may use TLS
+        tls_cert: Option<PathBuf> = flag("tls-cert").key("tls_cert"),
+        /// path to key file (PEM)
+        tls_key: Option<PathBuf> = flag("tls-key").key("tls_key"),
+        /// client certificate auth policy ('require' or 'require-verify'); either makes TLS required
+        tls_client_auth_policy: String =
+            flag("tls-client-auth-policy").key("tls_client_auth_policy"),
+        /// path to certificate authority file (PEM), for client certificates and for auth servers
+        tls_root_ca_file: Option<PathBuf> = flag("tls-root-ca-file").key("tls_root_ca_file"),
+        /// require TLS for client connections (true, false, tcp-https)
+        tls_required: TlsRequired = flag("tls-required").key("tls_required"),
+        /// minimum TLS version acceptable ('tls1.0', 'tls1.1', 'tls1.2', or 'tls1.3'); versions below 1.2 are not served
+        tls_min_version: TlsMinVersion =
+            flag("tls-min-version").key("tls_min_version").default("tls1.0"),
+        /// enable deflate feature negotiation (client compression)
+        deflate: bool = flag("deflate").key("deflate").default("true"),
+        /// enable snappy feature negotiation (client compression)
+        snappy: bool = flag("snappy").key("snappy").default("true"),
+
         /// number of threads that serve topics and clients; 0 to decide by the number of cores
         worker_threads: usize =
             flag("worker-threads").key("worker_threads").within(THREADS),
@@ -135,6 +203,8 @@ declare_options! {
     without field {
         /// print version string
         bool = flag("version"),
+        /// path to config file (TOML)
+        String = flag("config"),
         /// [deprecated] has no effect, use --log-level
         bool = flag("verbose"),
         /// [deprecated] has no effect, use --node-id
@@ -168,201 +238,4 @@ impl NsqdOptions {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::config::{flags, usage::usage};
-
-    fn decide(arguments: &[&str]) -> Result<NsqdOptions, OptionError> {
-        let arguments = arguments.iter().map(|&argument| argument.to_owned());
-        let typed = flags::parse(NSQD_OPTIONS, arguments).unwrap().options;
-        NsqdOptions::decide(&[&typed])
-    }
-
-    #[track_caller]
-    fn refused(argument: &str, text: &str) {
-        assert_eq!(decide(&[argument]).unwrap_err().to_string(), text);
-    }
-
-    #[test]
-    fn defaults_are_those_of_upstream() {
-        let seconds = Duration::from_secs;
-        let expected = NsqdOptions {
-            max_deflate_level: 6,
-            node_id: host::default_node_id().parse().unwrap(),
-            log_level: LogLevel::Info,
-            log_prefix: "[nsqd] ".to_owned(),
-            tcp_address: ListenAddress::Tcp { host: "0.0.0.0".to_owned(), port: 4150 },
-            http_address: Some(ListenAddress::Tcp { host: "0.0.0.0".to_owned(), port: 4151 }),
-            broadcast_address: host::hostname(),
-            broadcast_tcp_port: 0,
-            broadcast_http_port: 0,
-            topology_region: String::new(),
-            topology_zone: String::new(),
-            data_path: ".".into(),
-            durability: Durability::Process,
-            mem_queue_size: 10_000,
-            mem_queue_bytes: 256 << 20,
-            max_bytes_per_file: 104_857_600,
-            sync_timeout: seconds(2),
-            msg_timeout: seconds(60),
-            max_msg_timeout: seconds(15 * 60),
-            max_msg_size: 1_048_576,
-            max_req_timeout: seconds(3600),
-            max_body_size: 5_242_880,
-            requeue_on_disconnect: true,
-            magic_timeout: seconds(10),
-            max_heartbeat_interval: seconds(60),
-            max_rdy_count: 2500,
-            max_output_buffer_size: 65_536,
-            max_output_buffer_timeout: seconds(30),
-            min_output_buffer_timeout: Duration::from_millis(25),
-            output_buffer_timeout: Duration::from_millis(250),
-            max_channel_consumers: 0,
-            worker_threads: 0,
-            experiments: Vec::new(),
-        };
-        assert_eq!(NsqdOptions::default(), expected);
-    }
-
-    #[test]
-    fn every_declaration_is_complete_and_unlike_the_others() {
-        let (mut flags, mut keys) = (BTreeSet::new(), BTreeSet::new());
-        for spec in NSQD_OPTIONS {
-            assert!(flags.insert(spec.flag), "two of --{}", spec.flag);
-            assert!(spec.key.is_none_or(|key| keys.insert(key)), "two of {:?}", spec.key);
-            assert!(!spec.help.is_empty(), "--{} has no help", spec.flag);
-            spec.default_value(); // Panics if the default is not of its kind.
-        }
-    }
-
-    #[test]
-    fn keys_are_flags_with_underscores_or_upstreams_exceptions() {
-        for spec in NSQD_OPTIONS {
-            let expected = match spec.flag {
-                "version" | "verbose" | "worker-id" => None,
-                "node-id" => Some("id".to_owned()),
-                flag => Some(flag.replace('-', "_")),
-            };
-            assert_eq!(spec.key.map(str::to_owned), expected, "--{}", spec.flag);
-        }
-    }
-
-    #[test]
-    fn help_lists_every_option_once_in_order() {
-        let text = usage("nsqd", NSQD_OPTIONS, &TypedOptions::default());
-        let listed: Vec<_> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("  -"))
-            .map(|line| line.split(' ').next().unwrap())
-            .collect();
-        let mut expected: Vec<_> = NSQD_OPTIONS.iter().map(|spec| spec.flag).collect();
-        expected.sort_unstable();
-        assert_eq!(listed, expected);
-    }
-
-    #[test]
-    fn values_are_taken_over() {
-        let options = decide(&[
-            "--tcp-address=/run/nsqd.sock",
-            "--http-address=",
-            "--data-path",
-            "data",
-            "--msg-timeout=1500ms",
-            "--requeue-on-disconnect=false",
-            "--enable-experiment=chaos",
-            "--enable-experiment=other",
-            "--log-level=DEBUG",
-        ])
-        .unwrap();
-        assert_eq!(options.tcp_address, ListenAddress::Unix("/run/nsqd.sock".into()));
-        assert_eq!(options.http_address, None);
-        assert_eq!(options.data_path, PathBuf::from("data"));
-        assert_eq!(options.msg_timeout, Duration::from_millis(1500));
-        assert!(!options.requeue_on_disconnect);
-        assert!(options.chaos_enabled());
-        assert_eq!(options.unknown_experiments().collect::<Vec<_>>(), ["other"]);
-        assert_eq!(options.log_level, LogLevel::Debug);
-    }
-
-    #[test]
-    fn options_without_effect_are_accepted() {
-        let arguments = [
-            "--verbose",
-            "--worker-id",
-            "--queue-scan-worker-pool-max=0",
-            "--queue-scan-selection-count=0",
-        ];
-        assert_eq!(decide(&arguments), Ok(NsqdOptions::default()));
-    }
-
-    #[test]
-    fn bounds_hold_on_both_sides() {
-        for (flag, allowed, refused, rule) in [
-            ("max-deflate-level", "1", "0", "must be [1,9]"),
-            ("max-deflate-level", "9", "10", "must be [1,9]"),
-            ("node-id", "0", "-1", "must be [0,1024)"),
-            ("node-id", "1023", "1024", "must be [0,1024)"),
-            ("broadcast-tcp-port", "0", "-1", "must be [0,65535]"),
-            ("broadcast-tcp-port", "65535", "65536", "must be [0,65535]"),
-            ("broadcast-http-port", "0", "-1", "must be [0,65535]"),
-            ("broadcast-http-port", "65535", "65536", "must be [0,65535]"),
-            ("mem-queue-size", "0", "-1", "must not be negative"),
-            ("mem-queue-bytes", "0", "-1", "must not be negative"),
-            ("max-bytes-per-file", "1", "0", "must be greater than 0"),
-            ("sync-timeout", "1ns", "0", "must be greater than 0"),
-            ("msg-timeout", "1ns", "0", "must be greater than 0"),
-            ("max-msg-timeout", "1ns", "-1ns", "must be greater than 0"),
-            ("max-msg-size", "1", "0", "must be [1,2147483617]"),
-            ("max-msg-size", "2147483617", "2147483618", "must be [1,2147483617]"),
-            ("max-req-timeout", "0", "-1ns", "must not be negative"),
-            ("max-body-size", "1", "0", "must be [1,2147483647]"),
-            ("max-body-size", "2147483647", "2147483648", "must be [1,2147483647]"),
-            ("magic-timeout", "1ns", "0", "must be greater than 0"),
-            ("max-heartbeat-interval", "1s", "999999999ns", "must be at least 1s"),
-            ("max-rdy-count", "1", "0", "must be greater than 0"),
-            ("max-output-buffer-size", "0", "-1", "must not be negative"),
-            ("max-output-buffer-timeout", "0", "-1ns", "must not be negative"),
-            ("min-output-buffer-timeout", "0", "-1ns", "must not be negative"),
-            ("output-buffer-timeout", "1ns", "0", "must be greater than 0"),
-            ("max-channel-consumers", "0", "-1", "must not be negative"),
-            ("worker-threads", "0", "-1", "must be [0,1024]"),
-            ("worker-threads", "1024", "1025", "must be [0,1024]"),
-        ] {
-            let typed = |value| decide(&[&format!("--{flag}={value}")]);
-            assert!(typed(allowed).is_ok(), "--{flag}={allowed}");
-            let error = typed(refused).unwrap_err().to_string();
-            assert_eq!(error, format!("--{flag} {rule}"), "--{flag}={refused}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_done_is_refused() {
-        refused(
-            "--durability=power",
-            "--durability power is not available in this version yet, use process",
-        );
-        refused("--durability=", "--durability must be process");
-        refused("--tcp-address=", "--tcp-address must not be empty");
-        refused("--tcp-address=a:65536", "--tcp-address has an invalid port: a:65536");
-    }
-
-    #[test]
-    fn checks_run_in_upstreams_order() {
-        let error = decide(&["--node-id=1024", "--max-deflate-level=0"]).unwrap_err();
-        assert_eq!(error.flag, "max-deflate-level");
-    }
-
-    #[test]
-    fn earlier_sources_win() {
-        let typed =
-            |argument: &str| flags::parse(NSQD_OPTIONS, [argument.to_owned()]).unwrap().options;
-        let (first, second) = (typed("--node-id=1"), typed("--node-id=2"));
-        let node_id = |sources: &[&TypedOptions]| NsqdOptions::decide(sources).unwrap().node_id;
-        assert_eq!(node_id(&[&first, &second]), 1);
-        assert_eq!(node_id(&[&second, &first]), 2);
-        assert_eq!(node_id(&[&TypedOptions::default(), &second]), 2);
-        assert_eq!(node_id(&[]), NsqdOptions::default().node_id);
-    }
-}
+mod tests;

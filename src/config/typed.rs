@@ -21,10 +21,15 @@ impl TypedOptions {
         self.get(flag) == Some(&Value::Bool(true))
     }
 
-    /// Takes one more value: lists grow, of anything else the last one stays.
+    /// Takes one more value: lists grow, numbers among themselves sorted from the greatest down; of anything else the
+    /// last one stays.
     pub fn add(&mut self, spec: &OptionSpec, value: Value) {
         match (self.by_flag.get_mut(spec.flag), value) {
             (Some(Value::List(texts)), Value::List(more)) => texts.extend(more),
+            (Some(Value::Floats(numbers)), Value::Floats(more)) => {
+                numbers.extend(more);
+                numbers.sort_by(|one, other| other.total_cmp(one));
+            }
             (_, value) => {
                 self.by_flag.insert(spec.flag, value);
             }

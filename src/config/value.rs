@@ -3,8 +3,14 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
 use super::{
-    address::ListenAddress, durability::Durability, duration::GoDuration, integer::parse_integer,
+    address::ListenAddress,
+    auth::AuthMethod,
+    durability::Durability,
+    duration::GoDuration,
+    integer::parse_integer,
     log_level::LogLevel,
+    percentiles::{Percentiles, parse_floats},
+    tls::{TlsMinVersion, TlsRequired},
 };
 
 /// What kind of value an option takes.
@@ -20,12 +26,18 @@ pub enum Kind {
     Text,
     /// Texts, one for each time the flag is given.
     List,
+    /// Numbers with a fraction: comma-separated, and more each time the flag is given.
+    Floats,
     /// A level of logging.
     LogLevel,
+    /// Who must use TLS; its flag needs no value.
+    TlsRequired,
+    /// A version of TLS.
+    TlsMinVersion,
 }
 
 /// A value as it was typed, before it is checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Of [`Kind::Bool`].
     Bool(bool),
@@ -37,8 +49,14 @@ pub enum Value {
     Text(String),
     /// Of [`Kind::List`].
     List(Vec<String>),
+    /// Of [`Kind::Floats`].
+    Floats(Vec<f64>),
     /// Of [`Kind::LogLevel`].
     LogLevel(LogLevel),
+    /// Of [`Kind::TlsRequired`].
+    TlsRequired(TlsRequired),
+    /// Of [`Kind::TlsMinVersion`].
+    TlsMinVersion(TlsMinVersion),
 }
 
 /// Why a text is not a value of its kind.
@@ -64,21 +82,35 @@ impl Kind {
             Self::Duration => text.parse().map(Value::Duration).map_err(|_| ValueError::Parse),
             Self::Text => Ok(Value::Text(text.to_owned())),
             Self::List => Ok(Value::List(vec![text.to_owned()])),
+            Self::Floats => parse_floats(text).map(Value::Floats).map_err(ValueError::Other),
             Self::LogLevel => {
                 let level: Result<LogLevel, _> = text.parse();
                 level.map(Value::LogLevel).map_err(|unknown| ValueError::Other(unknown.to_string()))
             }
+            Self::TlsRequired => parse_tls_required(text).map(Value::TlsRequired),
+            Self::TlsMinVersion => {
+                TlsMinVersion::parse(text).map(Value::TlsMinVersion).map_err(ValueError::Other)
+            }
+        }
+    }
+
+    /// What a flag of this kind means when it stands there without a value, if it may.
+    pub fn implied(self) -> Option<Value> {
+        match self {
+            Self::Bool => Some(Value::Bool(true)),
+            Self::TlsRequired => Some(Value::TlsRequired(TlsRequired::Yes)),
+            _ => None,
         }
     }
 
     /// The kind's name in a usage text; a switch has none.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Bool => "",
+            Self::Bool | Self::TlsRequired => "",
             Self::Integer => "int",
             Self::Duration => "duration",
             Self::Text => "string",
-            Self::List | Self::LogLevel => "value",
+            Self::List | Self::Floats | Self::LogLevel | Self::TlsMinVersion => "value",
         }
     }
 }
@@ -91,13 +123,22 @@ fn parse_bool(text: &str) -> Result<bool, ValueError> {
     }
 }
 
+/// `tcp-https`, or a word for true or false; any case.
+fn parse_tls_required(text: &str) -> Result<TlsRequired, ValueError> {
+    let text = text.to_ascii_lowercase();
+    if text == "tcp-https" {
+        return Ok(TlsRequired::TcpHttps);
+    }
+    parse_bool(&text).map(|required| if required { TlsRequired::Yes } else { TlsRequired::No })
+}
+
 impl Value {
     /// The value as a number that can be held against bounds; durations count in nanoseconds.
     pub fn magnitude(&self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(*number),
             Self::Duration(duration) => Some(duration.as_nanos()),
-            Self::Bool(_) | Self::Text(_) | Self::List(_) | Self::LogLevel(_) => None,
+            _ => None,
         }
     }
 
@@ -107,7 +148,9 @@ impl Value {
             Self::Bool(switch) => !switch,
             Self::Text(text) => text.is_empty(),
             Self::List(texts) => texts.is_empty(),
-            Self::LogLevel(_) => false,
+            Self::Floats(numbers) => numbers.is_empty(),
+            Self::TlsRequired(required) => *required == TlsRequired::No,
+            Self::LogLevel(_) | Self::TlsMinVersion(_) => false,
             Self::Integer(_) | Self::Duration(_) => self.magnitude() == Some(0),
         }
     }
@@ -121,7 +164,13 @@ impl fmt::Display for Value {
             Self::Duration(duration) => write!(formatter, "{duration}"),
             Self::Text(text) => write!(formatter, "{text:?}"),
             Self::List(texts) => formatter.write_str(&texts.join(",")),
+            Self::Floats(numbers) => {
+                let texts: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+                formatter.write_str(&texts.join(","))
+            }
             Self::LogLevel(level) => write!(formatter, "{level}"),
+            Self::TlsRequired(required) => write!(formatter, "{required}"),
+            Self::TlsMinVersion(version) => write!(formatter, "{version}"),
         }
     }
 }
@@ -159,14 +208,19 @@ option_type!(usize, Integer, number => number.try_into().map_err(|_| out_of_rang
 option_type!(Duration, Duration, span => span.to_std().ok_or_else(|| out_of_range(span)));
 option_type!(String, Text, text => Ok(text));
 option_type!(Vec<String>, List, texts => Ok(texts));
+option_type!(Percentiles, Floats, numbers => Percentiles::new(numbers));
 option_type!(LogLevel, LogLevel, level => Ok(level));
+option_type!(TlsRequired, TlsRequired, required => Ok(required));
+option_type!(TlsMinVersion, TlsMinVersion, version => Ok(version));
+option_type!(AuthMethod, Text, text => AuthMethod::parse(&text));
 option_type!(Durability, Text, text => Durability::parse(&text));
 option_type!(ListenAddress, Text, text => ListenAddress::parse(&text));
 option_type!(Option<ListenAddress>, Text, text => match text.as_str() {
     "" => Ok(None),
     text => ListenAddress::parse(text).map(Some),
 });
-// An empty path is the working directory.
+// An empty path of a file is no file, one of a directory is the working directory.
+option_type!(Option<PathBuf>, Text, text => Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from)));
 option_type!(PathBuf, Text, text => Ok(PathBuf::from(if text.is_empty() { "." } else { &text })));
 
 fn out_of_range(value: impl fmt::Display) -> String {
@@ -191,6 +245,21 @@ mod tests {
     }
 
     #[test]
+    fn tls_is_required_of_nobody_of_everybody_or_of_all_but_plain_http() {
+        for (text, required) in [
+            ("tcp-https", TlsRequired::TcpHttps),
+            ("TCP-HTTPS", TlsRequired::TcpHttps),
+            ("true", TlsRequired::Yes),
+            ("tRUE", TlsRequired::Yes),
+            ("0", TlsRequired::No),
+        ] {
+            let value = Value::TlsRequired(required);
+            assert_eq!(Kind::TlsRequired.parse(text), Ok(value), "{text}");
+        }
+        assert_eq!(Kind::TlsRequired.parse("tcp"), Err(ValueError::Parse));
+    }
+
+    #[test]
     fn list_values_are_not_split() {
         assert_eq!(Kind::List.parse("a:1,b:2"), Ok(Value::List(vec!["a:1,b:2".to_owned()])));
     }
@@ -209,6 +278,7 @@ mod tests {
         let empty = || Value::Text(String::new());
         assert_eq!(Option::<ListenAddress>::from_value(empty()), Ok(None));
         assert_eq!(PathBuf::from_value(empty()), Ok(PathBuf::from(".")));
+        assert_eq!(Option::<PathBuf>::from_value(empty()), Ok(None));
         assert!(ListenAddress::from_value(empty()).is_err());
     }
 }
