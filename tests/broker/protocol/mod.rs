@@ -2,6 +2,7 @@
 
 mod closing;
 mod delivery;
+mod errors;
 mod heartbeats;
 mod lifecycle;
 mod operations;
