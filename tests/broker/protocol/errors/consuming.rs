@@ -15,11 +15,7 @@ fn sub_is_checked_in_this_order() {
         (Init, "SUB $", "E_INVALID SUB insufficient number of parameters"),
         (Init, "SUB $ $", r#"E_BAD_TOPIC SUB topic name "$" is not valid"#),
         (Init, "SUB  audit", r#"E_BAD_TOPIC SUB topic name "" is not valid"#),
-        (
-            Init,
-            "SUB #ephemeral audit",
-            r##"E_BAD_TOPIC SUB topic name "#ephemeral" is not valid"##,
-        ),
+        (Init, "SUB #ephemeral audit", r##"E_BAD_TOPIC SUB topic name "#ephemeral" is not valid"##),
         (
             Init,
             &format!("SUB {long} audit"),

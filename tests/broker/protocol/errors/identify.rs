@@ -99,12 +99,7 @@ fn settings_of_identify_have_ranges() {
             [-1, 0, 64, 65_536],
         ),
         ("sample_rate", "sample rate", [-1, 100, 101, 1000, 0x7fff_ffff], [0, 1, 50, 99]),
-        (
-            "msg_timeout",
-            "msg timeout",
-            [-1, 1, 999, 900_001, i64::MAX],
-            [0, 1000, 60_000, 900_000],
-        ),
+        ("msg_timeout", "msg timeout", [-1, 1, 999, 900_001, i64::MAX], [0, 1000, 60_000, 900_000]),
     ] {
         for value in bad {
             let error = format!("E_BAD_BODY IDENTIFY {name} ({value}) is invalid");

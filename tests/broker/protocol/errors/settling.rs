@@ -43,12 +43,7 @@ fn unknown_messages_are_survived() {
                 let command = command.as_bytes();
                 let sent = [command, b" ", id, rest.as_bytes(), b"\n"].concat();
                 let said = [command, b" ", id, b" failed ID not in flight"].concat();
-                is_survived(
-                    &nsqd,
-                    state,
-                    sent,
-                    [b"E_", command, b"_FAILED ", &said[..]].concat(),
-                );
+                is_survived(&nsqd, state, sent, [b"E_", command, b"_FAILED ", &said[..]].concat());
             }
         }
     }
