@@ -9,5 +9,4 @@ mod operations;
 mod publishing;
 mod restart;
 mod settling;
-mod states;
 mod timing;
