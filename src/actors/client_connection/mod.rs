@@ -360,6 +360,8 @@ impl ClientConnection {
         if self.timing.linger_until.is_none() {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(cx)?;
             self.timing.linger_until = Some(clock::now() + LINGER);
+            // Nothing more can be delivered. The channel still has to hear what was answered.
+            self.subscription = self.subscription.take().filter(Subscription::has_news);
             self.linger(cx)?;
         }
         Ok(())
