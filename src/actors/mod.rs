@@ -24,6 +24,7 @@ pub mod socket;
 pub mod supervisor;
 pub mod topic;
 pub mod turn;
+pub mod waves;
 pub mod workers;
 
 #[cfg(test)]
