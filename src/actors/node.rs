@@ -16,6 +16,7 @@ use super::{
     listener::{DisconnectAll, Listener},
     shared::Shared,
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
+    statsd::{FinishPush, Statsd},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
     topic::{self, Child, CrashChild, Place, ShutdownTopic, Topic, TopicAbandoned},
     waves::in_waves,
@@ -64,6 +65,11 @@ pub struct AllTopics;
 #[rtype(result = "()")]
 pub struct ListenerStarted(pub Addr<Listener>);
 
+/// The actor that pushes to statsd; it must be told of a stop.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StatsdStarted(pub Addr<Statsd>);
+
 /// Stops the node in order: listeners, connections, topics with their channels and logs.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -94,6 +100,7 @@ pub struct Node {
     topics: BTreeMap<TopicName, Addr<Topic>>,
     deleting: HashSet<TopicName>,
     listener: Option<Addr<Listener>>,
+    statsd: Option<Addr<Statsd>>,
     stopping: bool,
 }
 
@@ -101,7 +108,7 @@ impl Node {
     /// A node that starts the topics it finds in its data path.
     pub fn new(shared: Arc<Shared>) -> Self {
         let (topics, deleting) = (BTreeMap::new(), HashSet::new());
-        Self { shared, topics, deleting, listener: None, stopping: false }
+        Self { shared, topics, deleting, listener: None, statsd: None, stopping: false }
     }
 
     fn start_topic(&mut self, name: &TopicName, ctx: &mut Context<Self>) -> Addr<Topic> {
@@ -151,6 +158,7 @@ impl Node {
             ("channel", count(&restarts.channels)),
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
+            ("statsd", count(&restarts.statsd)),
         ]
     }
 }
@@ -225,14 +233,25 @@ impl Handler<ListenerStarted> for Node {
     }
 }
 
+impl Handler<StatsdStarted> for Node {
+    type Result = ();
+
+    fn handle(&mut self, started: StatsdStarted, _: &mut Self::Context) {
+        self.statsd = Some(started.0);
+    }
+}
+
 impl Handler<Shutdown> for Node {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        let listener = self.listener.take();
+        let (listener, statsd) = (self.listener.take(), self.statsd.take());
         let topics: Vec<_> = self.topics.values().cloned().collect();
         Box::pin(async move {
+            if let Some(statsd) = statsd {
+                let _ = statsd.send(FinishPush).await; // it may have failed before
+            }
             if let Some(listener) = listener {
                 let _ = listener.send(DisconnectAll).await; // it may have failed before
             }

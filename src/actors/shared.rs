@@ -42,6 +42,8 @@ pub struct Restarts {
     pub disk_queues: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
+    /// The one that pushes to statsd.
+    pub statsd: Arc<AtomicU64>,
 }
 
 impl Shared {

@@ -6,7 +6,7 @@ use actix::Message;
 
 use super::client_connection::ClientInfo;
 use crate::{
-    broker::{LatencySamples, Subscriber, channel::Counters},
+    broker::{LatencySamples, Moment, Subscriber, channel::Counters},
     protocol::{ChannelName, ClientState, TopicName},
 };
 
@@ -95,6 +95,10 @@ pub struct TopicSnapshot {
     pub topic_name: TopicName,
     /// By name.
     pub channels: Vec<ChannelSnapshot>,
+    /// Channels that did not answer.
+    pub silent_channels: usize,
+    /// When counting began; of a topic that is made anew, it begins anew.
+    pub since: Moment,
     /// Messages that wait in the topic itself.
     pub depth: u64,
     /// Those of them that are not in memory.
@@ -112,8 +116,9 @@ pub struct TopicSnapshot {
 }
 
 impl TopicSnapshot {
-    /// Adds what its channels have said.
-    pub fn set_channels(&mut self, mut channels: Vec<ChannelSnapshot>) {
+    /// Adds what its channels have said; `silent` more of them have said nothing.
+    pub fn set_channels(&mut self, mut channels: Vec<ChannelSnapshot>, silent: usize) {
+        self.silent_channels = silent;
         channels.sort_unstable_by(|one, other| one.channel_name.cmp(&other.channel_name));
         let mut latencies = channels.iter().filter_map(|channel| channel.latency.as_ref());
         let first = latencies.next();
@@ -128,6 +133,8 @@ impl TopicSnapshot {
 pub struct ChannelSnapshot {
     /// Its name.
     pub channel_name: ChannelName,
+    /// When counting began; of a channel that is made anew, it begins anew.
+    pub since: Moment,
     /// Messages that wait to be delivered.
     pub depth: u64,
     /// Those of them that are not in memory.

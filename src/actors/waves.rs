@@ -82,7 +82,7 @@ mod tests {
         let start = Instant::now();
         let question = |number: usize| {
             let answered = async move { number };
-            let silent = number % 2 == 0;
+            let silent = number.is_multiple_of(2);
             if silent { pending().boxed_local() } else { answered.boxed_local() }
         };
         let answers = in_waves((0..100).map(question), DEADLINE).await;

@@ -13,12 +13,12 @@ use tokio::{
 use super::nsqd::{DaemonError, Listening};
 use crate::{
     actors::{
-        Listener, Node,
+        Listener, Node, Statsd,
         cache::CacheBudget,
         clock,
         health::Health,
         listener::Socket,
-        node::{AllTopics, ListenerStarted, Shutdown},
+        node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
@@ -93,6 +93,7 @@ impl Sockets {
         let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         start_listener(socket, node, shared, root);
+        start_statsd(u16::try_from(http_port).unwrap_or(0), node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -154,6 +155,22 @@ fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root:
     let listener =
         supervise(&Arbiter::current(), spec, move |_| Listener::new(socket, child_node, shared));
     node.do_send(ListenerStarted(listener));
+}
+
+/// Pushes to statsd, if that is asked for.
+fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+    if shared.options.statsd_address.is_empty() {
+        return;
+    }
+    let spec = ChildSpec {
+        name: "statsd".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.statsd),
+        failed: root.clone().recipient(),
+    };
+    let (child_node, shared) = (node.clone(), Arc::clone(shared));
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.

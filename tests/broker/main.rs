@@ -16,4 +16,5 @@ mod latency;
 mod panics;
 mod process;
 mod protocol;
+mod statsd;
 mod support;

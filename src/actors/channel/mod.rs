@@ -25,7 +25,9 @@ use super::{
     turn::{EndOfTurn, Turn, take_another_turn},
 };
 use crate::{
-    broker::{AckSet, ChannelRules, ClientId, Latencies, channel::Counters, channel::Pending},
+    broker::{
+        AckSet, ChannelRules, ClientId, Latencies, Moment, channel::Counters, channel::Pending,
+    },
     protocol::{ChannelName, TopicName},
     storage::{Cursor, LogPosition},
 };
@@ -54,6 +56,8 @@ pub struct Channel {
     sampler: u64,
     /// Only if percentiles of the latency are asked for.
     latencies: Option<Latencies>,
+    /// When it began to count.
+    since: Moment,
 }
 
 impl Channel {
@@ -87,6 +91,7 @@ impl Channel {
             alarm: Alarm::default(),
             sampler: 0x9e37_79b9_7f4a_7c15,
             latencies,
+            since: clock::now(),
         }
     }
 

@@ -81,6 +81,7 @@ impl Handler<Observe<ChannelSnapshot>> for Channel {
         let with_clients = !observe.scope.without_clients;
         MessageResult(ChannelSnapshot {
             channel_name: self.name.clone(),
+            since: self.since,
             depth: self.rules.depth(),
             backend_depth: self.rules.depth_below(observe.cached_from),
             in_flight_count: self.rules.in_flight_count(),

@@ -19,6 +19,7 @@ use self::{appending::Appending, channels::Entry};
 use super::{
     cache::Cache,
     channel::Channel,
+    clock,
     disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
     shared::Shared,
     snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
@@ -27,7 +28,7 @@ use super::{
     waves::in_waves,
 };
 use crate::{
-    broker::{IdGenerator, TopicRules},
+    broker::{IdGenerator, Moment, TopicRules},
     protocol::{ChannelName, TopicName},
     storage::TopicMetadata,
 };
@@ -61,6 +62,8 @@ pub struct Topic {
     cache: Cache,
     message_count: u64,
     message_bytes: u64,
+    /// When it began to count.
+    since: Moment,
 }
 
 impl Topic {
@@ -78,6 +81,7 @@ impl Topic {
             cache,
             message_count: 0,
             message_bytes: 0,
+            since: clock::now(),
         }
     }
 
@@ -210,9 +214,12 @@ impl Handler<Observe<TopicSnapshot>> for Topic {
             let observe = Observe::<ChannelSnapshot>::within(observe.scope.clone());
             channel.send(observe.with_cached_from(cached_from))
         };
+        let count = channels.len();
         let observed = async move {
             let asked = in_waves(channels.into_iter().map(ask), OBSERVE_TIMEOUT).await;
-            snapshot.set_channels(asked.into_iter().flatten().collect());
+            let seen: Vec<_> = asked.into_iter().flatten().collect();
+            let silent = count - seen.len();
+            snapshot.set_channels(seen, silent);
             snapshot
         };
         Box::pin(observed.into_actor(self))
@@ -225,6 +232,8 @@ impl Topic {
         TopicSnapshot {
             topic_name: self.name.clone(),
             channels: Vec::new(),
+            silent_channels: 0,
+            since: self.since,
             depth,
             backend_depth: cached_from.saturating_sub(self.rules.released()).min(depth),
             message_count: self.message_count,

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use actix_web::{HttpResponse, web};
 
-use super::{State, ask, memory::Memory, stats_json, stats_text};
+use super::{State, ask, stats_json, stats_text};
 use crate::{
     actors::{
         clock,
+        process::Memory,
         snapshot::{ClientSnapshot, NodeSnapshot, Observe, Scope, TopicSnapshot},
     },
     broker::ClientId,

@@ -2,9 +2,12 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{memory::Memory, stats::Stats};
+use super::stats::Stats;
 use crate::{
-    actors::snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    actors::{
+        process::Memory,
+        snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    },
     broker::LatencySamples,
     config::NSQ_VERSION,
     protocol::{ChannelName, ClientState, TopicName},
@@ -20,7 +23,7 @@ pub(super) fn view(stats: &Stats) -> impl Serialize {
         health: &stats.health,
         start_time: stats.start_time,
         topics: topics.map(|topics| topics.iter().map(view_topic).collect()),
-        memory: stats.memory,
+        memory: stats.memory.map(MemoryView),
         producers: Some(producers).filter(|producers| !producers.is_empty()),
         restarts: Restarts(&stats.restarts),
     }
@@ -33,10 +36,18 @@ struct NodeView<'a> {
     start_time: i64,
     topics: Option<Vec<TopicView<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<Memory>,
+    memory: Option<MemoryView>,
     producers: Option<Vec<ClientView<'a>>>,
     /// Not in upstream's answer, and therefore last.
     restarts: Restarts<'a>,
+}
+
+struct MemoryView(Memory);
+
+impl Serialize for MemoryView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.fields())
+    }
 }
 
 struct Restarts<'a>(&'a [(&'static str, u64)]);

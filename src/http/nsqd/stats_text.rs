@@ -148,12 +148,10 @@ fn published(client: &ClientSnapshot) -> String {
 mod tests {
     use super::*;
     use crate::{
+        actors::process::Memory,
         broker::{Latencies, Moment},
         config::Percentiles,
-        http::nsqd::{
-            memory::Memory,
-            stats::{Selection, samples},
-        },
+        http::nsqd::stats::{Selection, samples},
     };
 
     fn page(topic: &str, clients: bool, memory: bool) -> String {

@@ -58,7 +58,7 @@ pub fn example_with_latencies() -> NodeSnapshot {
             }
             channel.latency = Some(latencies.samples(Moment(1)));
         }
-        topic.set_channels(channels);
+        topic.set_channels(channels, 0);
     }
     node
 }
@@ -73,6 +73,8 @@ fn topic(
     TopicSnapshot {
         topic_name,
         channels,
+        silent_channels: 0,
+        since: Moment(1),
         depth,
         backend_depth: 0,
         message_count,
@@ -113,6 +115,7 @@ fn paused_channel() -> ChannelSnapshot {
 fn paused_channel_called(name: &str) -> ChannelSnapshot {
     ChannelSnapshot {
         channel_name: ChannelName::parse(name).unwrap(),
+        since: Moment(1),
         depth: 0,
         backend_depth: 0,
         in_flight_count: 0,
