@@ -39,7 +39,7 @@ pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
         let sockets = Sockets::bind(&options)?;
         let shared = Arc::new(share(options, data));
         let (root, failed) = Root::start_new();
