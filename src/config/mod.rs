@@ -17,6 +17,7 @@ pub mod log_level;
 pub mod options;
 pub mod percentiles;
 
+pub mod sample;
 pub mod tls;
 pub mod typed;
 pub mod usage;
