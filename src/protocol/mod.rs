@@ -8,7 +8,7 @@ pub mod identify;
 pub mod magic;
 pub mod message_id;
 pub mod names;
-mod quote;
+pub mod quote;
 
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
 pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};

@@ -1,5 +1,7 @@
 //! The HTTP interface, as bytes where bytes are promised.
 
+mod config;
+mod debug;
 mod operations;
 mod publishing;
 mod routing;

@@ -81,7 +81,7 @@ pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
 }
 
 /// Reads one answer.
-pub fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<Response> {
+pub fn read_response(stream: &mut impl Read, head_only: bool) -> Option<Response> {
     let mut received = Vec::new();
     loop {
         if let Some(response) = parse(&received, head_only, false) {
