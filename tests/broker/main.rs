@@ -12,6 +12,7 @@
 mod crash;
 mod hostile;
 mod http;
+mod logging;
 mod panics;
 mod process;
 mod protocol;
