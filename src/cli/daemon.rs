@@ -235,6 +235,10 @@ struct Signals {
 
 impl Signals {
     fn new() -> io::Result<Self> {
+        // Once somebody has listened to a signal it no longer ends the process.
+        for meaningless in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+            drop(signal(meaningless)?);
+        }
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         let [terminate, interrupt, hangup] = kinds.map(signal);
         Ok(Self { signals: [terminate?, interrupt?, hangup?] })

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod config_file;
 mod crash;
 mod hostile;
 mod http;
@@ -16,4 +17,5 @@ mod logging;
 mod panics;
 mod process;
 mod protocol;
+mod sockets;
 mod support;
