@@ -23,6 +23,7 @@ pub mod shared;
 pub mod snapshot;
 pub mod socket;
 pub mod supervisor;
+pub mod tls;
 pub mod topic;
 pub mod turn;
 pub mod workers;

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use super::{cache::CacheBudget, health::Health, live_settings::LiveSettings, workers::Workers};
+use super::{
+    cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
+};
 use crate::{
     broker::Settings,
-    config::NsqdOptions,
+    config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
 
@@ -25,6 +27,8 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// Logs that cannot be written.
     pub health: Health,
+    /// What TLS handshakes need; none without a certificate.
+    pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.
     pub restarts: Restarts,
     /// Unix time of the start in seconds.
@@ -47,6 +51,11 @@ pub struct Restarts {
 }
 
 impl Shared {
+    /// Of whom TLS is required.
+    pub fn tls_required(&self) -> TlsRequired {
+        self.tls.as_ref().map_or(TlsRequired::No, |tls| tls.required())
+    }
+
     /// The rules' settings for a channel. `in_memory`: it, or its topic, is ephemeral, so that it
     /// must drop what exceeds `--mem-queue-size`.
     pub fn channel_settings(&self, in_memory: bool) -> Settings {

@@ -154,6 +154,7 @@ impl TestNode {
             log,
             cache: Arc::new(CacheBudget::new(1 << 20)),
             health: Health::default(),
+            tls: None,
             restarts: Restarts::default(),
             start_time: 0,
         });

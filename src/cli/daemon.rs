@@ -1,16 +1,16 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{fmt::Display, io, sync::Arc};
+use std::{fmt::Display, sync::Arc};
 
 use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::sync::oneshot;
 
-use super::nsqd::{DaemonError, Listening};
+use super::{
+    nsqd::{DaemonError, Listening},
+    signals::Signals,
+};
 use crate::{
     actors::{
         Listener, Node,
@@ -23,10 +23,11 @@ use crate::{
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
+        tls::Tls,
         topic::WhenOpen,
         workers::Workers,
     },
-    config::{ListenAddress, NsqdOptions},
+    config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk},
 };
@@ -44,30 +45,32 @@ pub fn run(
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
-        let sockets = Sockets::bind(&options)?;
+        let tls = load_tls(&options)?;
+        let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
-        let shared = Arc::new(share(options, data));
+        let shared = Arc::new(share(options, data, tls));
+        let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
         tokio::select! {
             () = wait_until_open(&node) => {}
-            () = signals.next() => return Ok(()),
+            () = signals.until_stop(tls) => return Ok(()),
         }
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
         on_ready(&listening);
         tokio::select! {
-            () = signals.next() => stop(&node, &mut signals).await,
+            () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
         Ok(())
     })
 }
 
-async fn stop(node: &Addr<Node>, signals: &mut Signals) {
+async fn stop(node: &Addr<Node>, signals: &mut Signals, tls: Option<&Arc<Tls>>) {
     tokio::select! {
         _ = node.send(Shutdown) => {}
-        () = signals.next() => log::warn!("NSQ: second signal, exiting at once"),
+        () = signals.until_stop(tls) => log::warn!("NSQ: second signal, exiting at once"),
     }
     log::info!("NSQ: bye");
 }
@@ -76,13 +79,15 @@ async fn stop(node: &Addr<Node>, signals: &mut Signals) {
 struct Sockets {
     tcp: Bound,
     http: Option<Bound>,
+    https: Option<Bound>,
 }
 
 impl Sockets {
-    fn bind(options: &NsqdOptions) -> Result<Self, DaemonError> {
+    fn bind(options: &NsqdOptions, tls: bool) -> Result<Self, DaemonError> {
         let tcp = bind(&options.tcp_address)?;
         let http = options.http_address.as_ref().map(bind).transpose()?;
-        Ok(Self { tcp, http })
+        let https = options.https_address.as_ref().filter(|_| tls).map(bind_https).transpose()?;
+        Ok(Self { tcp, http, https })
     }
 
     /// The ports to broadcast, unless they were given; 0 where there is none.
@@ -103,10 +108,11 @@ impl Sockets {
         shared: &Arc<Shared>,
         root: &Addr<Root>,
     ) -> Result<(Listening, [Option<SocketFile>; 2]), DaemonError> {
-        let mut listening = Listening { tcp: self.tcp.address, http: None };
+        let mut listening = Listening { tcp: self.tcp.address, http: None, https: None };
         let mut files = [self.tcp.file, None];
-        let http_port = self.http.as_ref().map_or(0, |http| http.port);
-        let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
+        let port = |bound: &Option<Bound>| bound.as_ref().map_or(0, |bound| bound.port);
+        let (http, https) = (port(&self.http), port(&self.https));
+        let ports = http::nsqd::Ports { tcp: self.tcp.port, http, https };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         start_listener(socket, node, shared, root);
         if let Some(http) = self.http {
@@ -114,6 +120,12 @@ impl Sockets {
             actix_rt::spawn(server.map_err(not_started)?);
             listening.http = Some(http.address);
             files[1] = http.file;
+        }
+        if let (Some(https), Some(tls)) = (self.https, &shared.tls) {
+            let (node, shared) = (node.clone(), Arc::clone(shared));
+            let server = http::nsqd::serve_tls(https.listener, tls, node, shared, ports);
+            actix_rt::spawn(server.map_err(not_started)?);
+            listening.https = Some(https.address);
         }
         Ok((listening, files))
     }
@@ -128,11 +140,20 @@ fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {
     Bound::new(address).map_err(failed)
 }
 
+fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
+    match address {
+        ListenAddress::Tcp { .. } => bind(address),
+        ListenAddress::Unix(_) => {
+            Err(not_started(format!("listen ({address}) failed - HTTPS needs host:port")))
+        }
+    }
+}
+
 fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }
 
-fn share(options: NsqdOptions, data: DataDir) -> Shared {
+fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
     let log =
         LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
@@ -142,6 +163,7 @@ fn share(options: NsqdOptions, data: DataDir) -> Shared {
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
         health: Health::default(),
+        tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
         live: LiveSettings::new(&options),
@@ -173,6 +195,20 @@ fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root:
     node.do_send(ListenerStarted(listener));
 }
 
+fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
+    let tls = Tls::new(options).map_err(not_started)?.map(Arc::new);
+    if let Some(tls) = &tls {
+        log::info!("TLS: {}", tls.certificate());
+        if options.tls_min_version < TlsMinVersion::Tls12 {
+            let asked = options.tls_min_version;
+            log::warn!(
+                "TLS: --tls-min-version={asked} is served as tls1.2: older clients are refused"
+            );
+        }
+    }
+    Ok(tls)
+}
+
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.
 async fn wait_until_open(node: &Addr<Node>) {
     let topics = node.send(AllTopics).await.unwrap_or_default();
@@ -183,6 +219,9 @@ fn log_listening(listening: &Listening) {
     log::info!("TCP: listening on {}", listening.tcp);
     if let Some(http) = &listening.http {
         log::info!("HTTP: listening on {http}");
+    }
+    if let Some(https) = &listening.https {
+        log::info!("HTTPS: listening on {https}");
     }
 }
 
@@ -224,32 +263,6 @@ impl Handler<ChildFailed> for Root {
     fn handle(&mut self, child_failed: ChildFailed, _: &mut Self::Context) {
         if let Some(failed) = self.failed.take() {
             let _ = failed.send(child_failed); // the process is stopping anyway
-        }
-    }
-}
-
-/// What asks the process to stop.
-struct Signals {
-    signals: [Signal; 3],
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        // Once somebody has listened to a signal it no longer ends the process.
-        for meaningless in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
-            drop(signal(meaningless)?);
-        }
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hangup] = kinds.map(signal);
-        Ok(Self { signals: [terminate?, interrupt?, hangup?] })
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

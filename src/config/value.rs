@@ -10,7 +10,7 @@ use super::{
     integer::parse_integer,
     log_level::LogLevel,
     percentiles::{Percentiles, parse_floats},
-    tls::{TlsMinVersion, TlsRequired},
+    tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired},
 };
 
 /// What kind of value an option takes.
@@ -241,6 +241,12 @@ option_type!(LogLevel, LogLevel, level => Ok(level), |level| *level);
 option_type!(TlsRequired, TlsRequired, required => Ok(required), |required| *required);
 option_type!(TlsMinVersion, TlsMinVersion, version => Ok(version), |version| *version);
 option_type!(
+    ClientAuthPolicy,
+    Text,
+    text => ClientAuthPolicy::parse(&text),
+    |policy| policy.as_str().to_owned()
+);
+option_type!(
     AuthMethod, Text, text => AuthMethod::parse(&text), |method| method.as_str().to_owned()
 );
 option_type!(
@@ -342,6 +348,9 @@ mod tests {
         returns::<TlsRequired>("tcp-https");
         returns::<TlsMinVersion>("tls1.2");
         returns::<AuthMethod>("post");
+        for policy in ["", "require", "require-verify"] {
+            returns::<ClientAuthPolicy>(policy);
+        }
         returns::<Durability>("process");
         returns::<ListenAddress>("[::1]:4150");
         returns::<Option<ListenAddress>>("/run/nsqd.sock");

@@ -60,6 +60,12 @@ pub fn error(status: StatusCode, message: &str) -> HttpResponse {
     with_nsq_header(HttpResponse::build(status).content_type(JSON).body(body))
 }
 
+/// The answer to everything where only TLS will do, with the port to try: the one JSON with spaces in it.
+pub fn tls_required(https_port: i32) -> HttpResponse {
+    let body = format!("{{\"message\": \"TLS_REQUIRED\", \"https_port\": {https_port}}}");
+    with_nsq_header(HttpResponse::Forbidden().content_type(JSON).body(body))
+}
+
 /// Text without NSQ's header, as of `/ping`.
 pub fn plain(status: StatusCode, body: impl MessageBody + 'static) -> HttpResponse {
     HttpResponse::build(status).content_type(TEXT).body(body)

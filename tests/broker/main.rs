@@ -19,3 +19,4 @@ mod process;
 mod protocol;
 mod sockets;
 mod support;
+mod tls;

@@ -46,6 +46,8 @@ fn present(api: &Api, key: &str) -> Result<Value, HttpError> {
     match key {
         LOG_LEVEL => Ok(Value::LogLevel(shared.live.log_level())),
         LOOKUPDS => Ok(Value::List(shared.live.lookupds())),
+        // A policy for client certificates raises it.
+        "tls_required" => Ok(Value::TlsRequired(shared.tls_required())),
         "statsd_prefix" => Ok(Value::Text(shared.options.full_statsd_prefix())),
         key => shared.options.value(key).ok_or(HttpError::InvalidOption),
     }

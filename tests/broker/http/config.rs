@@ -32,7 +32,7 @@ const DEFAULTS: &str = r#"{
     "deflate": true, "e2e_processing_latency_percentiles": [],
     "e2e_processing_latency_window_time": 600000000000, "enable_experiment": [],
     "http_client_connect_timeout": 2000000000, "http_client_request_timeout": 5000000000,
-    "https_address": "0.0.0.0:4152", "log_level": 2, "log_prefix": "[nsqd] ",
+    "log_level": 2, "log_prefix": "[nsqd] ",
     "max_body_size": 5242880, "max_bytes_per_file": 104857600, "max_channel_consumers": 0,
     "max_deflate_level": 6, "max_heartbeat_interval": 60000000000, "max_msg_size": 1048576,
     "max_msg_timeout": 900000000000, "max_output_buffer_size": 65536,
@@ -82,7 +82,9 @@ fn values_are_those_of_the_command_line() {
     expect_text(&get(&nsqd, "log_prefix"), "x");
     expect_json(&get(&nsqd, "sync_every"), "3");
     expect_json(&get(&nsqd, "snappy"), "false");
-    expect_text(&get(&nsqd, "tcp_address"), "127.0.0.1:0");
+    for key in ["tcp_address", "http_address", "https_address"] {
+        expect_text(&get(&nsqd, key), "127.0.0.1:0");
+    }
     expect_text(&get(&nsqd, "data_path"), &nsqd.data_path().display().to_string());
 }
 

@@ -8,6 +8,7 @@ pub mod http;
 mod nsqd;
 mod program;
 mod random;
+pub mod tls;
 mod traffic;
 mod wait;
 
