@@ -13,7 +13,7 @@ use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{StatusCode, Version, header::HOST},
+    http::{Method, StatusCode, Version, header::HOST},
     middleware::Next,
 };
 
@@ -30,8 +30,8 @@ pub async fn serve<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let started = Instant::now();
-    let (is_logged, wants_body) = (is_logged(request.path()), wants_body(request.path()));
+    let started = is_logged(request.path()).then(Instant::now);
+    let wants_body = wants_body(request.method(), request.path());
     if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
         return Ok(request.into_response(without_host()));
     }
@@ -43,19 +43,24 @@ pub async fn serve<B: MessageBody + 'static>(
     if let Some(body) = body {
         response = body.end_connection_if_left(response);
     }
-    if is_logged && log::log_enabled!(log::Level::Info) {
+    if let Some(started) = started {
         log_request(response.status(), response.request(), started);
     }
     Ok(in_camel_case(response))
 }
 
 fn is_logged(path: &str) -> bool {
+    log::log_enabled!(log::Level::Info) && has_line(path)
+}
+
+fn has_line(path: &str) -> bool {
     !BUSY_PATHS.contains(&path) && !path.starts_with(PROFILES)
 }
 
 /// True if the handler reads the request's body itself.
-fn wants_body(path: &str) -> bool {
-    BUSY_PATHS.contains(&path) || path.starts_with("/config/") || path == "/debug/setblockrate"
+fn wants_body(method: &Method, path: &str) -> bool {
+    let is_setting = || path.starts_with("/config/") || path == "/debug/setblockrate";
+    BUSY_PATHS.contains(&path) || method == Method::PUT && is_setting()
 }
 
 /// A panic in a handler is that request's failure and nobody else's.
@@ -116,10 +121,30 @@ mod tests {
     #[test]
     fn publishes_and_profiles_leave_no_line() {
         for path in ["/pub", "/mpub", "/debug/pprof/", "/debug/pprof/heap"] {
-            assert!(!is_logged(path), "{path}");
+            assert!(!has_line(path), "{path}");
         }
         for path in ["/ping", "/pub/", "/debug/pprof", "/debug/freememory", "/config/log_level"] {
-            assert!(is_logged(path), "{path}");
+            assert!(has_line(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_left_to_those_who_read_them() {
+        for (method, path) in [
+            (Method::POST, "/pub"),
+            (Method::POST, "/mpub"),
+            (Method::PUT, "/config/log_level"),
+            (Method::PUT, "/debug/setblockrate"),
+        ] {
+            assert!(wants_body(&method, path), "{method} {path}");
+        }
+        for (method, path) in [
+            (Method::GET, "/config/log_level"),
+            (Method::PUT, "/config"),
+            (Method::POST, "/topic/create"),
+            (Method::POST, "/debug/freememory"),
+        ] {
+            assert!(!wants_body(&method, path), "{method} {path}");
         }
     }
 
