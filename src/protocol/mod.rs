@@ -1,5 +1,6 @@
 //! Bytes to types and back; knows no socket, clock or actor.
 
+pub mod auth;
 pub mod codec;
 pub mod command;
 pub mod error;
@@ -9,7 +10,9 @@ pub mod magic;
 pub mod message_id;
 pub mod names;
 pub mod quote;
+pub mod upgrade;
 
+pub use auth::AuthResponse;
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
 pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};
 pub use error::{ProtocolError, PublishFailure, SettleFailure, SubscribeFailure};

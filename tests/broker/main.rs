@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod auth;
 mod config_file;
 mod crash;
 mod hostile;
@@ -20,3 +21,4 @@ mod protocol;
 mod sockets;
 mod support;
 mod tls;
+mod upgrades;

@@ -2,6 +2,7 @@
 
 mod config;
 mod debug;
+mod errors;
 mod operations;
 mod publishing;
 mod routing;
