@@ -10,6 +10,7 @@ use crate::{
     latency::{self, Percentiles},
     memory::{self, Growth},
     server::Program,
+    upgraded::{self, Upgraded},
     usage,
 };
 
@@ -32,6 +33,7 @@ pub enum Measured {
     Throughput(Comparison),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
+    Upgraded(Vec<Upgraded>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -93,6 +95,7 @@ impl Measured {
             Self::Throughput(comparison) => comparison.table(),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
+            Self::Upgraded(all) => upgraded_table(all),
         }
     }
 
@@ -101,6 +104,7 @@ impl Measured {
             Self::Throughput(comparison) => vec![comparison.bar()],
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
+            Self::Upgraded(_) => Vec::new(),
         }
     }
 }
@@ -195,6 +199,34 @@ fn latency_table(runs: &[Percentiles]) -> String {
             text,
             "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0} \
              {after_send_p99:>18.0}"
+        );
+    }
+    text
+}
+
+fn upgraded_table(all: &[Upgraded]) -> String {
+    let mut text = format!("upgrades: {}\n", upgraded::description());
+    let _ = writeln!(
+        text,
+        "  {:<13} {:>24} {:>18} {:>24} {:>18} {:>12}",
+        "",
+        "MPUB: CPU µs / message",
+        "thousand / s",
+        "SUB: CPU µs / message",
+        "thousand / s",
+        "idle bytes"
+    );
+    for Upgraded { upgrade, publish, drain, idle_bytes } in all {
+        let cpu = |samples| Spread::of(samples, Sample::server_cpu_micros).text();
+        let rate = |samples| Spread::of(samples, Sample::thousand_per_second).text();
+        let _ = writeln!(
+            text,
+            "  {:<13} {:>24} {:>18} {:>24} {:>18} {idle_bytes:>12.0}",
+            upgrade.name(),
+            cpu(publish),
+            rate(publish),
+            cpu(drain),
+            rate(drain)
         );
     }
     text
