@@ -17,3 +17,4 @@ mod process;
 mod protocol;
 mod support;
 mod tls;
+mod unix_sockets;

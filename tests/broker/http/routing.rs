@@ -143,6 +143,17 @@ fn request_without_host_is_refused_in_http_1_1_only() {
 }
 
 #[test]
+fn tunnels_are_refused_at_once() {
+    let nsqd = Nsqd::start();
+    for (target, status, message) in
+        [("/ping", 405, "METHOD_NOT_ALLOWED"), ("example.com:443", 404, "NOT_FOUND")]
+    {
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: b\r\n\r\n");
+        expect_error(&exchange(nsqd.http_address(), request.as_bytes()), status, message);
+    }
+}
+
+#[test]
 fn parameters_in_the_body_do_not_count() {
     let nsqd = Nsqd::start();
     let response = nsqd.http("POST", "/topic/create", b"topic=orders");

@@ -69,9 +69,22 @@ impl Nsqd {
 
     #[track_caller]
     fn learn_addresses(&mut self) {
-        self.tcp = self.log.address("TCP: listening on ");
-        if !self.flags.iter().any(|flag| flag == "--http-address=") {
-            self.http = self.log.address("HTTP: listening on ");
+        self.tcp = self.learn_address("tcp");
+        self.http = self.learn_address("http");
+    }
+
+    /// Where a listener can be reached, if that is over TCP: it may be off, or on a unix socket.
+    #[track_caller]
+    fn learn_address(&self, listener: &str) -> SocketAddr {
+        let flag = format!("--{listener}-address=");
+        let name = listener.to_uppercase();
+        match self.flags.iter().find_map(|given| given.strip_prefix(&flag)) {
+            Some("") => ANY,
+            Some(path) if path.starts_with('/') => {
+                self.expect_log(&format!("{name}: listening on {path}"));
+                ANY
+            }
+            _ => self.log.address(&format!("{name}: listening on ")),
         }
     }
 
