@@ -9,6 +9,7 @@ pub mod magic;
 pub mod message_id;
 pub mod names;
 mod quote;
+pub mod upgrade;
 
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
 pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};

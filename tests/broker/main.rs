@@ -18,3 +18,4 @@ mod protocol;
 mod support;
 mod tls;
 mod unix_sockets;
+mod upgrades;
