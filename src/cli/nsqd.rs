@@ -139,7 +139,7 @@ mod tests {
             let ran = nsqd(&[argument], never);
             assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
             assert!(
-                ran.err.starts_with("Usage of nsqd:\n  -broadcast-address string\n    \t"),
+                ran.err.starts_with("Usage of nsqd:\n  -auth-http-address value\n    \t"),
                 "{}",
                 ran.err
             );

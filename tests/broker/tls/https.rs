@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Secure, start};
+use super::{Secure, start, try_upgrade};
 use crate::support::{
     DEADLINE, Nsqd,
     http::{read_response, request_bytes},
@@ -108,6 +108,7 @@ fn minimum_version_is_kept() {
         let peer = secure.authority.peer().speaking(versions);
         let served = peer.try_http(secure.nsqd.https_address(), "GET", "/ping");
         assert_eq!(served.is_ok(), is_served, "{flag}: {served:?}");
+        assert_eq!(try_upgrade(&secure.nsqd, &peer).is_ok(), is_served, "{flag}");
         if ours() {
             let warning = format!("WARNING: TLS: --tls-min-version={flag} is served as tls1.2");
             let warned = secure.nsqd.has_logged(&warning);

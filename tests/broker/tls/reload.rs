@@ -5,7 +5,7 @@ use std::{fs, io::Write, net::SocketAddr};
 use rustix::process::Signal;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::Secure;
+use super::{Secure, expect_alive, try_upgrade};
 use crate::support::{
     DEADLINE, Nsqd,
     http::{read_response, request_bytes},
@@ -37,7 +37,7 @@ fn new_handshakes_see_the_new_certificate_and_connections_go_on() {
     }
     let secure = Secure::with(&[]);
     let (address, peer) = (secure.nsqd.https_address(), secure.authority.peer());
-    let mut client = secure.nsqd.client();
+    let mut client = try_upgrade(&secure.nsqd, &peer).unwrap();
     let mut standing = peer.connect(address).unwrap();
     expect_served(&mut standing);
     let old = secure.identity.certificate();
@@ -48,8 +48,11 @@ fn new_handshakes_see_the_new_certificate_and_connections_go_on() {
     secure.nsqd.signal(Signal::HUP);
     secure.nsqd.expect_log(READ_AGAIN);
     assert_eq!(shown(&peer, address), new);
+    let mut later = try_upgrade(&secure.nsqd, &peer).unwrap();
+    assert_eq!(later.conn.peer_certificates().unwrap(), [new]);
     expect_served(&mut standing);
-    client.expect_alive();
+    expect_alive(&mut client);
+    expect_alive(&mut later);
 }
 
 #[test]
