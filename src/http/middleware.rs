@@ -22,17 +22,17 @@ use crate::config::GoDuration;
 /// Paths that are asked too often for a line in the log each; they want the request's body, too.
 const BUSY_PATHS: [&str; 2] = ["/pub", "/mpub"];
 
-/// Serves one request: its handler may panic, and the log has a line of it. What follows a CONNECT is no body, and has no end
-/// that one could wait for.
+/// Serves one request: its handler may panic, and the log has a line of it.
 pub async fn serve<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let started = Instant::now();
-    let is_busy = BUSY_PATHS.contains(&request.path());
-    let is_tunnel = request.method() == Method::CONNECT;
+    let is_busy = BUSY_PATHS.contains(&request.match_info().as_str()); // unescaped, as routes see it
+    // All that follows a CONNECT would count as its body.
+    let keeps_body = is_busy || request.method() == Method::CONNECT;
     let body = KeptBody::of(&mut request);
-    if let Some(unwanted) = body.clone().filter(|_| !is_busy && !is_tunnel) {
+    if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
     }
     let mut response = or_internal_error(next.call(request)).await?.map_into_boxed_body();

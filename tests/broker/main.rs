@@ -9,12 +9,15 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod auth;
 mod crash;
 mod hostile;
 mod http;
+mod latency;
 mod panics;
 mod process;
 mod protocol;
+mod statsd;
 mod support;
 mod tls;
 mod unix_sockets;

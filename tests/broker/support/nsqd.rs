@@ -185,6 +185,19 @@ impl Nsqd {
         }
     }
 
+    /// Waits for a line of its log that has all of these in it.
+    #[track_caller]
+    pub fn expect_logged(&self, parts: &[&str]) -> String {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part));
+        let found = self.log.find(|line| has_all(line).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("never logged: {parts:?}"))
+    }
+
+    /// Everything it has logged until now.
+    pub fn logged(&self) -> String {
+        self.log.written.lock().unwrap().lines.join("\n")
+    }
+
     /// Bytes of memory that it has, of the machine's.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
