@@ -125,7 +125,7 @@ fn a_required_client_certificate_that_is_missing_is_named() {
         let raw = raw_failure(&before_handshake(&secure.nsqd), &config);
         expect_identify_failed(&raw, "tls: peer sent no certificates");
     }
-    secure.nsqd.expect_log(" TLS handshake failed: tls: peer sent no certificates");
+    secure.nsqd.expect_line(" TLS handshake failed: tls: peer sent no certificates");
 
     let named = secure.authority.peer().showing(&secure.authority.client("joe")).config();
     upgrade(secure.nsqd.client(), TLS, &named).expect_alive();

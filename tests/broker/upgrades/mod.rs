@@ -123,7 +123,7 @@ pub(crate) fn compressed(nsqd: &Nsqd, wish: Wish) -> Client {
 }
 
 #[track_caller]
-fn expect_json(client: &mut Client) -> Value {
+pub(crate) fn expect_json(client: &mut Client) -> Value {
     match client.expect_frame() {
         Frame::Response(text) => serde_json::from_str(&text).unwrap(),
         other => panic!("expected the answer to IDENTIFY, found {other:?}"),
