@@ -4,7 +4,7 @@ use actix::{Handler, MessageResult};
 
 use super::{
     Answer, Body, Channel, ClientClosed, CloseSubscription, Outbox, Ready, Refused, Resume, Settle,
-    Subscribe,
+    Subscribe, SubscriptionClosed,
 };
 use crate::{
     actors::{clock, topic::ChannelAbandoned},
@@ -13,6 +13,14 @@ use crate::{
 };
 
 impl Channel {
+    /// What was handed out before is in the connection's mailbox before the answer.
+    fn close(&mut self, key: SubscriberKey) {
+        self.rules.close(key);
+        if let Some(Some(outbox)) = self.outboxes.get(key.0 as usize) {
+            outbox.connection.do_send(SubscriptionClosed);
+        }
+    }
+
     fn key(&self, client: ClientId) -> Option<SubscriberKey> {
         self.rules.subscribers().key(client)
     }
@@ -70,7 +78,7 @@ impl Handler<Resume> for Channel {
         }
         self.rules.ready(key, ready);
         if closing {
-            self.rules.close(key);
+            self.close(key);
         }
     }
 }
@@ -90,7 +98,7 @@ impl Handler<CloseSubscription> for Channel {
 
     fn handle(&mut self, close: CloseSubscription, _: &mut Self::Context) {
         if let Some(key) = self.key(close.0) {
-            self.rules.close(key);
+            self.close(key);
         }
     }
 }
