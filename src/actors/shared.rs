@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{cache::CacheBudget, health::Health, tls::Tls, workers::Workers};
 use crate::{
-    broker::Settings,
+    broker::{Settings, Topology},
     config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
@@ -47,6 +47,15 @@ pub struct Restarts {
 }
 
 impl Shared {
+    /// Where this node stands, and whether consumers that are near come first.
+    pub fn topology(&self) -> Topology<'_> {
+        Topology {
+            is_aware: self.options.prefers_near_consumers(),
+            region: &self.options.topology_region,
+            zone: &self.options.topology_zone,
+        }
+    }
+
     /// Of whom TLS is required.
     pub fn tls_required(&self) -> TlsRequired {
         self.tls.as_ref().map_or(TlsRequired::No, |tls| tls.required())

@@ -83,10 +83,21 @@ pub struct Counters {
     pub timeout_count: u64,
     /// Messages handed to consumers.
     pub delivered_count: u64,
+    /// Those of them that went to consumers in the node's zone.
+    pub zone_local_count: u64,
+    /// Those of them that went to consumers of other zones in the node's region.
+    pub region_local_count: u64,
     /// Messages that an ephemeral channel could not keep.
     pub dropped_count: u64,
     /// Messages that the log could not give back.
     pub lost_count: u64,
+}
+
+impl Counters {
+    /// Messages handed to consumers that are not near, or of which nobody asks where they are.
+    pub fn global_count(&self) -> u64 {
+        self.delivered_count.saturating_sub(self.zone_local_count + self.region_local_count)
+    }
 }
 
 /// What a cursor file holds of a channel.

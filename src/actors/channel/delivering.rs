@@ -12,7 +12,7 @@ use crate::{
         topic::Released,
     },
     broker::{
-        ClientId, Moment, SubscriberKey,
+        ClientId, Moment, SubscriberKey, Terms,
         channel::{Pending, Source},
         holdings::Holding,
     },
@@ -30,7 +30,7 @@ pub(super) struct Outbox {
     pub(super) client: ClientId,
     pub(super) connection: Addr<ClientConnection>,
     pub(super) info: Arc<ClientInfo>,
-    pub(super) sample_rate: u8,
+    pub(super) terms: Terms,
     frames: Vec<u8>,
     holdings: Vec<Holding>,
     /// Bytes of the last delivery: the next one is likely as large.
@@ -43,7 +43,7 @@ impl Outbox {
             client: consumer.client,
             connection: consumer.connection,
             info: consumer.info,
-            sample_rate: consumer.terms.sample_rate,
+            terms: consumer.terms,
             frames: Vec::new(),
             holdings: Vec::new(),
             frames_expected: 0,
@@ -133,7 +133,7 @@ impl Channel {
         let Some(seq) = self.rules.next_fresh() else { return };
         let Some((batch, offset)) = self.window.here() else { return };
         let (message, next_offset) = batch.body_at(offset);
-        if outbox.sample_rate == 0 || in_sample(&mut self.sampler, outbox.sample_rate) {
+        if outbox.terms.sample_has(0, || self.sampler.draw()) {
             let id = batch.id(seq);
             let body = body(self.disk.is_none(), batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
@@ -153,6 +153,9 @@ impl Channel {
         let Some(outbox) = self.outboxes.get_mut(key.0 as usize).and_then(Option::as_mut) else {
             return;
         };
+        if !outbox.terms.sample_has(pending.attempts, || self.sampler.draw()) {
+            return self.rules.skip_again(&pending);
+        }
         let (seq, id) = (pending.seq, batch.id(pending.seq));
         let message = batch.body_at(offset).0;
         let bytes = frame::message_frame_bytes(message.len());
@@ -210,26 +213,4 @@ impl Handler<Released> for Channel {
 /// How a message remembers its body; without a log, only memory has it.
 fn body(is_in_memory: bool, batch: &Arc<Batch>, offset: u32) -> Body {
     if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
-}
-
-/// True for `rate` of a hundred calls (xorshift64*).
-fn in_sample(state: &mut u64, rate: u8) -> bool {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % 100 < u64::from(rate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_has_the_rate_that_was_asked_for() {
-        let mut state = 0x9e37_79b9_7f4a_7c15;
-        for rate in [1, 30, 99] {
-            let hits = (0..100_000).filter(|_| in_sample(&mut state, rate)).count();
-            assert!(hits.abs_diff(usize::from(rate) * 1000) < 600, "{hits} at {rate}%");
-        }
-    }
 }

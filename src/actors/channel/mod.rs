@@ -5,6 +5,7 @@ mod delivering;
 pub mod messages;
 mod operating;
 mod reading;
+mod sampler;
 mod saving;
 mod settling;
 mod window;
@@ -15,7 +16,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, Wrap
 
 pub use messages::*;
 
-use self::{body::Body, delivering::Outbox, window::Window};
+use self::{body::Body, delivering::Outbox, sampler::Sampler, window::Window};
 use super::{
     alarm::Alarm,
     clock,
@@ -51,7 +52,7 @@ pub struct Channel {
     reading: bool,
     save_scheduled: bool,
     alarm: Alarm,
-    sampler: u64,
+    sampler: Sampler,
 }
 
 impl Channel {
@@ -82,7 +83,7 @@ impl Channel {
             reading: false,
             save_scheduled: false,
             alarm: Alarm::default(),
-            sampler: 0x9e37_79b9_7f4a_7c15,
+            sampler: Sampler::new(),
         }
     }
 

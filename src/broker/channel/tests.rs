@@ -1,6 +1,7 @@
 //! Faults that were found once, by name.
 
 use super::*;
+use crate::broker::Proximity;
 
 const NOW: Moment = Moment(1_000);
 
@@ -22,7 +23,11 @@ fn channel(settings: Settings, count: u64) -> ChannelRules<()> {
 }
 
 fn join(channel: &mut ChannelRules<()>, client: u64) -> SubscriberKey {
-    let terms = Terms { msg_timeout: Duration::from_nanos(10), sample_rate: 0 };
+    let terms = Terms {
+        msg_timeout: Duration::from_nanos(10),
+        sample_rate: 0,
+        proximity: Proximity::default(),
+    };
     let key = channel.subscribe(ClientId(client), terms).expect("there is room");
     channel.ready(key, 10);
     key
@@ -146,4 +151,17 @@ fn two_messages_with_one_id_do_not_push_each_other_out_for_ever() {
     let wake = channel.next_wake().expect("the other message waits");
     channel.expire(wake);
     assert_eq!(channel.pop_again(), Some(pending(1, 1)));
+}
+
+#[test]
+fn a_deferred_message_that_is_not_in_the_sample_is_finished() {
+    let mut channel = channel(settings(), 0);
+    channel.defer(1, NOW, ());
+    channel.released(2, 1);
+    channel.expire(NOW);
+    let pending = channel.pop_again().expect("it is due");
+    channel.skip_again(&pending);
+    assert_eq!((channel.depth(), channel.in_flight_count(), channel.floor()), (0, 0, 2));
+    assert_eq!(channel.counters().delivered_count, 0);
+    assert!(channel.is_changed());
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, Random, commands, eventually};
+use crate::support::{Client, NsqMessage, Nsqd, Random, commands};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -94,33 +94,6 @@ fn no_more_consumers_are_let_in_than_allowed() {
     drop(consumers);
     nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
     consumer(&nsqd, 1).expect_alive();
-}
-
-#[test]
-fn sampling_takes_its_part_and_drops_the_rest() {
-    const COUNT: usize = 2000;
-    let nsqd = Nsqd::start();
-    publish_numbers(&nsqd, COUNT);
-    let mut consumer = nsqd.client_with(r#"{"sample_rate":50}"#);
-    consumer.subscribe("orders", "audit");
-    consumer.ready(2500);
-    let mut delivered = 0;
-    eventually("all are delivered or dropped", || {
-        loop {
-            match consumer.next_frame(Duration::from_millis(50)) {
-                Ok(Frame::Message(message)) => {
-                    consumer.finish(message.id);
-                    delivered += 1;
-                }
-                Err(Gone::Silent) => break,
-                other => panic!("expected messages, found {other:?}"),
-            }
-        }
-        let channel = nsqd.channel("orders", "audit");
-        (channel["depth"] == 0 && channel["in_flight_count"] == 0).then_some(())
-    });
-    // Ten times the standard deviation on either side.
-    assert!((COUNT / 2 - 250..COUNT / 2 + 250).contains(&delivered), "{delivered} of {COUNT}");
 }
 
 #[test]

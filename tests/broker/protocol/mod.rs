@@ -7,6 +7,8 @@ mod lifecycle;
 mod operations;
 mod publishing;
 mod restart;
+mod sampling;
 mod settling;
 mod states;
 mod timing;
+mod topology;

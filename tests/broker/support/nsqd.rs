@@ -172,6 +172,11 @@ impl Nsqd {
         }
     }
 
+    /// What `pick` finds in its log, in a line that is there or comes.
+    pub fn log_line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> Option<T> {
+        self.log.find(pick)
+    }
+
     /// Bytes of memory that it has, of the machine's.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
