@@ -30,6 +30,9 @@ pub enum SubscribeError {
     /// `--max-channel-consumers` is reached.
     #[error("the limit of {0} consumers is reached")]
     TooManyConsumers(usize),
+    /// The channel is about to end.
+    #[error("exiting")]
+    Exiting,
 }
 
 /// What a consumer agreed on with IDENTIFY.
@@ -208,6 +211,12 @@ impl Subscribers {
             turns.rotate_left(1);
         }
     }
+
+    /// Messages that the consumers would take at once.
+    pub fn credit(&self) -> u64 {
+        let with_credit = self.iter().filter(|subscriber| subscriber.has_credit());
+        with_credit.map(|subscriber| u64::from(subscriber.ready - subscriber.in_flight)).sum()
+    }
 }
 
 fn rank_of(subscriber: &Subscriber) -> usize {
@@ -268,5 +277,18 @@ mod tests {
         assert_eq!(turns(&mut subscribers, 1), [far]);
         subscribers.update(two, |subscriber| subscriber.in_flight = 1);
         assert_eq!(turns(&mut subscribers, 3), [two, far]);
+    }
+
+    #[test]
+    fn credit_is_what_would_be_taken_at_once() {
+        let mut subscribers = Subscribers::default();
+        let one = consumer(&mut subscribers, 1, 0);
+        let two = consumer(&mut subscribers, 2, 2);
+        assert_eq!(subscribers.credit(), 4);
+        subscribers.handed(one, 1);
+        subscribers.update(two, |subscriber| subscriber.ready = 0);
+        assert_eq!(subscribers.credit(), 1);
+        subscribers.update(one, |subscriber| subscriber.closing = true);
+        assert_eq!(subscribers.credit(), 0);
     }
 }

@@ -10,6 +10,7 @@
 )]
 
 mod crash;
+mod ephemeral;
 mod hostile;
 mod http;
 mod panics;

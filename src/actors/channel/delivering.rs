@@ -105,7 +105,7 @@ impl Channel {
 
     /// The log skips from `seq` to `first_seq`: nothing in between can be delivered.
     pub(super) fn lose(&mut self, seq: u64, first_seq: u64) {
-        if !self.is_in_memory() {
+        if !self.keeps_bodies {
             let (topic, channel, end) = (&self.topic, &self.name, first_seq - 1);
             log::error!(
                 "topic={topic} channel={channel} messages {seq} to {end} are not in the log"
@@ -121,7 +121,7 @@ impl Channel {
             return false;
         }
         let due = clock::moment_of(batch.due_ns());
-        let body = body(self.disk.is_none(), batch, offset);
+        let body = body(self.keeps_bodies, batch, offset);
         self.rules.defer(seq, due, body);
         true
     }
@@ -135,7 +135,7 @@ impl Channel {
         let (message, next_offset) = batch.body_at(offset);
         if outbox.terms.sample_has(0, || self.sampler.draw()) {
             let id = batch.id(seq);
-            let body = body(self.disk.is_none(), batch, offset);
+            let body = body(self.keeps_bodies, batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
             let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -160,7 +160,7 @@ impl Channel {
         let message = batch.body_at(offset).0;
         let bytes = frame::message_frame_bytes(message.len());
         // What was kept for this delivery only need not be kept while it is in flight.
-        let body = body(self.disk.is_none(), &batch, offset);
+        let body = body(self.keeps_bodies, &batch, offset);
         let pending = Pending { body, ..pending };
         let delivery = self.rules.deliver_again(key, id, pending, bytes, now);
         outbox.put(&batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -175,11 +175,14 @@ impl Channel {
 
     /// Takes new messages into the window as long as the channel keeps up.
     fn take(&mut self, batches: &[Arc<Batch>], end_before: u64) {
+        if self.keeps_bodies {
+            return batches.iter().for_each(|batch| self.keep(batch));
+        }
         for batch in batches.iter().filter(|batch| batch.end_seq() > end_before) {
             let follows = self.window.end_seq().or_else(|| self.rules.next_fresh());
             let wanted = !self.rules.subscribers().is_empty()
                 && self.window.bytes() + batch.encoded_len() <= WINDOW_BYTES_MAX;
-            if self.is_in_memory() || follows == Some(batch.first_seq()) && wanted {
+            if follows == Some(batch.first_seq()) && wanted {
                 self.window.push(Arc::clone(batch));
             }
         }
@@ -190,7 +193,7 @@ impl Channel {
         if batch.due_ns() > clock::wall_ns() {
             let due = clock::moment_of(batch.due_ns());
             for (seq, offset) in offsets(batch) {
-                let body = body(self.disk.is_none(), batch, offset);
+                let body = body(self.keeps_bodies, batch, offset);
                 self.rules.defer(seq, due, body);
             }
         }
@@ -207,10 +210,13 @@ impl Handler<Released> for Channel {
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);
         self.take(&released.batches, before);
+        if self.keeps_bodies {
+            self.rules.mark_changed(); // what it has in memory it needs no more from the log
+        }
     }
 }
 
-/// How a message remembers its body; without a log, only memory has it.
-fn body(is_in_memory: bool, batch: &Arc<Batch>, offset: u32) -> Body {
-    if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
+/// How a message remembers its body.
+fn body(keeps_bodies: bool, batch: &Arc<Batch>, offset: u32) -> Body {
+    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
 }

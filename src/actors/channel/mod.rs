@@ -2,6 +2,7 @@
 
 mod body;
 mod delivering;
+mod keeping;
 pub mod messages;
 mod operating;
 mod reading;
@@ -43,6 +44,8 @@ pub struct Channel {
     first_seq: u64,
     /// The channel is new: what waits for it in the topic counts as received.
     created: bool,
+    /// Ephemeral, or its topic is: what waits is in memory, and needs no log.
+    keeps_bodies: bool,
     rules: ChannelRules<Body>,
     window: Window,
     /// Of each consumer, by its key: its connection and what this turn has for it.
@@ -53,6 +56,8 @@ pub struct Channel {
     save_scheduled: bool,
     alarm: Alarm,
     sampler: Sampler,
+    /// Ephemeral, and its last consumer has gone: the topic is about to end it.
+    abandoned: bool,
 }
 
 impl Channel {
@@ -66,7 +71,8 @@ impl Channel {
         first_seq: u64,
         created: bool,
     ) -> Self {
-        let settings = shared.channel_settings(disk.is_none() || name.is_ephemeral());
+        let keeps_bodies = disk.is_none() || name.is_ephemeral();
+        let settings = shared.channel_settings(keeps_bodies);
         let finished = AckSet::starting_at(first_seq);
         Self {
             topic,
@@ -76,6 +82,7 @@ impl Channel {
             disk,
             first_seq,
             created,
+            keeps_bodies,
             rules: ChannelRules::new(settings, finished, false, Counters::default()),
             window: Window::default(),
             outboxes: Vec::new(),
@@ -84,6 +91,7 @@ impl Channel {
             save_scheduled: false,
             alarm: Alarm::default(),
             sampler: Sampler::new(),
+            abandoned: false,
         }
     }
 
@@ -93,7 +101,7 @@ impl Channel {
     }
 
     fn has_cursor(&self) -> bool {
-        !self.name.is_ephemeral() && !self.is_in_memory()
+        !self.keeps_bodies
     }
 
     /// Reads the cursor; messages wait in the mailbox meanwhile.
@@ -120,8 +128,7 @@ impl Channel {
 
     fn loaded(&mut self, cursor: Option<Cursor>) {
         let cursor = cursor.unwrap_or_else(|| self.cursor_at_start());
-        let in_memory = self.is_in_memory() || self.name.is_ephemeral();
-        let settings = self.shared.channel_settings(in_memory);
+        let settings = self.shared.channel_settings(self.keeps_bodies);
         let mut finished = AckSet::starting_at(cursor.floor);
         cursor.finished.into_iter().for_each(|range| finished.finish_range(range));
         let counters = self.rules.counters();

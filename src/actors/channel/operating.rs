@@ -71,10 +71,11 @@ impl Handler<Observe<ChannelSnapshot>> for Channel {
             let outbox = self.outboxes.get(key.0 as usize)?.as_ref()?;
             Some(ClientSnapshot::consumer(&outbox.info, subscriber))
         });
+        let cached_from = if self.keeps_bodies { 0 } else { observe.cached_from };
         MessageResult(ChannelSnapshot {
             channel_name: self.name.clone(),
             depth: self.rules.depth(),
-            backend_depth: self.rules.depth_below(observe.cached_from),
+            backend_depth: self.rules.depth_below(cached_from),
             in_flight_count: self.rules.in_flight_count(),
             deferred_count: self.rules.deferred_count(),
             counters: self.rules.counters(),

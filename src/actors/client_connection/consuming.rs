@@ -70,7 +70,7 @@ pub(super) fn subscribe(
             actix_rt::time::sleep(SUBSCRIBE_RETRY).await;
             seat = take_seat(&node, &topic, &channel, &consumer).await;
         }
-        let seat = seat.map_err(ProtocolError::SubscribeFailed)?;
+        let seat = seat.map_err(|failure| refusal(failure, &topic, &channel))?;
         Ok(Subscription {
             seat,
             consumer,
@@ -80,6 +80,15 @@ pub(super) fn subscribe(
             unreported_bytes: 0,
             closed: None,
         })
+    })
+}
+
+/// Upstream has words of its own for what is ephemeral and ends while it is asked for.
+fn refusal(failure: SubscribeFailure, topic: &TopicName, channel: &ChannelName) -> ProtocolError {
+    let ephemeral = topic.is_ephemeral() || channel.is_ephemeral();
+    ProtocolError::SubscribeFailed(match failure {
+        SubscribeFailure::Exiting if ephemeral => SubscribeFailure::Deleted,
+        failure => failure,
     })
 }
 
@@ -104,12 +113,13 @@ async fn take_seat(
     // The seat exists before it is taken, so that it is given up if this future is dropped between.
     let seat = Seat { channel: found, client: consumer.client };
     let subscribed = seat.channel.send(Subscribe(consumer.clone())).await.map_err(exiting)?;
-    subscribed.map_err(|SubscribeError::TooManyConsumers(limit)| {
-        SubscribeFailure::TooManyConsumers {
+    subscribed.map_err(|error| match error {
+        SubscribeError::Exiting => SubscribeFailure::Exiting,
+        SubscribeError::TooManyConsumers(limit) => SubscribeFailure::TooManyConsumers {
             topic: topic.clone(),
             channel: channel.clone(),
             limit: limit as u64,
-        }
+        },
     })?;
     Ok(seat)
 }

@@ -58,6 +58,8 @@ pub struct Topic {
     cache: Cache,
     message_count: u64,
     message_bytes: u64,
+    /// Ephemeral, and its last channel has gone: the node is about to end it.
+    abandoned: bool,
 }
 
 impl Topic {
@@ -75,6 +77,7 @@ impl Topic {
             cache,
             message_count: 0,
             message_bytes: 0,
+            abandoned: false,
         }
     }
 
@@ -177,7 +180,8 @@ impl Handler<PauseTopic> for Topic {
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
         let held_from = self.rules.released();
         if self.rules.set_paused(pause.0) {
-            self.tell_released(self.cache.deferred(held_from..self.rules.released()));
+            let all = self.channels.keys().any(ChannelName::is_ephemeral) || self.disk.is_none();
+            self.tell_released(self.held_batches(held_from..self.rules.released(), all));
         }
         self.save_metadata()
     }

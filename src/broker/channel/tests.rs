@@ -165,3 +165,46 @@ fn a_deferred_message_that_is_not_in_the_sample_is_finished() {
     assert_eq!(channel.counters().delivered_count, 0);
     assert!(channel.is_changed());
 }
+
+#[test]
+fn what_consumers_take_at_once_is_no_surplus() {
+    let settings = Settings { depth_max: Some(0), ..settings() };
+    let mut channel = channel(settings, 0);
+    let key = join(&mut channel, 7);
+    channel.released(5, 4);
+    assert_eq!((channel.depth(), channel.counters().dropped_count), (4, 0));
+    channel.ready(key, 1);
+    channel.released(9, 4);
+    assert_eq!((channel.depth(), channel.counters().dropped_count), (1, 7));
+    assert_eq!(channel.next_fresh(), Some(1), "the newest are dropped");
+    channel.set_paused(true);
+    channel.released(10, 1);
+    assert_eq!((channel.depth(), channel.counters().dropped_count), (0, 9));
+}
+
+#[test]
+fn what_is_dropped_or_deferred_is_wanted_no_more() {
+    let mut channel = channel(Settings { depth_max: Some(2), ..settings() }, 0);
+    channel.defer(3, NOW, ());
+    channel.released(7, 6);
+    assert!(channel.wants_any_of(2..4));
+    assert!(!channel.wants_any_of(3..7));
+    assert!(channel.wants_any_of(7..8), "not released yet");
+    channel.empty();
+    assert!(!channel.wants_any_of(1..7));
+}
+
+#[test]
+fn only_what_waits_in_the_log_can_be_lost_there() {
+    let mut channel = channel(settings(), 0);
+    channel.defer(3, NOW, ());
+    channel.released(7, 6);
+    assert_eq!((channel.first_wanted_from(0), channel.first_wanted_from(3)), (Some(1), Some(4)));
+    channel.lose_range(2..5);
+    assert_eq!((channel.counters().lost_count, channel.depth()), (2, 3));
+    assert_eq!((channel.first_wanted_from(2), channel.first_wanted_from(7)), (Some(5), None));
+    channel.lose_range(0..100);
+    assert_eq!((channel.counters().lost_count, channel.depth()), (5, 0));
+    assert_eq!((channel.deferred_count(), channel.first_wanted_from(0)), (1, None));
+    assert_eq!((channel.next_fresh(), channel.floor()), (None, 3));
+}

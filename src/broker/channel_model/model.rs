@@ -89,7 +89,8 @@ impl Model {
         }
         self.end = self.published;
         self.counters.message_count += count_new;
-        let surplus = depth_max.map_or(0, |max| self.depth().saturating_sub(max));
+        let taken = if self.paused { 0 } else { self.credit() };
+        let surplus = depth_max.map_or(0, |max| self.depth().saturating_sub(max + taken));
         let fresh: Vec<u64> = self.fresh().rev().take(surplus as usize).collect();
         self.counters.dropped_count += fresh.len() as u64;
         fresh.into_iter().for_each(|seq| self.set(seq, State::Finished));
@@ -253,6 +254,13 @@ impl Model {
         let Client { subscribed, ready, closing, unsent } = self.clients[client];
         let in_flight = self.held_by(client) as u32;
         subscribed && !closing && in_flight < ready && unsent < UNSENT_BYTES_MAX
+    }
+
+    /// Messages that consumers would take at once.
+    fn credit(&self) -> u64 {
+        let with_credit = (0..CLIENTS).filter(|&client| self.has_credit(client));
+        let free = |client: usize| self.clients[client].ready as usize - self.held_by(client);
+        with_credit.map(free).sum::<usize>() as u64
     }
 
     pub fn subscribed(&self) -> Vec<usize> {

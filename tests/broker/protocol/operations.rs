@@ -1,8 +1,8 @@
-//! What an operator does over HTTP, seen by clients; and what ends by itself.
+//! What an operator does over HTTP, seen by clients.
 
 use std::time::Duration;
 
-use crate::support::{Client, Nsqd, commands, eventually};
+use crate::support::{Client, Nsqd, commands};
 
 const A_WHILE: Duration = Duration::from_millis(400);
 
@@ -142,39 +142,4 @@ fn deleted_topic_closes_its_consumers_and_keeps_its_publishers() {
     publisher.publish("orders", b"two");
     assert_eq!(nsqd.topic("orders")["depth"], 1);
     consumer(&nsqd, "orders", "audit").expect_body("two");
-}
-
-#[test]
-fn ephemeral_channel_ends_with_its_last_consumer() {
-    let nsqd = Nsqd::start();
-    let first = consumer(&nsqd, "orders", "tail#ephemeral");
-    let mut second = consumer(&nsqd, "orders", "tail#ephemeral");
-    drop(first);
-    nsqd.expect_channel("orders", "tail#ephemeral", &[("client_count", 1)]);
-    nsqd.client().publish("orders", b"one");
-    second.expect_body("one");
-    drop(second);
-    eventually("the channel is gone", || {
-        nsqd.channel("orders", "tail#ephemeral").is_null().then_some(())
-    });
-    assert!(!nsqd.topic("orders").is_null());
-}
-
-#[test]
-fn ephemeral_channel_that_never_had_a_consumer_stays() {
-    let nsqd = Nsqd::start();
-    nsqd.post("/topic/create?topic=orders", b"");
-    nsqd.post("/channel/create?topic=orders&channel=tail%23ephemeral", b"");
-    nsqd.client().publish("orders", b"one");
-    nsqd.expect_channel("orders", "tail#ephemeral", &[("depth", 1)]);
-}
-
-#[test]
-fn ephemeral_topic_ends_with_its_last_channel() {
-    let nsqd = Nsqd::start();
-    nsqd.client().publish("news#ephemeral", b"one");
-    let mut reader = consumer(&nsqd, "news#ephemeral", "tail#ephemeral");
-    reader.expect_body("one");
-    drop(reader);
-    eventually("the topic is gone", || nsqd.topic("news#ephemeral").is_null().then_some(()));
 }
