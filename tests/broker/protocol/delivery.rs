@@ -82,36 +82,6 @@ fn consumers_of_one_channel_share_its_messages() {
     assert_eq!(texts, ["0000", "0001", "0002", "0003"]);
 }
 
-#[test]
-fn no_more_consumers_are_let_in_than_allowed() {
-    let nsqd = Nsqd::with(&["--max-channel-consumers=2"]);
-    let consumers = [consumer(&nsqd, 1), consumer(&nsqd, 1)];
-    let mut third = nsqd.client();
-    third.send(&commands::sub("orders", "audit"));
-    third.expect_fatal("E_SUB_FAILED SUB failed consumers for orders:audit exceeds limit of 2");
-    let mut elsewhere = nsqd.client();
-    elsewhere.subscribe("orders", "billing");
-    drop(consumers);
-    nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
-    consumer(&nsqd, 1).expect_alive();
-}
-
-#[test]
-fn one_message_at_a_time_does_not_wait_for_the_buffer() {
-    let nsqd = Nsqd::start();
-    let mut consumer =
-        nsqd.client_with(r#"{"output_buffer_timeout":30000,"output_buffer_size":65536}"#);
-    consumer.subscribe("orders", "audit");
-    consumer.ready(1);
-    let mut publisher = nsqd.client();
-    for number in 0..20 {
-        let body = number.to_string();
-        publisher.publish("orders", body.as_bytes());
-        let message = consumer.expect_body(&body);
-        consumer.finish(message.id);
-    }
-}
-
 /// A backlog larger than what a channel reads ahead, and nothing of it in memory.
 #[test]
 fn consumers_that_come_and_go_over_a_backlog_lose_nothing() {
