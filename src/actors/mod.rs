@@ -10,6 +10,7 @@
 //! that it was given. Every actor but the connections is supervised: see [`supervisor`].
 
 pub mod alarm;
+pub mod auth_client;
 pub mod cache;
 pub mod channel;
 pub mod client_connection;
@@ -30,6 +31,7 @@ pub mod workers;
 #[cfg(test)]
 mod tests;
 
+pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;

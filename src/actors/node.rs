@@ -150,6 +150,7 @@ impl Node {
             ("channel", count(&restarts.channels)),
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
+            ("auth_client", count(&restarts.auth_clients)),
         ]
     }
 }

@@ -42,6 +42,8 @@ pub struct Restarts {
     pub channels: Arc<AtomicU64>,
     /// Logs of topics.
     pub disk_queues: Arc<AtomicU64>,
+    /// The client of auth servers.
+    pub auth_clients: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
 }

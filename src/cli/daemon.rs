@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     actors::{
-        Listener, Node,
+        AuthClient, Listener, Node,
+        auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
         health::Health,
@@ -22,7 +23,7 @@ use crate::{
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
-        tls::Tls,
+        tls::{Tls, client_config},
         topic::WhenOpen,
         workers::Workers,
     },
@@ -98,7 +99,8 @@ impl Sockets {
         let (http, https) = (port(&self.http), port(&self.https));
         let ports = http::nsqd::Ports { tcp: self.tcp.port, http, https };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
-        start_listener(socket, node, shared, root);
+        let auth = start_auth_client(shared, root)?;
+        start_listener(socket, node, auth, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -165,7 +167,32 @@ fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
     supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
 }
 
-fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+/// Nobody is asked, and every client may do everything, if there is no auth server.
+fn start_auth_client(
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) -> Result<Option<Addr<AuthClient>>, DaemonError> {
+    if shared.options.auth_http_addresses.is_empty() {
+        return Ok(None);
+    }
+    let tls = client_config(&shared.options).map_err(not_started)?;
+    let spec = ChildSpec {
+        name: "auth_client".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.auth_clients),
+        failed: root.clone().recipient(),
+    };
+    let servers = AuthSpec::new(&shared.options, Arc::new(tls));
+    Ok(Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(servers))))
+}
+
+fn start_listener(
+    socket: Socket,
+    node: &Addr<Node>,
+    auth: Option<Addr<AuthClient>>,
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) {
     let spec = ChildSpec {
         name: "listener".into(),
         mailbox: MAILBOX,
@@ -173,8 +200,10 @@ fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root:
         failed: root.clone().recipient(),
     };
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
-    let listener =
-        supervise(&Arbiter::current(), spec, move |_| Listener::new(socket, child_node, shared));
+    let auth = auth.map(Addr::recipient);
+    let listener = supervise(&Arbiter::current(), spec, move |_| {
+        Listener::new(socket, child_node, auth, shared)
+    });
     node.do_send(ListenerStarted(listener));
 }
 

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod auth;
 mod crash;
 mod ephemeral;
 mod hostile;

@@ -7,12 +7,13 @@ use tokio_rustls::rustls::ServerConnection;
 
 use crate::{
     actors::{
+        auth_client::Authorize,
         listener::{BecameProducer, ClientGone},
         node::FindTopic,
         shared::Shared,
         tls::{cipher_suite_name, common_name, version_name},
     },
-    broker::ClientId,
+    broker::{ClientId, Grant},
     config::NsqdOptions,
     protocol::{Features, IdentifyLimits, Limits, Negotiated},
 };
@@ -25,6 +26,8 @@ pub struct ClientSpec {
     pub remote_address: String,
     /// Unix time of the connect in seconds.
     pub connect_ts: i64,
+    /// Asks auth servers, if clients must authenticate.
+    pub auth: Option<Recipient<Authorize>>,
     /// Knows the topics.
     pub node: Recipient<FindTopic>,
     /// Hears of the first publish.
@@ -48,6 +51,8 @@ pub struct ClientInfo {
     pub negotiated: Negotiated,
     /// What TLS has agreed on; none without TLS.
     pub tls: Option<Arc<TlsInfo>>,
+    /// What its AUTH was answered with.
+    pub grant: Option<Arc<Grant>>,
 }
 
 /// What is known of a connection's TLS.

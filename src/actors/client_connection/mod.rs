@@ -3,6 +3,7 @@
 //! It is not supervised: its state is the socket's. Whatever way it ends, its seat in a channel
 //! is given up and the listener hears of it, because both hang on values that are dropped.
 
+mod authorizing;
 mod commands;
 mod compressed;
 mod consuming;
@@ -36,6 +37,7 @@ pub use info::{ClientInfo, ClientSpec, TlsInfo};
 pub use stream::{Duplex, Stream};
 
 use self::{
+    authorizing::{Asking, Authorizing},
     consuming::{Subscribing, Subscription},
     info::{identify_limits, ip_of, limits},
     input::Input,
@@ -87,6 +89,7 @@ enum Waiting {
     Topic(TopicName, Verb, FindingTopic),
     Subscription(Subscribing),
     Upgrade(Upgrade),
+    Authorization(Asking),
 }
 
 /// One client's connection.
@@ -103,6 +106,7 @@ pub struct ClientConnection {
     output: Output,
     responses: Responses,
     publishing: Publishing,
+    authorizing: Authorizing,
     subscription: Option<Subscription>,
     waiting: Option<Waiting>,
     timing: Timing,
@@ -179,6 +183,7 @@ impl ClientConnection {
             output: Output::default(),
             responses: Responses::default(),
             publishing: Publishing::default(),
+            authorizing: Authorizing::default(),
             subscription: None,
             waiting: None,
             timing,
@@ -201,6 +206,7 @@ impl ClientConnection {
             connect_ts: self.spec.connect_ts,
             negotiated: (*self.negotiated).clone(),
             tls: self.tls.clone(),
+            grant: self.authorizing.grant().cloned(),
         })
     }
 
@@ -335,6 +341,7 @@ impl ClientConnection {
                 Poll::Ready(Err(error)) => self.fail(error),
             },
             Some(Waiting::Upgrade(upgrade)) => self.poll_upgrade(upgrade, cx),
+            Some(Waiting::Authorization(asking)) => self.poll_asking(asking, cx),
             None => {}
         }
     }
@@ -359,6 +366,8 @@ impl ClientConnection {
         if self.timing.linger_until.is_none() {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(cx)?;
             self.timing.linger_until = Some(clock::now() + LINGER);
+            // Nothing more can be delivered. The channel still has to hear what was answered.
+            self.subscription = self.subscription.take().filter(Subscription::has_news);
             self.linger(cx)?;
         }
         Ok(())
@@ -423,6 +432,10 @@ impl ClientConnection {
                     Due::Retry => {
                         self.settle();
                     }
+                    Due::PermissionsExpired => self.publishing.forget_permissions(),
+                    Due::Silence if self.awaits_auth_servers() => {
+                        self.timing.command_came(clock::now()); // the silence is ours
+                    }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
                         self.fail_truncated();
@@ -437,6 +450,10 @@ impl ClientConnection {
             }
         }
         Ok(())
+    }
+
+    fn awaits_auth_servers(&self) -> bool {
+        matches!(self.waiting, Some(Waiting::Authorization(_)))
     }
 
     /// The read deadline has come in the middle of a body, and nothing has been said of it yet.

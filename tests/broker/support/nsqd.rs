@@ -172,9 +172,17 @@ impl Nsqd {
         }
     }
 
-    /// What `pick` finds in its log, in a line that is there or comes.
-    pub fn log_line<T>(&self, pick: impl Fn(&str) -> Option<T>) -> Option<T> {
-        self.log.find(pick)
+    /// Waits for a line of its log that has all of these in it.
+    #[track_caller]
+    pub fn expect_logged(&self, parts: &[&str]) -> String {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part));
+        let found = self.log.find(|line| has_all(line).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("never logged: {parts:?}"))
+    }
+
+    /// Everything it has logged until now.
+    pub fn logged(&self) -> String {
+        self.log.written.lock().unwrap().lines.join("\n")
     }
 
     /// Bytes of memory that it has, of the machine's.
