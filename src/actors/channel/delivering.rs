@@ -218,5 +218,5 @@ impl Handler<Released> for Channel {
 
 /// How a message remembers its body.
 fn body(keeps_bodies: bool, batch: &Arc<Batch>, offset: u32) -> Body {
-    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
+    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch) }
 }

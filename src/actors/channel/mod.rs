@@ -27,7 +27,9 @@ use super::{
     turn::{EndOfTurn, Turn, take_another_turn},
 };
 use crate::{
-    broker::{AckSet, ChannelRules, ClientId, channel::Counters, channel::Pending},
+    broker::{
+        AckSet, ChannelRules, ClientId, Latencies, Moment, channel::Counters, channel::Pending,
+    },
     protocol::{ChannelName, TopicName},
     storage::{Cursor, LogPosition},
 };
@@ -58,6 +60,10 @@ pub struct Channel {
     sampler: Sampler,
     /// Ephemeral, and its last consumer has gone: the topic is about to end it.
     abandoned: bool,
+    /// Only if percentiles of the latency are asked for.
+    latencies: Option<Latencies>,
+    /// When it began to count.
+    since: Moment,
 }
 
 impl Channel {
@@ -74,6 +80,7 @@ impl Channel {
         let keeps_bodies = disk.is_none() || name.is_ephemeral();
         let settings = shared.channel_settings(keeps_bodies);
         let finished = AckSet::starting_at(first_seq);
+        let latencies = shared.new_latencies();
         Self {
             topic,
             name,
@@ -92,6 +99,8 @@ impl Channel {
             alarm: Alarm::default(),
             sampler: Sampler::new(),
             abandoned: false,
+            latencies,
+            since: clock::now(),
         }
     }
 
@@ -135,7 +144,7 @@ impl Channel {
         self.rules = ChannelRules::new(settings, finished, cursor.paused, counters);
         for pending in cursor.pending {
             let due = (pending.due_ns != 0).then(|| clock::moment_of(pending.due_ns));
-            let body = Body::logged(pending.position);
+            let body = Body::at(pending.position);
             let (seq, attempts) = (pending.seq, pending.attempts);
             self.rules.restore(Pending { seq, attempts, body }, due);
         }
