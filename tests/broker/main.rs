@@ -12,6 +12,7 @@
 mod auth;
 mod config_file;
 mod crash;
+mod ephemeral;
 mod hostile;
 mod http;
 mod latency;

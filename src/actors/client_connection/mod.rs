@@ -212,7 +212,13 @@ impl ClientConnection {
 
     fn terms(&self) -> Terms {
         let negotiated = &self.negotiated;
-        Terms { msg_timeout: negotiated.msg_timeout, sample_rate: negotiated.sample_rate }
+        let place = (&*negotiated.topology_region, &*negotiated.topology_zone);
+        let topology = self.spec.shared.topology();
+        Terms {
+            msg_timeout: negotiated.msg_timeout,
+            sample_rate: negotiated.sample_rate,
+            proximity: topology.proximity(Some(place).filter(|_| self.is_identified)),
+        }
     }
 
     fn is_ending(&self) -> bool {
