@@ -58,8 +58,8 @@ def nsqjs(_scratch):
     lock = folder / "package-lock.json"
     installed = folder / "node_modules" / "package-lock.json"
     if not (installed.exists() and installed.read_text() == lock.read_text()):
-        # The optional parts are for snappy and may need a compiler.
-        run("npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+        # The optional parts are for snappy, and come compiled.
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
         shutil.copy(lock, installed)
     return ["node", folder / "adapter.js"]
 
@@ -69,6 +69,15 @@ def go_nsq(scratch):
     program = Path(scratch) / "go-nsq-adapter"
     run("go", "build", "-mod=readonly", "-o", program, ".", cwd=CLIENTS / "go-nsq")
     return [program]
+
+
+def certificates(scratch):
+    """Made for this run and gone with it."""
+    need("go", "it makes certificates")
+    folder = Path(scratch) / "certificates"
+    folder.mkdir()
+    run("go", "run", ".", folder, cwd=CLIENTS / "certificates")
+    return folder
 
 
 def nsq():
