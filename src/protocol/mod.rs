@@ -10,6 +10,7 @@ pub mod magic;
 pub mod message_id;
 pub mod names;
 mod quote;
+pub mod upgrade;
 
 pub use auth::AuthResponse;
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};

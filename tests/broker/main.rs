@@ -18,3 +18,4 @@ mod process;
 mod protocol;
 mod support;
 mod tls;
+mod upgrades;

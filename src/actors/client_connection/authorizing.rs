@@ -59,8 +59,8 @@ impl ClientConnection {
         self.authorizing.question = Some(Question {
             secret: secret.into(),
             remote_ip: ip_of(&self.spec.remote_address).to_owned(),
-            tls: false,
-            common_name: String::new(),
+            tls: self.tls.is_some(),
+            common_name: self.tls.as_ref().map(|tls| tls.common_name.clone()).unwrap_or_default(),
         });
         self.ask_auth_servers();
     }

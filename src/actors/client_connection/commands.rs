@@ -14,8 +14,9 @@ use crate::{
     broker::Access,
     config::NSQ_VERSION,
     protocol::{
-        ChannelName, ClientState, Command, Decoded, IdentifyResponse, Keyword, Magic, MessageRef,
-        Negotiated, NodeInfo, ProtocolError, Publication, SettleFailure, TopicName, frame,
+        ChannelName, ClientState, Command, Decoded, Features, IdentifyResponse, Keyword, Magic,
+        MessageRef, Negotiated, NodeInfo, ProtocolError, Publication, SettleFailure, TopicName,
+        frame,
     },
 };
 
@@ -56,7 +57,7 @@ impl ClientConnection {
         if consumed > before {
             self.timing.command_came(clock::now());
         }
-        if self.is_ending() {
+        if self.is_ending() || self.is_upgrading() {
             consumed = buf.len(); // nothing more is carried out
         }
         Used { consumed, needed }
@@ -137,7 +138,10 @@ impl ClientConnection {
     }
 
     fn identify(&mut self, body: &[u8]) {
-        let limits = identify_limits(&self.spec.shared.options);
+        if self.negotiated.features != Features::default() {
+            return self.fail(ProtocolError::WrongState(Keyword::Identify)); // it stands on the upgrade
+        }
+        let limits = identify_limits(&self.spec.shared);
         let negotiated = match Negotiated::from_body(body, &limits, &self.negotiated) {
             Ok(negotiated) => negotiated,
             Err(error) => return self.fail(error),
@@ -160,6 +164,7 @@ impl ClientConnection {
             self.respond(|frames| frames.extend_from_slice(&frame::OK_FRAME));
         }
         *self.negotiated = negotiated;
+        self.begin_upgrade();
     }
 
     fn subscribe(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Recipient;
+use tokio_rustls::rustls::ServerConnection;
 
 use crate::{
     actors::{
@@ -10,6 +11,7 @@ use crate::{
         listener::{BecameProducer, ClientGone},
         node::FindTopic,
         shared::Shared,
+        tls::{cipher_suite_name, common_name, version_name},
     },
     broker::{ClientId, Grant},
     config::NsqdOptions,
@@ -49,6 +51,32 @@ pub struct ClientInfo {
     pub negotiated: Negotiated,
     /// What its AUTH was answered with.
     pub grant: Option<Arc<Grant>>,
+    /// What TLS has agreed on; none without TLS.
+    pub tls: Option<Arc<TlsInfo>>,
+}
+
+/// What is known of a connection's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// As upstream names it.
+    pub cipher_suite: String,
+    /// As upstream names it.
+    pub version: String,
+    /// The common name of the client's certificate; empty without one.
+    pub common_name: String,
+}
+
+impl TlsInfo {
+    /// Of a session whose handshake is done.
+    pub(super) fn of(session: &ServerConnection) -> Self {
+        let suite = session.negotiated_cipher_suite();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        Self {
+            cipher_suite: suite.map(|suite| cipher_suite_name(suite.suite())).unwrap_or_default(),
+            version: session.protocol_version().map(version_name).unwrap_or_default(),
+            common_name: certificate.map(common_name).unwrap_or_default(),
+        }
+    }
 }
 
 /// The address without its port; empty for a unix socket.
@@ -68,7 +96,8 @@ pub(super) fn limits(options: &NsqdOptions) -> Limits {
 }
 
 /// What IDENTIFY may ask for.
-pub(super) fn identify_limits(options: &NsqdOptions) -> IdentifyLimits {
+pub(super) fn identify_limits(shared: &Shared) -> IdentifyLimits {
+    let options = &shared.options;
     IdentifyLimits {
         max_heartbeat_interval: options.max_heartbeat_interval,
         default_output_buffer_timeout: options.output_buffer_timeout,
@@ -78,7 +107,11 @@ pub(super) fn identify_limits(options: &NsqdOptions) -> IdentifyLimits {
         default_msg_timeout: options.msg_timeout,
         max_msg_timeout: options.max_msg_timeout,
         max_deflate_level: i32::try_from(options.max_deflate_level).unwrap_or(i32::MAX),
-        available: Features::default(),
+        available: Features {
+            tls_v1: shared.tls.is_some(),
+            snappy: options.snappy,
+            deflate: options.deflate,
+        },
     }
 }
 

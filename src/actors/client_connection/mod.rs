@@ -5,7 +5,9 @@
 
 mod authorizing;
 mod commands;
+mod compressed;
 mod consuming;
+mod handshake;
 mod info;
 mod input;
 mod output;
@@ -13,6 +15,7 @@ mod publishing;
 mod responses;
 mod stream;
 mod timing;
+mod upgrading;
 
 use std::{
     future::Future,
@@ -30,7 +33,7 @@ use actix::{
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
-pub use info::{ClientInfo, ClientSpec};
+pub use info::{ClientInfo, ClientSpec, TlsInfo};
 pub use stream::{Duplex, Stream};
 
 use self::{
@@ -42,6 +45,7 @@ use self::{
     publishing::Publishing,
     responses::Responses,
     timing::{Due, Timing},
+    upgrading::Upgrade,
 };
 use super::{
     alarm::Alarm,
@@ -54,6 +58,7 @@ use super::{
 };
 use crate::{
     broker::{ClientId, Terms},
+    config::TlsRequired,
     protocol::{
         ClientState, Decoder, Negotiated, ProtocolError, PublishFailure, Session, TopicName, Verb,
         frame,
@@ -84,6 +89,7 @@ enum Waiting {
     Topic(TopicName, Verb, FindingTopic),
     Subscription(Subscribing),
     Authorization(Asking),
+    Upgrade(Upgrade),
 }
 
 /// One client's connection.
@@ -94,6 +100,8 @@ pub struct ClientConnection {
     decoder: Decoder,
     session: Session,
     negotiated: Box<Negotiated>,
+    /// What TLS has agreed on; none without TLS.
+    tls: Option<Arc<TlsInfo>>,
     input: Input,
     output: Output,
     responses: Responses,
@@ -157,18 +165,20 @@ impl ClientConnection {
     }
 
     fn new(spec: ClientSpec, goodbye: Goodbye, stream: Box<dyn Duplex>) -> Self {
-        let options = &spec.shared.options;
-        let limits = limits(options);
+        let shared = &spec.shared;
+        let limits = limits(&shared.options);
         let peer_ip = ip_of(&spec.remote_address);
-        let negotiated = Negotiated::before_identify(&identify_limits(options), peer_ip);
+        let negotiated = Negotiated::before_identify(&identify_limits(shared), peer_ip);
         let timing =
-            Timing::new(negotiated.heartbeat_interval, options.magic_timeout, clock::now());
+            Timing::new(negotiated.heartbeat_interval, shared.options.magic_timeout, clock::now());
+        let tls_missing = shared.tls_required() != TlsRequired::No;
         Self {
             _gone: goodbye,
             stream,
             decoder: Decoder::new(limits),
-            session: Session { state: ClientState::Init, heartbeats: true, tls_missing: false },
+            session: Session { state: ClientState::Init, heartbeats: true, tls_missing },
             negotiated: Box::new(negotiated),
+            tls: None,
             input: Input::default(),
             output: Output::default(),
             responses: Responses::default(),
@@ -196,6 +206,7 @@ impl ClientConnection {
             connect_ts: self.spec.connect_ts,
             negotiated: (*self.negotiated).clone(),
             grant: self.authorizing.grant().cloned(),
+            tls: self.tls.clone(),
         })
     }
 
@@ -225,6 +236,7 @@ impl ClientConnection {
     /// Closes the socket at once.
     fn end(&mut self, ctx: &mut Context<Self>) {
         self.is_answered = true;
+        self.say_goodbye();
         ctx.stop();
     }
 
@@ -253,6 +265,9 @@ impl ClientConnection {
         if held_up && self.may_read() {
             take_another_turn(cx); // what held reading up is gone
         }
+        if self.may_upgrade() {
+            cx.waker().wake_by_ref();
+        }
         Ok(())
     }
 
@@ -270,10 +285,15 @@ impl ClientConnection {
             let mut stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
             let read = input.poll_read(&mut *stream, cx, |buf| self.decode(buf, ctx));
             (self.input, self.stream) = (input, stream);
-            match read? {
+            match read {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(0) => return self.at_end(),
-                Poll::Ready(_) => {}
+                Poll::Ready(Ok(0)) => return self.at_end(),
+                // TLS that ends without saying so is an end like any other: commands have lengths.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return self.at_end();
+                }
+                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(Ok(_)) => {}
             }
         }
         take_another_turn(cx);
@@ -315,6 +335,7 @@ impl ClientConnection {
                 Poll::Ready(Err(error)) => self.fail(error),
             },
             Some(Waiting::Authorization(asking)) => self.poll_asking(asking, cx),
+            Some(Waiting::Upgrade(upgrade)) => self.poll_upgrade(upgrade, cx),
             None => {}
         }
     }
@@ -394,6 +415,12 @@ impl ClientConnection {
         while self.alarm.poll(self.timing.next(&self.output), cx) {
             while let Some(due) = self.timing.due(&self.output, clock::now()) {
                 match due {
+                    // In the middle of an upgrade nobody could read it, and nobody can say a command.
+                    Due::Heartbeat if self.is_upgrading() => {}
+                    // Nor can it be heard while it waits for what it may do.
+                    Due::Silence if self.is_upgrading() || self.awaits_auth_servers() => {
+                        self.timing.command_came(clock::now());
+                    }
                     Due::Heartbeat => {
                         self.output.buffer().extend_from_slice(&frame::HEARTBEAT_FRAME);
                     }
@@ -401,9 +428,6 @@ impl ClientConnection {
                         self.settle();
                     }
                     Due::PermissionsExpired => self.publishing.forget_permissions(),
-                    Due::Silence if self.awaits_auth_servers() => {
-                        self.timing.command_came(clock::now()); // the silence is ours
-                    }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
                         self.fail_truncated();

@@ -141,8 +141,8 @@ struct ClientView<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub_counts: Vec<PubCount<'a>>,
     tls: bool,
-    tls_cipher_suite: &'static str,
-    tls_version: &'static str,
+    tls_cipher_suite: &'a str,
+    tls_version: &'a str,
     tls_negotiated_protocol: &'static str,
     tls_negotiated_protocol_is_mutual: bool,
 }
@@ -150,7 +150,7 @@ struct ClientView<'a> {
 impl<'a> ClientView<'a> {
     fn new(client: &'a ClientSnapshot) -> Self {
         let (info, said) = (&client.info, &client.info.negotiated);
-        let (tls, grant) = (said.features.tls_v1, info.grant.as_deref());
+        let (tls, grant) = (info.tls.as_deref(), info.grant.as_deref());
         Self {
             client_id: &said.client_id,
             hostname: &said.hostname,
@@ -173,11 +173,11 @@ impl<'a> ClientView<'a> {
             topology_zone: &said.topology_zone,
             topology_region: &said.topology_region,
             pub_counts: PubCount::all_of(client),
-            tls,
-            tls_cipher_suite: "",
-            tls_version: "",
+            tls: tls.is_some(),
+            tls_cipher_suite: tls.map_or("", |tls| &tls.cipher_suite),
+            tls_version: tls.map_or("", |tls| &tls.version),
             tls_negotiated_protocol: "",
-            tls_negotiated_protocol_is_mutual: tls,
+            tls_negotiated_protocol_is_mutual: tls.is_some(),
         }
     }
 }

@@ -107,6 +107,7 @@ fn client((id, port): (u64, u16), name: &str, state: ClientState) -> ClientSnaps
         connect_ts: START_TIME,
         negotiated,
         grant: None,
+        tls: None,
     };
     ClientSnapshot::producer(&Arc::new(info), state, Vec::new())
 }
