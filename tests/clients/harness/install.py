@@ -90,4 +90,11 @@ def nsq():
     return [root / target / "release" / "nsq", "nsqd"]
 
 
+def unsupported(client, setting):
+    """Why the client cannot do this here, whatever nsqd does; None if it can."""
+    if client == "pynsq" and setting.compression and sys.version_info >= (3, 12):
+        return "pynsq's compression needs tornado 6.0, which needs Python before 3.12"
+    return None
+
+
 BY_NAME = {"pynsq": pynsq, "nsqjs": nsqjs, "go-nsq": go_nsq}

@@ -1,5 +1,6 @@
 """What is asked of every client over TLS, with compression and with a secret, each alone and together."""
 
+import random
 import time
 
 from .scenarios import DELIVER_S, DUPLICATES_SHOW_S, TOPIC, check_attempts, check_exact, end, publish
@@ -39,8 +40,6 @@ def transfer(stage):
 
 def size_body(size):
     """Half of it compresses well, half not at all."""
-    import random
-
     return random.Random(size).randbytes(size // 2) + bytes(size // 2)
 
 
@@ -66,16 +65,18 @@ def check_questions(stage):
         name = IDENTITY if stage.setting.certificate else ""
         tls = str(stage.setting.tls).lower()
         expected = {"common_name": name, "remote_ip": "127.0.0.1", "secret": SECRET, "tls": tls}
-        seen = [question for question in stage.auth_server.questions if question != expected]
-        asked = len(stage.auth_server.questions)
-        stage.check(f"the auth server was asked {expected}", asked >= 3 and not seen, seen or asked)
+        questions = stage.auth_server.questions  # fewer than connections: nsqd may ask for several at once
+        stage.check(f"the auth server was asked {expected}", questions and questions.count(expected) == len(questions), questions)
 
 
 def refused(stage):
     """Shows a secret that is none: the client gets nothing, another with the right one is served."""
     stranger, client = stage.client(secret="wrong"), stage.client()
     stranger.consume("stranger", TOPIC, "audit")
-    asked = lambda: any(question["secret"] == "wrong" for question in stage.auth_server.questions)  # noqa: E731
+
+    def asked():
+        return any(question["secret"] == "wrong" for question in stage.auth_server.questions)
+
     wait_until(asked, ANSWER_S, "the question about the wrong secret")
     client.consume("audit", TOPIC, "audit")
     stage.wait_subscribed(TOPIC, audit=1)
