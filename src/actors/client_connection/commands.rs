@@ -192,9 +192,9 @@ impl ClientConnection {
         self.settle();
         self.session.state = ClientState::Closing;
         if let Some(subscription) = &mut self.subscription {
-            subscription.close();
+            self.publishing.flush(&mut self.responses);
+            self.responses.put_closed(subscription.close());
         }
-        self.respond(|frames| frames.extend_from_slice(&frame::CLOSE_WAIT_FRAME));
     }
 
     /// Answers in order: at once if nothing before is unanswered.

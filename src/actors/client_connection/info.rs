@@ -49,10 +49,10 @@ pub struct ClientInfo {
     pub connect_ts: i64,
     /// What it said of itself and what was agreed.
     pub negotiated: Negotiated,
-    /// What its AUTH was answered with.
-    pub grant: Option<Arc<Grant>>,
     /// What TLS has agreed on; none without TLS.
     pub tls: Option<Arc<TlsInfo>>,
+    /// What its AUTH was answered with.
+    pub grant: Option<Arc<Grant>>,
 }
 
 /// What is known of a connection's TLS.

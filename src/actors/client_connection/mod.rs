@@ -88,8 +88,8 @@ type FindingTopic =
 enum Waiting {
     Topic(TopicName, Verb, FindingTopic),
     Subscription(Subscribing),
-    Authorization(Asking),
     Upgrade(Upgrade),
+    Authorization(Asking),
 }
 
 /// One client's connection.
@@ -205,14 +205,20 @@ impl ClientConnection {
             remote_address: self.spec.remote_address.clone(),
             connect_ts: self.spec.connect_ts,
             negotiated: (*self.negotiated).clone(),
-            grant: self.authorizing.grant().cloned(),
             tls: self.tls.clone(),
+            grant: self.authorizing.grant().cloned(),
         })
     }
 
     fn terms(&self) -> Terms {
         let negotiated = &self.negotiated;
-        Terms { msg_timeout: negotiated.msg_timeout, sample_rate: negotiated.sample_rate }
+        let place = (&*negotiated.topology_region, &*negotiated.topology_zone);
+        let topology = self.spec.shared.topology();
+        Terms {
+            msg_timeout: negotiated.msg_timeout,
+            sample_rate: negotiated.sample_rate,
+            proximity: topology.proximity(Some(place).filter(|_| self.is_identified)),
+        }
     }
 
     fn is_ending(&self) -> bool {
@@ -292,7 +298,10 @@ impl ClientConnection {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return self.at_end();
                 }
-                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(Err(error)) => {
+                    log::debug!("client={} {error}", self.spec.remote_address);
+                    return Err(error.into());
+                }
                 Poll::Ready(Ok(_)) => {}
             }
         }
@@ -334,8 +343,8 @@ impl ClientConnection {
                 }
                 Poll::Ready(Err(error)) => self.fail(error),
             },
-            Some(Waiting::Authorization(asking)) => self.poll_asking(asking, cx),
             Some(Waiting::Upgrade(upgrade)) => self.poll_upgrade(upgrade, cx),
+            Some(Waiting::Authorization(asking)) => self.poll_asking(asking, cx),
             None => {}
         }
     }
@@ -360,6 +369,8 @@ impl ClientConnection {
         if self.timing.linger_until.is_none() {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(cx)?;
             self.timing.linger_until = Some(clock::now() + LINGER);
+            // Nothing more can be delivered. The channel still has to hear what was answered.
+            self.subscription = self.subscription.take().filter(Subscription::has_news);
             self.linger(cx)?;
         }
         Ok(())

@@ -141,10 +141,10 @@ impl DiskQueue {
         if !std::mem::replace(&mut self.sync_scheduled, true) {
             ctx.run_later(self.shared.options.sync_timeout, |actor, ctx| {
                 actor.sync_scheduled = false;
-                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| {
-                    if let Err(error) = result {
-                        actor.shared.health.failed(&actor.topic, &error.to_string());
-                    }
+                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| match result {
+                    // Deleted meanwhile, or to be opened anew, which finds out what can be written.
+                    Ok(()) | Err(StoreError::NotOpen) => {}
+                    Err(error) => actor.shared.health.failed(&actor.topic, &error.to_string()),
                 }));
             });
         }
@@ -296,6 +296,8 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        let file = TopicMetadata::path(&dir);
+        log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
         self.run_in(&self.small_files, move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
     }
 }

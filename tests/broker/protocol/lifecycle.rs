@@ -1,5 +1,7 @@
 //! From the first byte to the last.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::{Client, Frame, Nsqd, commands, connect_raw, http};
@@ -122,25 +124,6 @@ fn negotiated_settings_are_echoed() {
 }
 
 #[test]
-fn settings_out_of_range_end_the_connection() {
-    let nsqd = Nsqd::start();
-    for (json, text) in [
-        (r#"{"heartbeat_interval":999}"#, "heartbeat interval (999) is invalid"),
-        (r#"{"heartbeat_interval":60001}"#, "heartbeat interval (60001) is invalid"),
-        (r#"{"output_buffer_timeout":24}"#, "output buffer timeout (24) is invalid"),
-        (r#"{"output_buffer_size":63}"#, "output buffer size (63) is invalid"),
-        (r#"{"sample_rate":100}"#, "sample rate (100) is invalid"),
-        (r#"{"msg_timeout":900001}"#, "msg timeout (900001) is invalid"),
-        ("[]", "failed to decode JSON body"),
-        ("{", "failed to decode JSON body"),
-    ] {
-        let mut client = nsqd.client();
-        client.send(&commands::identify(json));
-        client.expect_fatal(&format!("E_BAD_BODY IDENTIFY {text}"));
-    }
-}
-
-#[test]
 fn second_identify_counts() {
     let nsqd = Nsqd::start();
     let mut client = nsqd.client_with(r#"{"client_id":"first"}"#);
@@ -155,9 +138,49 @@ fn second_identify_counts() {
 }
 
 #[test]
-fn auth_is_disabled() {
+fn nothing_is_said_to_a_good_magic() {
     let nsqd = Nsqd::start();
-    let mut client = nsqd.client();
-    client.send(&commands::sized("AUTH", b"secret"));
-    client.expect_fatal("E_AUTH_DISABLED AUTH disabled");
+    let mut client = connect_raw(nsqd.tcp());
+    for part in [b"  ", b"V2"] {
+        client.send(part);
+        client.expect_silence(Duration::from_millis(200));
+    }
+    client.expect_alive();
+}
+
+#[test]
+fn who_has_not_introduced_itself_is_known_by_its_address() {
+    let nsqd = Nsqd::start();
+    let mut unknown = nsqd.client();
+    unknown.subscribe("orders", "audit");
+    let client = nsqd.channel("orders", "audit")["clients"][0].clone();
+    for (key, value) in [
+        ("client_id", "127.0.0.1"),
+        ("hostname", "127.0.0.1"),
+        ("user_agent", ""),
+        ("version", "V2"),
+        ("remote_address", &unknown.stream().local_addr().unwrap().to_string()),
+        ("topology_region", ""),
+        ("topology_zone", ""),
+    ] {
+        assert_eq!(client[key], value, "{key} in {client}");
+    }
+    for key in ["ready_count", "sample_rate", "in_flight_count"] {
+        assert_eq!(client[key], 0, "{key} in {client}");
+    }
+    // Who introduces itself without names has none.
+    let mut nameless = nsqd.client_with("{}");
+    nameless.subscribe("orders", "billing");
+    let client = nsqd.channel("orders", "billing")["clients"][0].clone();
+    assert_eq!((&client["client_id"], &client["hostname"]), (&"".into(), &"".into()));
+}
+
+#[test]
+fn consumer_that_sends_nothing_more_is_gone() {
+    let nsqd = Nsqd::start();
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.half_close();
+    consumer.expect_closed();
+    nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
 }

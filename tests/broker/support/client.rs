@@ -162,6 +162,16 @@ impl Client {
         }
     }
 
+    /// Exactly these bytes come next.
+    #[track_caller]
+    pub fn expect_bytes(&mut self, expected: &[u8]) {
+        let end = Instant::now() + DEADLINE;
+        while self.received.len() < expected.len() && self.receive(end).is_ok() {}
+        let count = expected.len().min(self.received.len());
+        let came: Vec<_> = self.received.drain(..count).collect();
+        assert_eq!(came.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
     #[track_caller]
     pub fn expect_frame(&mut self) -> Frame {
         match self.next_frame(DEADLINE) {
