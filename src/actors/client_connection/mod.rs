@@ -428,7 +428,10 @@ impl ClientConnection {
                 match due {
                     // In the middle of an upgrade nobody could read it, and nobody can say a command.
                     Due::Heartbeat if self.is_upgrading() => {}
-                    Due::Silence if self.is_upgrading() => self.timing.command_came(clock::now()),
+                    // Nor can it be heard while it waits for what it may do.
+                    Due::Silence if self.is_upgrading() || self.awaits_auth_servers() => {
+                        self.timing.command_came(clock::now());
+                    }
                     Due::Heartbeat => {
                         self.output.buffer().extend_from_slice(&frame::HEARTBEAT_FRAME);
                     }
@@ -436,9 +439,6 @@ impl ClientConnection {
                         self.settle();
                     }
                     Due::PermissionsExpired => self.publishing.forget_permissions(),
-                    Due::Silence if self.awaits_auth_servers() => {
-                        self.timing.command_came(clock::now()); // the silence is ours
-                    }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
                         self.fail_truncated();
