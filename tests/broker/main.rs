@@ -10,6 +10,7 @@
 )]
 
 mod auth;
+mod conformance;
 mod crash;
 mod hostile;
 mod http;
