@@ -4,7 +4,6 @@ mod batching;
 mod channels;
 mod debug;
 mod info;
-mod memory;
 mod publish;
 mod stats;
 mod stats_json;
