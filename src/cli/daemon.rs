@@ -19,6 +19,7 @@ use crate::{
         clock,
         health::Health,
         listener::Socket,
+        live_settings::LiveSettings,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
@@ -37,13 +38,17 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+pub fn run(
+    mut options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
         let tls = load_tls(&options)?;
         let sockets = Sockets::bind(&options, tls.is_some())?;
+        sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
@@ -84,6 +89,17 @@ impl Sockets {
         let http = options.http_address.as_ref().map(bind).transpose()?;
         let https = options.https_address.as_ref().filter(|_| tls).map(bind_https).transpose()?;
         Ok(Self { tcp, http, https })
+    }
+
+    /// The ports to broadcast, unless they were given; 0 where there is none.
+    fn fill_in_ports(&self, options: &mut NsqdOptions) {
+        let port_of = |bound: &Bound| u16::try_from(bound.port).unwrap_or(0);
+        if options.broadcast_tcp_port == 0 {
+            options.broadcast_tcp_port = port_of(&self.tcp);
+        }
+        if options.broadcast_http_port == 0 {
+            options.broadcast_http_port = self.http.as_ref().map_or(0, port_of);
+        }
     }
 
     /// Accepts connections from now on. The files of unix sockets last as long as the second value.
@@ -153,6 +169,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
+        live: LiveSettings::new(&options),
         options,
     }
 }

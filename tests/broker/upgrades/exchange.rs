@@ -96,7 +96,7 @@ fn commands_in_small_pieces_are_put_together() {
 #[test]
 fn heartbeats_go_inside_and_are_answered_there() {
     let secure = Secure::with(&[]);
-    let config = secure.certificates.client();
+    let config = secure.config();
     let mut clients = [SNAPPY, DEFLATE, TLS].map(|wish| {
         let mut json = wish.to_json();
         json.insert_str(1, r#""heartbeat_interval":1000,"#);
@@ -129,7 +129,7 @@ fn who_does_not_read_holds_up_only_itself() {
         return; // Garbage collection decides what nsqd 1.3 has in memory.
     }
     let secure = Secure::with(&["--mem-queue-size=10"]);
-    let (config, noise) = (secure.certificates.client(), Random::new().bytes(200_000));
+    let (config, noise) = (secure.config(), Random::new().bytes(200_000));
     for wish in [SNAPPY, DEFLATE, TLS, Wish { tls: true, ..SNAPPY }] {
         let mut lazy = upgrade(secure.nsqd.client(), wish, &config);
         let topic = format!("lazy_{}_{}", wish.tls, wish.snappy);
