@@ -17,6 +17,7 @@ pub mod clock;
 pub mod disk_queue;
 pub mod health;
 pub mod listener;
+pub mod meters;
 pub mod node;
 pub mod process;
 pub mod shared;
@@ -26,9 +27,12 @@ pub mod statsd;
 pub mod supervisor;
 pub mod topic;
 pub mod turn;
+pub mod watchdog;
 pub mod waves;
 pub mod workers;
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

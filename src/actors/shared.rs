@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use super::{cache::CacheBudget, health::Health, workers::Workers};
+use super::{cache::CacheBudget, health::Health, meters::Meters, workers::Workers};
 use crate::{
     broker::{Latencies, Settings},
     config::NsqdOptions,
@@ -25,6 +25,8 @@ pub struct Shared {
     pub health: Health,
     /// Restarts of actors, by kind.
     pub restarts: Restarts,
+    /// What else is counted.
+    pub meters: Meters,
     /// Unix time of the start in seconds.
     pub start_time: i64,
 }

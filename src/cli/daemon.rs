@@ -18,11 +18,13 @@ use crate::{
         clock,
         health::Health,
         listener::Socket,
+        meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
         topic::WhenOpen,
+        watchdog,
         workers::Workers,
     },
     config::{ListenAddress, NsqdOptions},
@@ -42,6 +44,7 @@ pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result
         let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
         let sockets = Sockets::bind(&options)?;
         let shared = Arc::new(share(options, data));
+        watchdog::start(&shared).map_err(not_started)?;
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
         tokio::select! {
@@ -121,8 +124,10 @@ fn share(options: NsqdOptions, data: DataDir) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
     let log =
         LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
+    let workers = Workers::start(options.worker_threads);
     Shared {
-        workers: Workers::start(options.worker_threads),
+        meters: Meters::new(workers.all().len()),
+        workers,
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),

@@ -13,6 +13,7 @@ mod crash;
 mod hostile;
 mod http;
 mod latency;
+mod metrics;
 mod panics;
 mod process;
 mod protocol;
