@@ -3,12 +3,13 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient,
+    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
 };
 use tokio::sync::watch;
 
 use super::{
+    auth_client::Authorize,
     channel::CloseClient,
     client_connection::{ClientConnection, ClientSpec, Stream},
     clock,
@@ -62,6 +63,7 @@ struct Client {
 pub struct Listener {
     socket: Arc<Socket>,
     node: Addr<Node>,
+    auth: Option<Recipient<Authorize>>,
     shared: Arc<Shared>,
     next_client: u64,
     clients: HashMap<ClientId, Client>,
@@ -71,11 +73,17 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// An accept loop on a bound socket.
-    pub fn new(socket: Socket, node: Addr<Node>, shared: Arc<Shared>) -> Self {
+    /// An accept loop on a bound socket. With `auth`, clients must authenticate.
+    pub fn new(
+        socket: Socket,
+        node: Addr<Node>,
+        auth: Option<Recipient<Authorize>>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             socket: Arc::new(socket),
             node,
+            auth,
             shared,
             next_client: 1,
             clients: HashMap::new(),
@@ -112,6 +120,7 @@ impl Listener {
             id,
             remote_address: remote,
             connect_ts: clock::wall_ns() / 1_000_000_000,
+            auth: self.auth.clone(),
             node: self.node.clone().recipient(),
             became_producer: ctx.address().recipient(),
             gone: ctx.address().recipient(),

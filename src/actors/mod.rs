@@ -10,6 +10,7 @@
 //! that it was given. Every actor but the connections is supervised: see [`supervisor`].
 
 pub mod alarm;
+pub mod auth_client;
 pub mod cache;
 pub mod channel;
 pub mod client_connection;
@@ -25,6 +26,7 @@ pub mod snapshot;
 pub mod socket;
 pub mod statsd;
 pub mod supervisor;
+pub mod tls;
 pub mod topic;
 pub mod turn;
 pub mod watchdog;
@@ -36,6 +38,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
+pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;

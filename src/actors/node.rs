@@ -159,6 +159,7 @@ impl Node {
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
             ("statsd", count(&restarts.statsd)),
+            ("auth_client", count(&restarts.auth_clients)),
         ]
     }
 }

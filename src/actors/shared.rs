@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use super::{cache::CacheBudget, health::Health, meters::Meters, workers::Workers};
+use super::{cache::CacheBudget, health::Health, meters::Meters, tls::Tls, workers::Workers};
 use crate::{
     broker::{Latencies, Settings},
-    config::NsqdOptions,
+    config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
 
@@ -23,6 +23,8 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// Logs that cannot be written.
     pub health: Health,
+    /// What TLS handshakes need; none without a certificate.
+    pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.
     pub restarts: Restarts,
     /// What else is counted.
@@ -42,6 +44,8 @@ pub struct Restarts {
     pub channels: Arc<AtomicU64>,
     /// Logs of topics.
     pub disk_queues: Arc<AtomicU64>,
+    /// The client of auth servers.
+    pub auth_clients: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
     /// The one that pushes to statsd.
@@ -49,6 +53,11 @@ pub struct Restarts {
 }
 
 impl Shared {
+    /// Of whom TLS is required.
+    pub fn tls_required(&self) -> TlsRequired {
+        self.tls.as_ref().map_or(TlsRequired::No, |tls| tls.required())
+    }
+
     /// The rules' settings for a channel. `in_memory`: it, or its topic, is ephemeral, so that it
     /// must drop what exceeds `--mem-queue-size`.
     pub fn channel_settings(&self, in_memory: bool) -> Settings {

@@ -28,6 +28,7 @@ pub fn shared_on(dir: &Path, disk: Arc<dyn Disk>) -> Shared {
         log: LogOptions { disk, ..LogOptions::default() },
         cache: Arc::new(CacheBudget::new(1 << 20)),
         health: Health::default(),
+        tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),
         start_time: 0,

@@ -9,6 +9,7 @@ pub mod install;
 pub mod logging;
 pub mod nsqd;
 pub mod program;
+mod signals;
 #[cfg(test)]
 mod testing;
 pub mod up;

@@ -20,6 +20,8 @@ pub struct Listening {
     pub tcp: String,
     /// For HTTP, unless it is off.
     pub http: Option<String>,
+    /// For HTTPS, if there is a certificate.
+    pub https: Option<String>,
 }
 
 /// Why an nsqd ended otherwise than by being told to.
@@ -180,7 +182,7 @@ mod tests {
             on_ready: &mut dyn FnMut(&Listening),
         ) -> Result<(), DaemonError> {
             assert_eq!(options.node_id, 7);
-            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None });
+            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None, https: None });
             Ok(())
         }
         let ran = nsqd(&["--node-id=7", "false", "--node-id=8"], daemon);

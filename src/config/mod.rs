@@ -27,5 +27,5 @@ pub use duration::GoDuration;
 pub use log_level::LogLevel;
 pub use options::NsqdOptions;
 pub use percentiles::Percentiles;
-pub use tls::{TlsMinVersion, TlsRequired};
+pub use tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired};
 pub use version::NSQ_VERSION;

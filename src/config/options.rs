@@ -10,7 +10,7 @@ use super::{
     host,
     log_level::LogLevel,
     percentiles::Percentiles,
-    tls::{TlsMinVersion, TlsRequired},
+    tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired},
     typed::TypedOptions,
     value::OptionType,
 };
@@ -180,7 +180,7 @@ declare_options! {
         /// path to key file (PEM)
         tls_key: Option<PathBuf> = flag("tls-key").key("tls_key"),
         /// client certificate auth policy ('require' or 'require-verify'); either makes TLS required
-        tls_client_auth_policy: String =
+        tls_client_auth_policy: ClientAuthPolicy =
             flag("tls-client-auth-policy").key("tls_client_auth_policy"),
         /// path to certificate authority file (PEM), for client certificates and for auth servers
         tls_root_ca_file: Option<PathBuf> = flag("tls-root-ca-file").key("tls_root_ca_file"),
@@ -229,6 +229,16 @@ impl NsqdOptions {
     /// True if actors may be crashed on request.
     pub fn chaos_enabled(&self) -> bool {
         self.experiments.iter().any(|name| name == CHAOS)
+    }
+
+    /// Of whom TLS is required: a policy for the certificates of clients makes sense only if nobody can come without TLS.
+    pub fn tls_required_in_effect(&self) -> TlsRequired {
+        match (self.tls_required, self.tls_client_auth_policy) {
+            (TlsRequired::No, ClientAuthPolicy::Require | ClientAuthPolicy::RequireVerify) => {
+                TlsRequired::Yes
+            }
+            (required, _) => required,
+        }
     }
 
     /// Names given to `--enable-experiment` that mean nothing here.

@@ -24,6 +24,31 @@ impl fmt::Display for TlsRequired {
     }
 }
 
+/// What clients must show of themselves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ClientAuthPolicy {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Any certificate, and that they have its key.
+    Require,
+    /// A certificate of a known authority.
+    RequireVerify,
+}
+
+impl ClientAuthPolicy {
+    /// Reads the name of a policy, empty for none; the error says what is wrong with it. A name that is not known would
+    /// leave the door open.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        match text {
+            "" => Ok(Self::Off),
+            "require" => Ok(Self::Require),
+            "require-verify" => Ok(Self::RequireVerify),
+            _ => Err("must be require or require-verify".to_owned()),
+        }
+    }
+}
+
 /// The oldest version of TLS that peers may use, as it is asked for: versions below 1.2 are not served, whatever stands
 /// here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,6 +101,17 @@ impl fmt::Display for TlsMinVersion {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn client_auth_policies_are_known_by_their_exact_names() {
+        assert_eq!(ClientAuthPolicy::parse(""), Ok(ClientAuthPolicy::Off));
+        assert_eq!(ClientAuthPolicy::parse("require"), Ok(ClientAuthPolicy::Require));
+        assert_eq!(ClientAuthPolicy::parse("require-verify"), Ok(ClientAuthPolicy::RequireVerify));
+        for text in ["Require", "verify", "require_verify", "none", " "] {
+            let refused = Err("must be require or require-verify".to_owned());
+            assert_eq!(ClientAuthPolicy::parse(text), refused, "{text:?}");
+        }
+    }
 
     #[test]
     fn versions_are_read_as_they_are_written() {

@@ -10,7 +10,7 @@ use super::{
     integer::parse_integer,
     log_level::LogLevel,
     percentiles::{Percentiles, parse_floats},
-    tls::{TlsMinVersion, TlsRequired},
+    tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired},
 };
 
 /// What kind of value an option takes.
@@ -212,6 +212,7 @@ option_type!(Percentiles, Floats, numbers => Percentiles::new(numbers));
 option_type!(LogLevel, LogLevel, level => Ok(level));
 option_type!(TlsRequired, TlsRequired, required => Ok(required));
 option_type!(TlsMinVersion, TlsMinVersion, version => Ok(version));
+option_type!(ClientAuthPolicy, Text, text => ClientAuthPolicy::parse(&text));
 option_type!(AuthMethod, Text, text => AuthMethod::parse(&text));
 option_type!(Durability, Text, text => Durability::parse(&text));
 option_type!(ListenAddress, Text, text => ListenAddress::parse(&text));

@@ -9,31 +9,30 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{StatusCode, Version, header::HOST},
+    http::{Method, StatusCode},
     middleware::Next,
 };
 
-use super::{HttpError, body::KeptBody, reply};
+use super::{HttpError, body::KeptBody};
 use crate::config::GoDuration;
 
 /// Paths that are asked too often for a line in the log each; they want the request's body, too.
 const BUSY_PATHS: [&str; 2] = ["/pub", "/mpub"];
 
-/// Serves one request: it must be HTTP, its handler may panic, and the log has a line of it.
+/// Serves one request: its handler may panic, and the log has a line of it.
 pub async fn serve<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let started = Instant::now();
-    let is_busy = BUSY_PATHS.contains(&request.path());
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-        return Ok(request.into_response(without_host()));
-    }
+    let is_busy = BUSY_PATHS.contains(&request.match_info().as_str()); // unescaped, as routes see it
+    // All that follows a CONNECT would count as its body.
+    let keeps_body = is_busy || request.method() == Method::CONNECT;
     let body = KeptBody::of(&mut request);
-    if let Some(unwanted) = body.clone().filter(|_| !is_busy) {
+    if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
     }
     let mut response = or_internal_error(next.call(request)).await?.map_into_boxed_body();
@@ -54,13 +53,6 @@ async fn or_internal_error<T>(call: impl Future<Output = Result<T, Error>>) -> R
             .unwrap_or_else(|_panic| Poll::Ready(Err(HttpError::Internal.into())))
     })
     .await
-}
-
-fn without_host() -> HttpResponse {
-    let body = "400 Bad Request: missing required Host header";
-    let mut response = reply::plain(StatusCode::BAD_REQUEST, body);
-    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-    response
 }
 
 /// Header names as upstream writes them, for readers that look for bytes.

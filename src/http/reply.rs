@@ -55,7 +55,17 @@ pub fn error(status: StatusCode, message: &str) -> HttpResponse {
         message: &'a str,
     }
     let body = to_json(&ErrorBody { message }).unwrap_or_default(); // a string cannot fail
-    with_nsq_header(HttpResponse::build(status).content_type(JSON).body(body))
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        response.reason("Request Entity Too Large"); // as Go calls it
+    }
+    with_nsq_header(response.content_type(JSON).body(body))
+}
+
+/// The answer to everything where only TLS will do, with the port to try: the one JSON with spaces in it.
+pub fn tls_required(https_port: i32) -> HttpResponse {
+    let body = format!("{{\"message\": \"TLS_REQUIRED\", \"https_port\": {https_port}}}");
+    with_nsq_header(HttpResponse::Forbidden().content_type(JSON).body(body))
 }
 
 /// Text without NSQ's header, as of `/ping`.

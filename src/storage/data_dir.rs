@@ -171,7 +171,7 @@ fn io_error(action: &'static str, path: &Path, source: io::Error) -> DataDirErro
 }
 
 /// The text of an error as Go's runtime writes it: in lower case and without its number.
-fn os_text(error: &io::Error) -> String {
+pub fn os_text(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split(" (os error").next().unwrap_or_default();
     text.to_lowercase()

@@ -30,7 +30,7 @@ mod test_log;
 pub use batch::{Batch, BatchBuilder, Stamp};
 pub use cursor::{Cursor, CursorError, PendingMessage};
 pub use damage::{Damage, DamageKind};
-pub use data_dir::{DataDir, DataDirError};
+pub use data_dir::{DataDir, DataDirError, os_text};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use log::{Log, LogError, LogOptions, Unsynced};
 pub use log_reader::{LogReader, ReadChunk};

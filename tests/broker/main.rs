@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod auth;
 mod crash;
 mod hostile;
 mod http;
@@ -19,3 +20,5 @@ mod process;
 mod protocol;
 mod statsd;
 mod support;
+mod tls;
+mod upgrades;

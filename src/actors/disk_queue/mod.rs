@@ -168,10 +168,10 @@ impl DiskQueue {
         if !std::mem::replace(&mut self.sync_scheduled, true) {
             ctx.run_later(self.shared.options.sync_timeout, |actor, ctx| {
                 actor.sync_scheduled = false;
-                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| {
-                    if let Err(error) = result {
-                        actor.shared.health.failed(&actor.topic, &error.to_string());
-                    }
+                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| match result {
+                    // Deleted meanwhile, or to be opened anew, which finds out what can be written.
+                    Ok(()) | Err(StoreError::NotOpen) => {}
+                    Err(error) => actor.shared.health.failed(&actor.topic, &error.to_string()),
                 }));
             });
         }

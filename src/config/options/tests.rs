@@ -68,7 +68,7 @@ fn defaults_are_those_of_upstream() {
         metrics_per_client: false,
         tls_cert: None,
         tls_key: None,
-        tls_client_auth_policy: String::new(),
+        tls_client_auth_policy: ClientAuthPolicy::Off,
         tls_root_ca_file: None,
         tls_required: TlsRequired::No,
         tls_min_version: TlsMinVersion::Tls10,
@@ -213,6 +213,10 @@ fn what_cannot_be_done_is_refused() {
         "--e2e-processing-latency-percentile=1.1",
         "--e2e-processing-latency-percentile is an invalid E2E processing latency percentile: 1.1",
     );
+    refused(
+        "--tls-client-auth-policy=verify",
+        "--tls-client-auth-policy must be require or require-verify",
+    );
     refused("--durability=", "--durability must be process");
     refused("--tcp-address=", "--tcp-address must not be empty");
     refused("--tcp-address=a:65536", "--tcp-address has an invalid port: a:65536");
@@ -233,4 +237,22 @@ fn earlier_sources_win() {
     assert_eq!(node_id(&[&second, &first]), 2);
     assert_eq!(node_id(&[&TypedOptions::default(), &second]), 2);
     assert_eq!(node_id(&[]), NsqdOptions::default().node_id);
+}
+
+#[test]
+fn policy_for_client_certificates_requires_tls() {
+    for (required, policy, in_effect) in [
+        ("false", "", TlsRequired::No),
+        ("tcp-https", "", TlsRequired::TcpHttps),
+        ("true", "", TlsRequired::Yes),
+        ("false", "require", TlsRequired::Yes),
+        ("false", "require-verify", TlsRequired::Yes),
+        ("tcp-https", "require", TlsRequired::TcpHttps),
+        ("true", "require-verify", TlsRequired::Yes),
+    ] {
+        let required = format!("--tls-required={required}");
+        let policy = format!("--tls-client-auth-policy={policy}");
+        let options = decide(&[&required, &policy]).unwrap();
+        assert_eq!(options.tls_required_in_effect(), in_effect, "{required} {policy}");
+    }
 }

@@ -149,13 +149,19 @@ struct ClientView<'a> {
     deflate: bool,
     snappy: bool,
     user_agent: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    authed: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    auth_identity: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    auth_identity_url: &'a str,
     topology_zone: &'a str,
     topology_region: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub_counts: Vec<PubCount<'a>>,
     tls: bool,
-    tls_cipher_suite: &'static str,
-    tls_version: &'static str,
+    tls_cipher_suite: &'a str,
+    tls_version: &'a str,
     tls_negotiated_protocol: &'static str,
     tls_negotiated_protocol_is_mutual: bool,
 }
@@ -163,7 +169,7 @@ struct ClientView<'a> {
 impl<'a> ClientView<'a> {
     fn new(client: &'a ClientSnapshot) -> Self {
         let (info, said) = (&client.info, &client.info.negotiated);
-        let tls = said.features.tls_v1;
+        let (tls, grant) = (info.tls.as_deref(), info.grant.as_deref());
         Self {
             client_id: &said.client_id,
             hostname: &said.hostname,
@@ -180,14 +186,17 @@ impl<'a> ClientView<'a> {
             deflate: said.features.deflate,
             snappy: said.features.snappy,
             user_agent: &said.user_agent,
+            authed: grant.is_some(),
+            auth_identity: grant.map_or("", |grant| &grant.identity),
+            auth_identity_url: grant.map_or("", |grant| &grant.identity_url),
             topology_zone: &said.topology_zone,
             topology_region: &said.topology_region,
             pub_counts: PubCount::all_of(client),
-            tls,
-            tls_cipher_suite: "",
-            tls_version: "",
+            tls: tls.is_some(),
+            tls_cipher_suite: tls.map_or("", |tls| &tls.cipher_suite),
+            tls_version: tls.map_or("", |tls| &tls.version),
             tls_negotiated_protocol: "",
-            tls_negotiated_protocol_is_mutual: tls,
+            tls_negotiated_protocol_is_mutual: tls.is_some(),
         }
     }
 }
@@ -248,15 +257,22 @@ pub(super) fn state_number(state: ClientState) -> u8 {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::{
         actors::snapshot::NodeSnapshot,
+        broker::Grant,
         config::Percentiles,
         http::nsqd::stats::{Selection, samples},
     };
@@ -287,6 +303,17 @@ mod tests {
             clients[0], clients[1]
         );
         assert_eq!(json("orders", true, true), expected);
+    }
+
+    #[test]
+    fn who_has_authenticated_is_shown() {
+        let mut node = samples::example();
+        let client = &mut node.producers[0];
+        let grant = br#"{"ttl":1,"identity":"joe","identity_url":"http://x/joe"}"#;
+        Arc::make_mut(&mut client.info).grant = Some(Arc::new(Grant::parse(grant).unwrap()));
+        let shown = serde_json::to_string(&ClientView::new(client)).unwrap();
+        let keys = r#""user_agent":"pa/1.0","authed":true,"auth_identity":"joe","auth_identity_url":"http://x/joe","topology_zone":"","#;
+        assert!(shown.contains(keys), "{shown}");
     }
 
     #[test]

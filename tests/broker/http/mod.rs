@@ -1,5 +1,6 @@
 //! The HTTP interface, as bytes where bytes are promised.
 
+mod errors;
 mod operations;
 mod publishing;
 mod routing;

@@ -1,6 +1,7 @@
 //! A broker process, scripted peers, and what tests share.
 
 mod bystander;
+mod certificates;
 mod client;
 pub mod commands;
 mod frame;
@@ -8,12 +9,15 @@ pub mod http;
 mod nsqd;
 mod program;
 mod random;
+pub mod tls;
 mod traffic;
 mod wait;
+mod wire;
 
 pub use bystander::Bystander;
+pub use certificates::Certificates;
 pub use client::{Client, Gone, connect_raw};
-pub use frame::{Frame, MessageId, NsqMessage};
+pub use frame::{Frame, NsqMessage};
 pub use nsqd::Nsqd;
 pub use program::{Ended, command, nsq_command, ours, run_to_end};
 pub use random::Random;

@@ -143,6 +143,8 @@ fn client((id, port): (u64, u16), name: &str, state: ClientState) -> ClientSnaps
         remote_address: format!("127.0.0.1:{port}"),
         connect_ts: START_TIME,
         negotiated,
+        tls: None,
+        grant: None,
     };
     ClientSnapshot::producer(&Arc::new(info), state, Vec::new())
 }
