@@ -70,8 +70,9 @@ impl Shared {
     }
 
     /// What a channel keeps its latencies in, if percentiles of them are asked for.
-    pub fn new_latencies(&self) -> Option<Latencies> {
+    pub fn new_latencies(&self) -> Option<Box<Latencies>> {
         let is_on = !self.options.e2e_processing_latency_percentiles.as_slice().is_empty();
-        is_on.then(|| Latencies::new(self.options.e2e_processing_latency_window_time))
+        let window = self.options.e2e_processing_latency_window_time;
+        is_on.then(|| Box::new(Latencies::new(window)))
     }
 }

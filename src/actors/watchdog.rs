@@ -129,13 +129,13 @@ mod tests {
         watchdog.look(now + seconds(4));
         assert!(watchdog.silent_threads.is_empty());
         watchdog.look(now + seconds(5));
-        assert_eq!(watchdog.silent_threads.keys().collect::<Vec<_>>(), ["main"]);
+        assert!(watchdog.silent_threads.contains_key("main"));
         drop(go_on);
         while shared.meters.threads[0].silence(clock::now()) > Duration::ZERO {
             tokio::task::yield_now().await;
         }
         watchdog.look(now + seconds(6));
-        assert!(watchdog.silent_threads.is_empty());
+        assert!(!watchdog.silent_threads.contains_key("main"));
         assert_eq!(shared.meters.threads[0].waits.counts().iter().sum::<u64>(), 1);
         worker.stop();
     }

@@ -55,7 +55,7 @@ pub struct Channel {
     alarm: Alarm,
     sampler: u64,
     /// Only if percentiles of the latency are asked for.
-    latencies: Option<Latencies>,
+    latencies: Option<Box<Latencies>>,
     /// When it began to count.
     since: Moment,
 }

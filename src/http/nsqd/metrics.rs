@@ -97,9 +97,9 @@ mod tests {
         let rows = include_str!("../../../docs/metrics.md").lines();
         let rows = rows.filter_map(|line| line.strip_prefix("| `"));
         rows.map(|row| {
-            let mut cells = row.split(" | ");
-            let name = cells.next().unwrap().trim_end_matches('`').to_owned();
-            let kind = cells.next().unwrap().trim_end_matches(" |").to_owned();
+            let mut cells = row.split('|');
+            let name = cells.next().unwrap().trim_end_matches("` ").to_owned();
+            let kind = cells.next().unwrap().trim().to_owned();
             let labels = cells.next().unwrap().split('`').skip(1).step_by(2);
             (name, (kind, labels.map(str::to_owned).collect()))
         })
