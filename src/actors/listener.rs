@@ -113,7 +113,7 @@ impl Listener {
     }
 
     fn start_connection(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
-        log::debug!("TCP: new client({remote})");
+        log::info!("TCP: new client({remote})");
         let id = ClientId(self.next_client);
         self.next_client += 1;
         let spec = ClientSpec {

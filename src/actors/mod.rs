@@ -18,6 +18,7 @@ pub mod clock;
 pub mod disk_queue;
 pub mod health;
 pub mod listener;
+pub mod live_settings;
 pub mod meters;
 pub mod node;
 pub mod process;

@@ -18,7 +18,7 @@ use super::{
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
     statsd::{FinishPush, Statsd},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
-    topic::{self, Child, CrashChild, Place, ShutdownTopic, Topic, TopicAbandoned},
+    topic::{self, Child, CrashChild, DropCache, Place, ShutdownTopic, Topic, TopicAbandoned},
     waves::in_waves,
 };
 use crate::protocol::{ChannelName, TopicName};
@@ -59,6 +59,11 @@ pub enum TopicError {
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<Addr<Topic>>")]
 pub struct AllTopics;
+
+/// Gives memory back that holds only copies of what is on the disk.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FreeMemory;
 
 /// A new accept loop; its connections count as the node's.
 #[derive(Debug, Message)]
@@ -141,7 +146,7 @@ impl Node {
 
     fn delete(&mut self, name: TopicName) -> Option<ResponseActFuture<Self, ()>> {
         let topic = self.topics.remove(&name)?;
-        log::info!("topic={name} deleted");
+        log::info!("TOPIC({name}): deleting");
         self.deleting.insert(name.clone());
         let stopped = topic.send(ShutdownTopic { delete: true });
         Some(Box::pin(stopped.into_actor(self).map(move |_, node, _| {
@@ -158,8 +163,8 @@ impl Node {
             ("channel", count(&restarts.channels)),
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
-            ("statsd", count(&restarts.statsd)),
             ("auth_client", count(&restarts.auth_clients)),
+            ("statsd", count(&restarts.statsd)),
         ]
     }
 }
@@ -189,7 +194,7 @@ impl Handler<FindTopic> for Node {
         MessageResult(if self.stopping || self.deleting.contains(&find.name) {
             Err(TopicError::Exiting)
         } else if find.create {
-            log::info!("topic={} created", find.name);
+            log::info!("TOPIC({}): created", find.name);
             Ok(self.start_topic(&find.name, ctx))
         } else {
             Err(TopicError::NotFound)
@@ -223,6 +228,17 @@ impl Handler<AllTopics> for Node {
 
     fn handle(&mut self, _: AllTopics, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.topics.values().cloned().collect())
+    }
+}
+
+impl Handler<FreeMemory> for Node {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: FreeMemory, _: &mut Self::Context) -> Self::Result {
+        let freed =
+            self.topics.values().map(|topic| topic.send(DropCache).timeout(OBSERVE_TIMEOUT));
+        let freed = join_all(freed.collect::<Vec<_>>());
+        Box::pin(async move { drop(freed.await) }) // a topic that is stuck keeps its memory
     }
 }
 

@@ -1,8 +1,11 @@
-//! What every actor of a node may read: decided once, at the start.
+//! What every actor of a node may read: decided at the start, but for the live settings.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use super::{cache::CacheBudget, health::Health, meters::Meters, tls::Tls, workers::Workers};
+use super::{
+    cache::CacheBudget, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
+    workers::Workers,
+};
 use crate::{
     broker::{Latencies, Settings},
     config::{NsqdOptions, TlsRequired},
@@ -11,8 +14,10 @@ use crate::{
 
 /// Options, threads and gauges of a node.
 pub struct Shared {
-    /// What was asked for on the command line, checked.
+    /// What was asked for at the start, checked; the ports to broadcast are those that are listened on.
     pub options: NsqdOptions,
+    /// What can be changed meanwhile.
+    pub live: LiveSettings,
     /// Where actors live.
     pub workers: Workers,
     /// The locked data path.

@@ -5,6 +5,7 @@ use std::{path::Path, sync::Arc};
 use super::{
     cache::CacheBudget,
     health::Health,
+    live_settings::LiveSettings,
     meters::Meters,
     shared::{Restarts, Shared},
     workers::Workers,
@@ -22,6 +23,7 @@ pub fn shared(dir: &Path) -> Shared {
 /// The same with another disk.
 pub fn shared_on(dir: &Path, disk: Arc<dyn Disk>) -> Shared {
     Shared {
+        live: LiveSettings::new(&NsqdOptions::default()),
         options: NsqdOptions::default(),
         workers: Workers::current_thread(),
         data: DataDir::open(dir, Arc::clone(&disk)).unwrap(),

@@ -19,6 +19,7 @@ use crate::{
         clock,
         health::Health,
         listener::Socket,
+        live_settings::LiveSettings,
         meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
@@ -39,13 +40,17 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+pub fn run(
+    mut options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
         let tls = load_tls(&options)?;
         let sockets = Sockets::bind(&options, tls.is_some())?;
+        sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
@@ -87,6 +92,17 @@ impl Sockets {
         let http = options.http_address.as_ref().map(bind).transpose()?;
         let https = options.https_address.as_ref().filter(|_| tls).map(bind_https).transpose()?;
         Ok(Self { tcp, http, https })
+    }
+
+    /// The ports to broadcast, unless they were given; 0 where there is none.
+    fn fill_in_ports(&self, options: &mut NsqdOptions) {
+        let port_of = |bound: &Bound| u16::try_from(bound.port).unwrap_or(0);
+        if options.broadcast_tcp_port == 0 {
+            options.broadcast_tcp_port = port_of(&self.tcp);
+        }
+        if options.broadcast_http_port == 0 {
+            options.broadcast_http_port = self.http.as_ref().map_or(0, port_of);
+        }
     }
 
     /// Accepts connections from now on. The files of unix sockets last as long as the second value.
@@ -158,6 +174,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
+        live: LiveSettings::new(&options),
         options,
     }
 }
@@ -213,6 +230,20 @@ fn start_listener(
     node.do_send(ListenerStarted(listener));
 }
 
+fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
+    let tls = Tls::new(options).map_err(not_started)?.map(Arc::new);
+    if let Some(tls) = &tls {
+        log::info!("TLS: {}", tls.certificate());
+        if options.tls_min_version < TlsMinVersion::Tls12 {
+            let asked = options.tls_min_version;
+            log::warn!(
+                "TLS: --tls-min-version={asked} is served as tls1.2: older clients are refused"
+            );
+        }
+    }
+    Ok(tls)
+}
+
 /// Pushes to statsd, if that is asked for.
 fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
     if shared.options.statsd_address.is_empty() {
@@ -227,20 +258,6 @@ fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
     let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
     node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
-}
-
-fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
-    let tls = Tls::new(options).map_err(not_started)?.map(Arc::new);
-    if let Some(tls) = &tls {
-        log::info!("TLS: {}", tls.certificate());
-        if options.tls_min_version < TlsMinVersion::Tls12 {
-            let asked = options.tls_min_version;
-            log::warn!(
-                "TLS: --tls-min-version={asked} is served as tls1.2: older clients are refused"
-            );
-        }
-    }
-    Ok(tls)
 }
 
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.

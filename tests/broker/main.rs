@@ -10,15 +10,19 @@
 )]
 
 mod auth;
+mod config_file;
 mod crash;
 mod hostile;
 mod http;
 mod latency;
+mod logging;
 mod metrics;
 mod panics;
 mod process;
 mod protocol;
+mod sockets;
 mod statsd;
 mod support;
 mod tls;
+mod unix_sockets;
 mod upgrades;

@@ -189,6 +189,17 @@ impl Handler<ReadCached> for Topic {
     }
 }
 
+impl Handler<DropCache> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, _: DropCache, _: &mut Self::Context) {
+        // Of an ephemeral topic the cache is all there is.
+        if self.disk.is_some() {
+            self.cache.clear();
+        }
+    }
+}
+
 impl Handler<PauseTopic> for Topic {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
