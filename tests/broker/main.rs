@@ -11,6 +11,7 @@
 
 mod auth;
 mod config_file;
+mod conformance;
 mod crash;
 mod ephemeral;
 mod hostile;

@@ -214,8 +214,8 @@ impl ClientConnection {
     pub(super) fn fail(&mut self, error: ProtocolError) {
         log::debug!("client={} {}", self.spec.remote_address, error);
         self.publishing.flush(&mut self.responses);
-        self.settle();
         self.is_failing = true;
+        self.settle();
         self.responses.put_fatal(error);
     }
 }

@@ -57,6 +57,31 @@ fn responses_behind_a_half_close_are_delivered() {
 }
 
 #[test]
+fn subscribers_that_half_close_are_answered_too() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    let unknown = b"FIN 0123456789abcdef\n";
+    let commands = [&commands::sub("orders", "audit"), &unknown[..], b"REQ 0123456789abcdef 0\n"];
+    client.send(&[&commands.concat()[..], &commands::publish("other", b"one")].concat());
+    client.half_close();
+    client.expect_ok();
+    client.expect_error("E_FIN_FAILED FIN 0123456789abcdef failed ID not in flight");
+    client.expect_error("E_REQ_FAILED REQ 0123456789abcdef failed ID not in flight");
+    client.expect_ok();
+    client.expect_closed();
+}
+
+#[test]
+fn refusals_come_before_the_error_behind_them() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.subscribe("orders", "audit");
+    client.send(b"TOUCH 0123456789abcdef\nBOGUS\n");
+    client.expect_error("E_TOUCH_FAILED TOUCH 0123456789abcdef failed ID not in flight");
+    client.expect_fatal("E_INVALID invalid command BOGUS");
+}
+
+#[test]
 fn identify_is_answered_with_ok_when_nothing_is_negotiated() {
     let nsqd = Nsqd::start();
     for json in ["{}", "null", r#"{"feature_negotiation":false,"snappy":true,"unknown":[1]}"#] {
