@@ -32,6 +32,7 @@ pub enum Case {
     Latency,
     Memory,
     MemoryTopics,
+    StatsScrape,
 }
 
 impl Case {
@@ -43,6 +44,7 @@ impl Case {
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
+            Self::StatsScrape => "stats-scrape",
         }
     }
 
@@ -53,7 +55,9 @@ impl Case {
             Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
-            Self::Latency | Self::Memory | Self::MemoryTopics => (0, 0, 0.0, Work::Drain),
+            Self::Latency | Self::Memory | Self::MemoryTopics | Self::StatsScrape => {
+                (0, 0, 0.0, Work::Drain)
+            }
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }

@@ -13,6 +13,7 @@ mod latency;
 mod load;
 mod memory;
 mod report;
+mod scrape;
 mod server;
 mod usage;
 mod wire;
@@ -126,6 +127,7 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::Latency => latency::measure(program, runs).map(Measured::Latency),
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
+        Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

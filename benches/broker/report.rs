@@ -9,6 +9,7 @@ use crate::{
     cases::{Load, Sample},
     latency::{self, Percentiles},
     memory::{self, Growth},
+    scrape::{self, Round},
     server::Program,
     usage,
 };
@@ -17,6 +18,7 @@ use crate::{
 const LATENCY_MICROS_MAX: f64 = 2_000.0;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
+const METRICS_MILLIS_MAX: f64 = 50.0;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -32,6 +34,7 @@ pub enum Measured {
     Throughput(Comparison),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
+    Scrape(Vec<Round>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -93,6 +96,7 @@ impl Measured {
             Self::Throughput(comparison) => comparison.table(),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
+            Self::Scrape(rounds) => scrape::table(rounds),
         }
     }
 
@@ -101,6 +105,7 @@ impl Measured {
             Self::Throughput(comparison) => vec![comparison.bar()],
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
+            Self::Scrape(rounds) => scrape_bars(rounds),
         }
     }
 }
@@ -221,6 +226,28 @@ fn memory_bar(growth: &Growth) -> Bar {
     let is_topic = growth.what.starts_with("topic");
     let limit = if is_topic { TOPIC_BYTES_MAX } else { CONNECTION_BYTES_MAX };
     Bar { name, limit, found: Spread::new(growth.bytes_each.clone()).median, unit: "bytes" }
+}
+
+fn scrape_bars(rounds: &[Round]) -> Vec<Bar> {
+    let median =
+        |figure: fn(&Round) -> f64| Spread::new(rounds.iter().map(figure).collect()).median;
+    let p99 = |name: &str, figure| Bar {
+        name: format!("stats-scrape: p99 while {name} is read"),
+        limit: 2.0,
+        found: median(figure),
+        unit: "× without",
+    };
+    let metrics = Bar {
+        name: "stats-scrape: time for /metrics".to_owned(),
+        limit: METRICS_MILLIS_MAX,
+        found: median(|round| round.metrics.scrape_millis),
+        unit: "ms",
+    };
+    vec![
+        p99("/stats", |round| round.stats.latency.p99 / round.quiet.latency.p99),
+        p99("/metrics", |round| round.metrics.latency.p99 / round.quiet.latency.p99),
+        metrics,
+    ]
 }
 
 /// The median of some figures, and how far they lie apart.

@@ -6,7 +6,7 @@ use super::{
     cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
 };
 use crate::{
-    broker::Settings,
+    broker::{Latencies, Settings},
     config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
@@ -50,6 +50,8 @@ pub struct Restarts {
     pub auth_clients: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
+    /// The one that pushes to statsd.
+    pub statsd: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -67,5 +69,11 @@ impl Shared {
             requeue_on_disconnect: self.options.requeue_on_disconnect,
             depth_max: in_memory.then_some(self.options.mem_queue_size as u64),
         }
+    }
+
+    /// What a channel keeps its latencies in, if percentiles of them are asked for.
+    pub fn new_latencies(&self) -> Option<Latencies> {
+        let is_on = !self.options.e2e_processing_latency_percentiles.as_slice().is_empty();
+        is_on.then(|| Latencies::new(self.options.e2e_processing_latency_window_time))
     }
 }

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     actors::{
-        AuthClient, Listener, Node,
+        AuthClient, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
-        node::{AllTopics, ListenerStarted, Shutdown},
+        node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
@@ -117,6 +117,7 @@ impl Sockets {
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         let auth = start_auth_client(shared, root)?;
         start_listener(socket, node, auth, shared, root);
+        start_statsd(u16::try_from(http).unwrap_or(0), node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -236,6 +237,22 @@ fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
         }
     }
     Ok(tls)
+}
+
+/// Pushes to statsd, if that is asked for.
+fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+    if shared.options.statsd_address.is_empty() {
+        return;
+    }
+    let spec = ChildSpec {
+        name: "statsd".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.statsd),
+        failed: root.clone().recipient(),
+    };
+    let (child_node, shared) = (node.clone(), Arc::clone(shared));
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.

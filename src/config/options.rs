@@ -236,21 +236,6 @@ impl NsqdOptions {
         if self.data_path.as_os_str().is_empty() { Path::new(".") } else { &self.data_path }
     }
 
-    /// `--statsd-prefix` as it stands before every key: each `%s` is the node's broadcast address, and a dot ends it.
-    /// Asks for the port that HTTP is really listening on.
-    pub fn full_statsd_prefix(&self) -> String {
-        let host = if self.broadcast_address.contains(':') {
-            format!("[{}]:{}", self.broadcast_address, self.broadcast_http_port)
-        } else {
-            format!("{}:{}", self.broadcast_address, self.broadcast_http_port)
-        };
-        let mut prefix = self.statsd_prefix.replace("%s", &host.replace(['.', ':'], "_"));
-        if !prefix.is_empty() && !prefix.ends_with('.') {
-            prefix.push('.');
-        }
-        prefix
-    }
-
     /// True if actors may be crashed on request.
     pub fn chaos_enabled(&self) -> bool {
         self.experiments.iter().any(|name| name == CHAOS)

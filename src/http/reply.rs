@@ -23,7 +23,7 @@ const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// 200 with text.
-pub fn text(body: impl Into<String>) -> HttpResponse {
+pub fn text(body: impl Into<Vec<u8>>) -> HttpResponse {
     with_nsq_header(plain(StatusCode::OK, body.into()))
 }
 
@@ -34,11 +34,20 @@ pub fn empty() -> HttpResponse {
 
 /// 200 with JSON.
 pub fn json(value: &impl Serialize) -> Result<HttpResponse, HttpError> {
-    let body = to_json(value).map_err(|error| {
+    to_json(value).map(json_text)
+}
+
+/// 200 with what [`to_json`] has written.
+pub fn json_text(json: Vec<u8>) -> HttpResponse {
+    with_nsq_header(HttpResponse::Ok().content_type(JSON).body(json))
+}
+
+/// Compact JSON with everything escaped that upstream escapes.
+pub fn to_json(value: &impl Serialize) -> Result<Vec<u8>, HttpError> {
+    write_json(value).map_err(|error| {
         log::error!("HTTP: answer not rendered: {error}");
         HttpError::Internal
-    })?;
-    Ok(with_nsq_header(HttpResponse::Ok().content_type(JSON).body(body)))
+    })
 }
 
 /// 200 with a value: text as it is, all else as JSON.
@@ -126,8 +135,7 @@ fn escape_html(text: &str) -> String {
     text.replace('"', "&#34;").replace('\'', "&#39;")
 }
 
-/// Compact JSON with everything escaped that upstream escapes.
-fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+fn write_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut json, EscapeHtml))?;
     Ok(json)

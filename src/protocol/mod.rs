@@ -10,6 +10,7 @@ pub mod magic;
 pub mod message_id;
 pub mod names;
 pub mod quote;
+pub mod statsd;
 pub mod upgrade;
 
 pub use auth::AuthResponse;

@@ -176,25 +176,6 @@ fn every_option_with_a_key_can_be_asked_for_by_it() {
 }
 
 #[test]
-fn statsd_prefix_names_the_node_and_ends_in_a_dot() {
-    for (prefix, address, full) in [
-        ("nsq.%s", "host.example.com", "nsq.host_example_com_14151."),
-        ("%s.%s.", "vm", "vm_14151.vm_14151."),
-        ("plain", "vm", "plain."),
-        ("%s", "::1", "[__1]_14151."),
-        ("", "vm", ""),
-    ] {
-        let options = NsqdOptions {
-            statsd_prefix: prefix.to_owned(),
-            broadcast_address: address.to_owned(),
-            broadcast_http_port: 14151,
-            ..NsqdOptions::default()
-        };
-        assert_eq!(options.full_statsd_prefix(), full);
-    }
-}
-
-#[test]
 fn data_goes_to_the_working_directory_unless_a_path_is_given() {
     assert_eq!(NsqdOptions::default().data_dir(), Path::new("."));
     assert_eq!(decide(&["--data-path=/data"]).unwrap().data_dir(), Path::new("/data"));

@@ -5,7 +5,6 @@ mod channels;
 mod config;
 mod debug;
 mod info;
-mod memory;
 mod publish;
 mod stats;
 mod stats_json;
