@@ -11,6 +11,7 @@ use crate::{
     memory::{self, Growth},
     scrape::{self, Round},
     server::Program,
+    upgraded::{self, Upgraded},
     usage,
 };
 
@@ -35,6 +36,7 @@ pub enum Measured {
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
     Scrape(Vec<Round>),
+    Upgraded(Vec<Upgraded>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -97,6 +99,7 @@ impl Measured {
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
             Self::Scrape(rounds) => scrape::table(rounds),
+            Self::Upgraded(all) => upgraded_table(all),
         }
     }
 
@@ -106,6 +109,7 @@ impl Measured {
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
+            Self::Upgraded(_) => Vec::new(),
         }
     }
 }
@@ -200,6 +204,34 @@ fn latency_table(runs: &[Percentiles]) -> String {
             text,
             "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0} \
              {after_send_p99:>18.0}"
+        );
+    }
+    text
+}
+
+fn upgraded_table(all: &[Upgraded]) -> String {
+    let mut text = format!("upgrades: {}\n", upgraded::description());
+    let _ = writeln!(
+        text,
+        "  {:<13} {:>24} {:>18} {:>24} {:>18} {:>12}",
+        "",
+        "MPUB: CPU µs / message",
+        "thousand / s",
+        "SUB: CPU µs / message",
+        "thousand / s",
+        "idle bytes"
+    );
+    for Upgraded { upgrade, publish, drain, idle_bytes } in all {
+        let cpu = |samples| Spread::of(samples, Sample::server_cpu_micros).text();
+        let rate = |samples| Spread::of(samples, Sample::thousand_per_second).text();
+        let _ = writeln!(
+            text,
+            "  {:<13} {:>24} {:>18} {:>24} {:>18} {idle_bytes:>12.0}",
+            upgrade.name(),
+            cpu(publish),
+            rate(publish),
+            cpu(drain),
+            rate(drain)
         );
     }
     text

@@ -32,8 +32,7 @@ pub async fn serve<B: MessageBody + 'static>(
 ) -> Result<ServiceResponse, Error> {
     let path = request.match_info().as_str(); // unescaped, as routes see it
     let started = is_logged(path).then(Instant::now);
-    // All that follows a CONNECT would count as its body.
-    let keeps_body = wants_body(request.method(), path) || request.method() == Method::CONNECT;
+    let keeps_body = keeps_body(request.method(), path);
     let body = KeptBody::of(&mut request);
     if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
@@ -56,10 +55,11 @@ fn has_line(path: &str) -> bool {
     !BUSY_PATHS.contains(&path) && !path.starts_with(PROFILES)
 }
 
-/// True if the handler reads the request's body itself.
-fn wants_body(method: &Method, path: &str) -> bool {
+/// True if the request's body is left to its handler.
+fn keeps_body(method: &Method, path: &str) -> bool {
     let is_setting = || path.starts_with("/config/") || path == "/debug/setblockrate";
-    BUSY_PATHS.contains(&path) || method == Method::PUT && is_setting()
+    // All that follows a CONNECT would count as its body.
+    BUSY_PATHS.contains(&path) || method == Method::CONNECT || method == Method::PUT && is_setting()
 }
 
 /// A panic in a handler is that request's failure and nobody else's.
@@ -128,7 +128,7 @@ mod tests {
             (Method::PUT, "/config/log_level"),
             (Method::PUT, "/debug/setblockrate"),
         ] {
-            assert!(wants_body(&method, path), "{method} {path}");
+            assert!(keeps_body(&method, path), "{method} {path}");
         }
         for (method, path) in [
             (Method::GET, "/config/log_level"),
@@ -136,7 +136,7 @@ mod tests {
             (Method::POST, "/topic/create"),
             (Method::POST, "/debug/freememory"),
         ] {
-            assert!(!wants_body(&method, path), "{method} {path}");
+            assert!(!keeps_body(&method, path), "{method} {path}");
         }
     }
 

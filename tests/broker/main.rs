@@ -23,4 +23,5 @@ mod sockets;
 mod statsd;
 mod support;
 mod tls;
+mod unix_sockets;
 mod upgrades;

@@ -292,7 +292,10 @@ impl ClientConnection {
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
                     return self.at_end();
                 }
-                Poll::Ready(Err(error)) => return Err(error.into()),
+                Poll::Ready(Err(error)) => {
+                    log::debug!("client={} {error}", self.spec.remote_address);
+                    return Err(error.into());
+                }
                 Poll::Ready(Ok(_)) => {}
             }
         }

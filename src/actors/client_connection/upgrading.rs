@@ -85,6 +85,8 @@ impl ClientConnection {
             Poll::Pending => self.waiting = Some(Waiting::Upgrade(Upgrade::Handshake(handshake))),
             Poll::Ready(Ok(stream)) => self.encrypted(stream),
             Poll::Ready(Err((error, socket))) => {
+                let client = &self.spec.remote_address;
+                log::warn!("client={client} TLS handshake failed: {error}");
                 self.stream = socket;
                 self.fail(ProtocolError::IdentifyFailed(error));
             }

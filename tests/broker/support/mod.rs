@@ -1,7 +1,6 @@
 //! A broker process, scripted peers, and what tests share.
 
 mod bystander;
-mod certificates;
 mod client;
 pub mod commands;
 mod frame;
@@ -15,7 +14,6 @@ mod wait;
 mod wire;
 
 pub use bystander::Bystander;
-pub use certificates::Certificates;
 pub use client::{Client, Gone, connect_raw};
 pub use frame::{Frame, NsqMessage};
 pub use nsqd::Nsqd;

@@ -113,7 +113,7 @@ fn a_handshake_holds_up_nobody_and_no_stop() {
 #[test]
 fn both_versions_are_spoken() {
     let secure = Secure::with(&[]);
-    for config in [secure.certificates.client(), secure.certificates.client_of_1_2()] {
+    for config in [secure.config(), secure.config_of_1_2()] {
         upgrade(secure.nsqd.client(), TLS, &config).expect_alive();
     }
 }
@@ -121,12 +121,13 @@ fn both_versions_are_spoken() {
 #[test]
 fn a_required_client_certificate_that_is_missing_is_named() {
     let secure = Secure::with(&["--tls-client-auth-policy=require"]);
-    for config in [secure.certificates.client(), secure.certificates.client_of_1_2()] {
+    for config in [secure.config(), secure.config_of_1_2()] {
         let raw = raw_failure(&before_handshake(&secure.nsqd), &config);
         expect_identify_failed(&raw, "tls: peer sent no certificates");
     }
+    secure.nsqd.expect_line(" TLS handshake failed: tls: peer sent no certificates");
 
-    let named = secure.certificates.client_named("joe");
+    let named = secure.authority.peer().showing(&secure.authority.client("joe")).config();
     upgrade(secure.nsqd.client(), TLS, &named).expect_alive();
 }
 

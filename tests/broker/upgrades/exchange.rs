@@ -96,7 +96,7 @@ fn commands_in_small_pieces_are_put_together() {
 #[test]
 fn heartbeats_go_inside_and_are_answered_there() {
     let secure = Secure::with(&[]);
-    let config = secure.certificates.client();
+    let config = secure.config();
     let mut clients = [SNAPPY, DEFLATE, TLS].map(|wish| {
         let mut json = wish.to_json();
         json.insert_str(1, r#""heartbeat_interval":1000,"#);
@@ -126,7 +126,7 @@ fn errors_are_the_last_thing_said_inside() {
 #[test]
 fn who_does_not_read_holds_up_only_itself() {
     let secure = Secure::with(&["--mem-queue-size=10"]);
-    let (config, noise) = (secure.certificates.client(), Random::new().bytes(200_000));
+    let (config, noise) = (secure.config(), Random::new().bytes(200_000));
     for wish in [SNAPPY, DEFLATE, TLS, Wish { tls: true, ..SNAPPY }] {
         let mut lazy = upgrade(secure.nsqd.client(), wish, &config);
         let topic = format!("lazy_{}_{}", wish.tls, wish.snappy);

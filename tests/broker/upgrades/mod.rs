@@ -10,7 +10,10 @@ use std::{fmt, sync::Arc};
 use serde_json::Value;
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::support::{Certificates, Client, Frame, Nsqd, commands};
+use crate::support::{
+    Client, Frame, Nsqd, commands,
+    tls::{Authority, ONLY_1_2},
+};
 
 /// What a client asks for.
 #[derive(Clone, Copy, Default)]
@@ -43,26 +46,36 @@ impl Wish {
     }
 }
 
-/// A broker with a certificate.
+/// A broker with a certificate, and who has signed it.
 struct Secure {
     nsqd: Nsqd,
-    certificates: Certificates,
+    authority: Authority,
 }
 
 impl Secure {
     #[track_caller]
     fn with(flags: &[&str]) -> Self {
-        let certificates = Certificates::new();
-        let own = certificates.flags();
+        let authority = Authority::new();
+        let own = authority.server("node").flags();
         let all: Vec<_> = own.iter().map(String::as_str).chain(flags.iter().copied()).collect();
         let nsqd = Nsqd::with(&all);
-        Self { nsqd, certificates }
+        Self { nsqd, authority }
+    }
+
+    /// What a client needs that shows nothing of itself.
+    fn config(&self) -> Arc<ClientConfig> {
+        self.authority.peer().config()
+    }
+
+    /// The same with an older version.
+    fn config_of_1_2(&self) -> Arc<ClientConfig> {
+        self.authority.peer().speaking(ONLY_1_2).config()
     }
 
     /// A client that has got what it wished for.
     #[track_caller]
     fn client(&self, wish: Wish) -> Client {
-        upgrade(self.nsqd.client(), wish, &self.certificates.client())
+        upgrade(self.nsqd.client(), wish, &self.config())
     }
 }
 
@@ -110,7 +123,7 @@ pub(crate) fn compressed(nsqd: &Nsqd, wish: Wish) -> Client {
 }
 
 #[track_caller]
-fn expect_json(client: &mut Client) -> Value {
+pub(crate) fn expect_json(client: &mut Client) -> Value {
     match client.expect_frame() {
         Frame::Response(text) => serde_json::from_str(&text).unwrap(),
         other => panic!("expected the answer to IDENTIFY, found {other:?}"),

@@ -108,7 +108,7 @@ fn answers_to_publishes_come_before_the_upgrade() {
         sent.extend_from_slice(&commands::identify(&wish.to_json()));
         client.send(&sent);
         (0..50).for_each(|_| client.expect_ok());
-        follow(&mut client, wish, &secure.certificates.client());
+        follow(&mut client, wish, &secure.config());
         client.expect_alive();
     }
     assert_eq!(secure.nsqd.topic("early")["message_count"], 150);
@@ -121,7 +121,7 @@ fn what_was_said_too_early_in_the_clear_is_forgotten() {
         let mut client = secure.nsqd.client();
         let injected = commands::publish("injected", b"by somebody on the way");
         client.send(&[commands::identify(&wish.to_json()), injected].concat());
-        follow(&mut client, wish, &secure.certificates.client());
+        follow(&mut client, wish, &secure.config());
         client.expect_alive();
     }
     assert!(secure.nsqd.topic("injected").is_null());
@@ -141,7 +141,7 @@ fn a_second_identify_is_refused_behind_an_upgrade() {
 fn a_second_identify_may_bring_the_upgrade() {
     let secure = Secure::with(&[]);
     let client = secure.nsqd.client_with("{}");
-    let mut client = upgrade(client, TLS, &secure.certificates.client());
+    let mut client = upgrade(client, TLS, &secure.config());
     client.expect_alive();
 }
 
