@@ -1,6 +1,6 @@
 //! statsd's lines, as bytes: names with a prefix, values, datagrams.
 
-use std::fmt::{self, Display, Write};
+use std::fmt::{Display, Write};
 
 /// What stands before every name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,11 +23,10 @@ impl Prefix {
         }
         Self(prefix)
     }
-}
 
-impl Display for Prefix {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+    /// The prefix.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

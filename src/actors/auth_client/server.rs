@@ -186,6 +186,7 @@ fn refused(status: StatusCode) -> Failure {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "a step of `map_err`")]
 fn unavailable(reason: impl ToString) -> Failure {
     Failure::Unavailable(reason.to_string())
 }

@@ -134,6 +134,7 @@ fn values_are_taken_over() {
         "--msg-timeout=1500ms",
         "--requeue-on-disconnect=false",
         "--enable-experiment=chaos",
+        "--enable-experiment=topology-aware-consumption",
         "--enable-experiment=other",
         "--log-level=DEBUG",
     ])
@@ -143,7 +144,7 @@ fn values_are_taken_over() {
     assert_eq!(options.data_path, PathBuf::from("data"));
     assert_eq!(options.msg_timeout, Duration::from_millis(1500));
     assert!(!options.requeue_on_disconnect);
-    assert!(options.chaos_enabled());
+    assert!(options.chaos_enabled() && options.prefers_near_consumers());
     assert_eq!(options.unknown_experiments().collect::<Vec<_>>(), ["other"]);
     assert_eq!(options.log_level, LogLevel::Debug);
 }

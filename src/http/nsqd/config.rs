@@ -52,15 +52,15 @@ fn present(api: &Api, key: &str) -> Result<Value, HttpError> {
         LOOKUPDS => Ok(Value::List(shared.live.lookupds())),
         // A policy for client certificates raises it.
         "tls_required" => Ok(Value::TlsRequired(shared.tls_required())),
-        "statsd_prefix" => Ok(Value::Text(full_statsd_prefix(&shared.options))),
+        "statsd_prefix" => Ok(Value::Text(statsd_prefix(&shared.options))),
         key => shared.options.value(key).ok_or(HttpError::InvalidOption),
     }
 }
 
-/// What stands before the name of everything that is pushed.
-fn full_statsd_prefix(options: &NsqdOptions) -> String {
+/// As it stands before every name.
+fn statsd_prefix(options: &NsqdOptions) -> String {
     let (address, port) = (&options.broadcast_address, options.broadcast_http_port);
-    Prefix::new(&options.statsd_prefix, address, port).to_string()
+    Prefix::new(&options.statsd_prefix, address, port).as_str().to_owned()
 }
 
 fn set_log_level(api: &Api, body: &[u8]) -> Result<(), HttpError> {
