@@ -11,7 +11,9 @@
 
 mod auth;
 mod config_file;
+mod conformance;
 mod crash;
+mod ephemeral;
 mod hostile;
 mod http;
 mod latency;

@@ -70,6 +70,8 @@ pub struct Topic {
     message_bytes: u64,
     /// When it began to count.
     since: Moment,
+    /// Ephemeral, and its last channel has gone: the node is about to end it.
+    abandoned: bool,
     /// What its log's actor says of the disk.
     gauges: Arc<DiskGauges>,
 }
@@ -90,6 +92,7 @@ impl Topic {
             message_count: 0,
             message_bytes: 0,
             since: clock::now(),
+            abandoned: false,
             gauges: Arc::default(),
         }
     }
@@ -206,7 +209,8 @@ impl Handler<PauseTopic> for Topic {
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
         let held_from = self.rules.released();
         if self.rules.set_paused(pause.0) {
-            self.tell_released(self.cache.deferred(held_from..self.rules.released()));
+            let all = self.channels.keys().any(ChannelName::is_ephemeral) || self.disk.is_none();
+            self.tell_released(self.held_batches(held_from..self.rules.released(), all));
         }
         self.save_metadata()
     }
