@@ -34,6 +34,7 @@ pub enum Case {
     Memory,
     MemoryTopics,
     Upgrades,
+    StatsScrape,
 }
 
 impl Case {
@@ -46,6 +47,7 @@ impl Case {
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
             Self::Upgrades => "upgrades",
+            Self::StatsScrape => "stats-scrape",
         }
     }
 
@@ -56,9 +58,11 @@ impl Case {
             Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
-            Self::Latency | Self::Memory | Self::MemoryTopics | Self::Upgrades => {
-                (0, 0, 0.0, Work::Drain)
-            }
+            Self::Latency
+            | Self::Memory
+            | Self::MemoryTopics
+            | Self::Upgrades
+            | Self::StatsScrape => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }

@@ -15,6 +15,7 @@ mod link;
 mod load;
 mod memory;
 mod report;
+mod scrape;
 mod server;
 mod upgraded;
 mod usage;
@@ -130,6 +131,7 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
+        Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

@@ -9,6 +9,7 @@ use crate::{
     cases::{Load, Sample},
     latency::{self, Percentiles},
     memory::{self, Growth},
+    scrape::{self, Round},
     server::Program,
     upgraded::{self, Upgraded},
     usage,
@@ -18,6 +19,7 @@ use crate::{
 const LATENCY_MICROS_MAX: f64 = 2_000.0;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
+const METRICS_MILLIS_MAX: f64 = 50.0;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -34,6 +36,7 @@ pub enum Measured {
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
     Upgraded(Vec<Upgraded>),
+    Scrape(Vec<Round>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -96,6 +99,7 @@ impl Measured {
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
             Self::Upgraded(all) => upgraded_table(all),
+            Self::Scrape(rounds) => scrape::table(rounds),
         }
     }
 
@@ -105,6 +109,7 @@ impl Measured {
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Upgraded(_) => Vec::new(),
+            Self::Scrape(rounds) => scrape_bars(rounds),
         }
     }
 }
@@ -253,6 +258,28 @@ fn memory_bar(growth: &Growth) -> Bar {
     let is_topic = growth.what.starts_with("topic");
     let limit = if is_topic { TOPIC_BYTES_MAX } else { CONNECTION_BYTES_MAX };
     Bar { name, limit, found: Spread::new(growth.bytes_each.clone()).median, unit: "bytes" }
+}
+
+fn scrape_bars(rounds: &[Round]) -> Vec<Bar> {
+    let median =
+        |figure: fn(&Round) -> f64| Spread::new(rounds.iter().map(figure).collect()).median;
+    let p99 = |name: &str, figure| Bar {
+        name: format!("stats-scrape: p99 while {name} is read"),
+        limit: 2.0,
+        found: median(figure),
+        unit: "× without",
+    };
+    let metrics = Bar {
+        name: "stats-scrape: time for /metrics".to_owned(),
+        limit: METRICS_MILLIS_MAX,
+        found: median(|round| round.metrics.scrape_millis),
+        unit: "ms",
+    };
+    vec![
+        p99("/stats", |round| round.stats.latency.p99 / round.quiet.latency.p99),
+        p99("/metrics", |round| round.metrics.latency.p99 / round.quiet.latency.p99),
+        metrics,
+    ]
 }
 
 /// The median of some figures, and how far they lie apart.

@@ -18,14 +18,18 @@ pub mod clock;
 pub mod disk_queue;
 pub mod health;
 pub mod listener;
+pub mod live_settings;
 pub mod node;
+pub mod process;
 pub mod shared;
 pub mod snapshot;
 pub mod socket;
+pub mod statsd;
 pub mod supervisor;
 pub mod tls;
 pub mod topic;
 pub mod turn;
+pub mod waves;
 pub mod workers;
 
 #[cfg(test)]
@@ -37,4 +41,5 @@ pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
 pub use node::Node;
+pub use statsd::Statsd;
 pub use topic::Topic;

@@ -19,6 +19,7 @@ use super::{
     Node, Topic,
     cache::CacheBudget,
     health::Health,
+    live_settings::LiveSettings,
     node::{FindTopic, Shutdown},
     shared::{Restarts, Shared},
     snapshot::{NodeSnapshot, Observe},
@@ -146,6 +147,7 @@ impl TestNode {
         let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
         let log = LogOptions { disk: Arc::clone(&disk), ..LogOptions::default() };
         let shared = Arc::new(Shared {
+            live: LiveSettings::new(&NsqdOptions::default()),
             options: NsqdOptions::default(),
             workers: Workers::current_thread(),
             data: DataDir::open(dir.path(), disk).unwrap(),

@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     actors::{
-        AuthClient, Listener, Node,
+        AuthClient, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
         health::Health,
         listener::Socket,
-        node::{AllTopics, ListenerStarted, Shutdown},
+        live_settings::LiveSettings,
+        node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
@@ -37,13 +38,17 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+pub fn run(
+    mut options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
         let tls = load_tls(&options)?;
         let sockets = Sockets::bind(&options, tls.is_some())?;
+        sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
@@ -86,6 +91,17 @@ impl Sockets {
         Ok(Self { tcp, http, https })
     }
 
+    /// The ports to broadcast, unless they were given; 0 where there is none.
+    fn fill_in_ports(&self, options: &mut NsqdOptions) {
+        let port_of = |bound: &Bound| u16::try_from(bound.port).unwrap_or(0);
+        if options.broadcast_tcp_port == 0 {
+            options.broadcast_tcp_port = port_of(&self.tcp);
+        }
+        if options.broadcast_http_port == 0 {
+            options.broadcast_http_port = self.http.as_ref().map_or(0, port_of);
+        }
+    }
+
     /// Accepts connections from now on. The files of unix sockets last as long as the second value.
     fn serve(
         self,
@@ -101,6 +117,7 @@ impl Sockets {
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         let auth = start_auth_client(shared, root)?;
         start_listener(socket, node, auth, shared, root);
+        start_statsd(u16::try_from(http).unwrap_or(0), node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -152,6 +169,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
+        live: LiveSettings::new(&options),
         options,
     }
 }
@@ -219,6 +237,22 @@ fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
         }
     }
     Ok(tls)
+}
+
+/// Pushes to statsd, if that is asked for.
+fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+    if shared.options.statsd_address.is_empty() {
+        return;
+    }
+    let spec = ChildSpec {
+        name: "statsd".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.statsd),
+        failed: root.clone().recipient(),
+    };
+    let (child_node, shared) = (node.clone(), Arc::clone(shared));
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.

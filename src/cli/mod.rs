@@ -2,6 +2,7 @@
 //!
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
+pub mod config_file;
 pub mod console;
 pub mod daemon;
 pub mod exit_code;

@@ -15,6 +15,10 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn new() -> io::Result<Self> {
+        // Once somebody has listened to a signal it no longer ends the process.
+        for meaningless in [SignalKind::user_defined1(), SignalKind::user_defined2()] {
+            drop(signal(meaningless)?);
+        }
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,

@@ -22,18 +22,19 @@ const DEFAULTS: [&str; 5] = [
 
 /// Runs `nsq up` with the nsqd flags behind it.
 pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
-    let options = match nsqd::configure("nsq up", arguments, &defaults(), console) {
-        Ok(options) => options,
+    let configured = match nsqd::configure("nsq up", arguments, &defaults(), console) {
+        Ok(configured) => configured,
         Err(ended) => return ended,
     };
+    let options = &configured.options;
     if options.data_path == Path::new(DATA_PATH)
         && let Err(error) = fs::create_dir_all(DATA_PATH)
     {
         let text = format!("failed to create data-path {DATA_PATH} - {error}");
         return nsqd::fail(&DaemonError::NotStarted(text), console);
     }
-    console.say(&format!("nsqd keeps its data in {}", shown(&options.data_path)));
-    nsqd::start(options, daemon, announce, console)
+    console.say(&format!("nsqd keeps its data in {}", shown(options.data_dir())));
+    nsqd::start(configured, daemon, announce, console)
 }
 
 fn defaults() -> TypedOptions {

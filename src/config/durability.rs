@@ -17,6 +17,13 @@ impl Durability {
             _ => Err("must be process".to_owned()),
         }
     }
+
+    /// Its name, as in the options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Process => "process",
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ pub mod identify;
 pub mod magic;
 pub mod message_id;
 pub mod names;
-mod quote;
+pub mod quote;
+pub mod statsd;
 pub mod upgrade;
 
 pub use auth::AuthResponse;

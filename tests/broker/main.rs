@@ -10,12 +10,17 @@
 )]
 
 mod auth;
+mod config_file;
 mod crash;
 mod hostile;
 mod http;
+mod latency;
+mod logging;
 mod panics;
 mod process;
 mod protocol;
+mod sockets;
+mod statsd;
 mod support;
 mod tls;
 mod upgrades;

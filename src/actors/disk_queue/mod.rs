@@ -296,6 +296,8 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        let file = TopicMetadata::path(&dir);
+        log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
         self.run_in(&self.small_files, move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
     }
 }

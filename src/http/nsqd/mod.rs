@@ -2,9 +2,9 @@
 
 mod batching;
 mod channels;
+mod config;
 mod debug;
 mod info;
-mod memory;
 mod publish;
 mod stats;
 mod stats_json;
@@ -24,6 +24,7 @@ use actix_web::{
     web::{Data, ServiceConfig, to},
 };
 
+use self::debug::{block_rate, cpu_profile, crash, free_memory, pprof};
 use super::{HttpError, middleware, reply, routing::Routes, server};
 use crate::{
     actors::{
@@ -103,7 +104,20 @@ fn register(config: &mut ServiceConfig, api: State) {
         .post("/channel/empty", channels::empty)
         .post("/channel/pause", channels::pause)
         .post("/channel/unpause", channels::unpause)
-        .post("/debug/crash", debug::crash)
+        .get("/config/{opt}", config::get)
+        .put("/config/{opt}", config::put)
+        .get("/debug/pprof/", pprof::index)
+        .get("/debug/pprof/cmdline", pprof::cmdline)
+        .get("/debug/pprof/symbol", pprof::symbol)
+        .post("/debug/pprof/symbol", pprof::symbol)
+        .get("/debug/pprof/profile", cpu_profile::profile)
+        .get("/debug/pprof/heap", pprof::heap)
+        .get("/debug/pprof/goroutine", pprof::goroutine)
+        .get("/debug/pprof/block", pprof::block)
+        .get("/debug/pprof/threadcreate", pprof::threadcreate)
+        .put("/debug/setblockrate", block_rate::set)
+        .post("/debug/freememory", free_memory::free)
+        .post("/debug/crash", crash::crash)
         .end();
 }
 

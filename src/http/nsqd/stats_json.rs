@@ -2,24 +2,28 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{memory::Memory, stats::Stats};
+use super::stats::Stats;
 use crate::{
-    actors::snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    actors::{
+        process::Memory,
+        snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    },
+    broker::LatencySamples,
     config::NSQ_VERSION,
     protocol::{ChannelName, ClientState, TopicName},
 };
 
 /// The stats as they are written.
 pub(super) fn view(stats: &Stats) -> impl Serialize {
-    let (with_clients, topics) = (stats.with_clients, stats.topics.as_ref());
-    let view_topic = |topic| TopicView::new(topic, with_clients);
+    let topics = stats.topics.as_ref();
+    let view_topic = |topic| TopicView::new(topic, stats);
     let producers: Vec<_> = stats.producers.iter().map(ClientView::new).collect();
     NodeView {
         version: NSQ_VERSION,
         health: &stats.health,
         start_time: stats.start_time,
         topics: topics.map(|topics| topics.iter().map(view_topic).collect()),
-        memory: stats.memory,
+        memory: stats.memory.map(MemoryView),
         producers: Some(producers).filter(|producers| !producers.is_empty()),
         restarts: Restarts(&stats.restarts),
     }
@@ -32,10 +36,18 @@ struct NodeView<'a> {
     start_time: i64,
     topics: Option<Vec<TopicView<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<Memory>,
+    memory: Option<MemoryView>,
     producers: Option<Vec<ClientView<'a>>>,
     /// Not in upstream's answer, and therefore last.
     restarts: Restarts<'a>,
+}
+
+struct MemoryView(Memory);
+
+impl Serialize for MemoryView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.fields())
+    }
 }
 
 struct Restarts<'a>(&'a [(&'static str, u64)]);
@@ -55,21 +67,21 @@ struct TopicView<'a> {
     message_count: u64,
     message_bytes: u64,
     paused: bool,
-    e2e_processing_latency: Latency,
+    e2e_processing_latency: LatencyView,
 }
 
 impl<'a> TopicView<'a> {
-    fn new(topic: &'a TopicSnapshot, with_clients: bool) -> Self {
+    fn new(topic: &'a TopicSnapshot, stats: &'a Stats) -> Self {
         let channels = topic.channels.iter();
         Self {
             topic_name: &topic.topic_name,
-            channels: channels.map(|channel| ChannelView::new(channel, with_clients)).collect(),
+            channels: channels.map(|channel| ChannelView::new(channel, stats)).collect(),
             depth: topic.depth,
             backend_depth: topic.backend_depth,
             message_count: topic.message_count,
             message_bytes: topic.message_bytes,
             paused: topic.paused,
-            e2e_processing_latency: Latency::default(),
+            e2e_processing_latency: LatencyView::new(topic.latency.as_ref(), stats),
         }
     }
 }
@@ -89,11 +101,16 @@ struct ChannelView<'a> {
     client_count: usize,
     clients: Option<Vec<ClientView<'a>>>,
     paused: bool,
-    e2e_processing_latency: Latency,
+    e2e_processing_latency: LatencyView,
+    /// Not in upstream's answer, like the next one, and therefore last.
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    lost_count: u64,
 }
 
 impl<'a> ChannelView<'a> {
-    fn new(channel: &'a ChannelSnapshot, with_clients: bool) -> Self {
+    fn new(channel: &'a ChannelSnapshot, stats: &'a Stats) -> Self {
         let (counters, clients) = (&channel.counters, &channel.clients);
         Self {
             channel_name: &channel.channel_name,
@@ -105,10 +122,12 @@ impl<'a> ChannelView<'a> {
             global_msg_count: counters.delivered_count,
             requeue_count: counters.requeue_count,
             timeout_count: counters.timeout_count,
-            client_count: clients.len(),
-            clients: with_clients.then(|| clients.iter().map(ClientView::new).collect()),
+            client_count: channel.client_count,
+            clients: stats.with_clients.then(|| clients.iter().map(ClientView::new).collect()),
             paused: channel.paused,
-            e2e_processing_latency: Latency::default(),
+            e2e_processing_latency: LatencyView::new(channel.latency.as_ref(), stats),
+            dropped_count: counters.dropped_count,
+            lost_count: counters.lost_count,
         }
     }
 }
@@ -195,11 +214,38 @@ impl<'a> PubCount<'a> {
     }
 }
 
-/// Nothing is measured yet.
-#[derive(Default, Serialize)]
-struct Latency {
+#[derive(Serialize)]
+struct LatencyView {
     count: u64,
-    percentiles: Option<()>,
+    percentiles: Option<Vec<PercentileView>>,
+}
+
+impl LatencyView {
+    fn new(samples: Option<&LatencySamples>, stats: &Stats) -> Self {
+        let percentiles = samples.map(|samples| {
+            let quantiles = stats.percentiles.as_slice().iter();
+            let view = |&quantile| PercentileView { quantile, value: samples.value_at(quantile) };
+            quantiles.map(view).collect()
+        });
+        Self { count: samples.map_or(0, LatencySamples::count), percentiles }
+    }
+}
+
+#[derive(Serialize)]
+struct PercentileView {
+    #[serde(serialize_with = "without_decimals")]
+    quantile: f64,
+    /// In nanoseconds.
+    value: u64,
+}
+
+/// 1 is written as `1`, as Go does.
+fn without_decimals<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 {
+        serializer.serialize_u64(*number as u64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
 }
 
 /// The numbers that upstream gives its states; 1 and 2 are of clients that it never lists.
@@ -224,13 +270,18 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::broker::Grant;
-    use crate::http::nsqd::stats::{Selection, samples};
+    use crate::{
+        actors::snapshot::NodeSnapshot,
+        broker::Grant,
+        config::Percentiles,
+        http::nsqd::stats::{Selection, samples},
+    };
 
     fn json(topic: &str, clients: bool, memory: bool) -> String {
         let channel = String::new();
         let selection = Selection { topic: topic.into(), channel, clients, memory };
-        let mut stats = Stats::new(samples::example(), &selection, samples::NOW_NS);
+        let off = Percentiles::default();
+        let mut stats = Stats::new(samples::example(), &selection, off, samples::NOW_NS);
         stats.memory = stats.memory.map(|_| Memory { resident_bytes: 7 });
         serde_json::to_string(&view(&stats)).unwrap()
     }
@@ -280,5 +331,36 @@ mod tests {
             r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":null,"producers":null,{RESTARTS}"#
         );
         assert_eq!(json("none", true, false), expected);
+    }
+
+    fn text_of(node: NodeSnapshot, percentiles: &[f64]) -> String {
+        serde_json::to_string(&view(&samples::stats_of(node, percentiles))).unwrap()
+    }
+
+    #[test]
+    fn percentiles_are_in_the_order_asked_for_and_whole_numbers_have_no_decimals() {
+        let json = text_of(samples::example_with_latencies(), &[0.5, 1.0, 0.999]);
+        let latency = r#""e2e_processing_latency":{"count":1,"percentiles":[{"quantile":0.5,"value":3379059},{"quantile":1,"value":3379059},{"quantile":0.999,"value":3379059}]}}"#;
+        assert_eq!(json.matches(latency).count(), 2, "of the channel and of its topic: {json}");
+    }
+
+    #[test]
+    fn a_topic_without_channels_has_no_percentiles_and_a_channel_without_samples_zeros() {
+        let json = text_of(samples::example_with_latencies(), &[1.0]);
+        let (_, others) = json.split_once("\"topic_name\":\"other\"").unwrap();
+        let (other, paused) = others.split_once("\"topic_name\"").unwrap();
+        assert!(other.contains(LATENCY), "{other}");
+        let zero = r#"{"count":0,"percentiles":[{"quantile":1,"value":0}]}}"#;
+        assert_eq!(paused.matches(zero).count(), 2, "{paused}");
+    }
+
+    #[test]
+    fn what_was_dropped_or_lost_stands_last_and_only_if_there_is_any() {
+        let mut node = samples::example();
+        assert!(!text_of(node.clone(), &[]).contains("dropped_count"));
+        let counters = &mut node.topics[0].channels[0].counters;
+        (counters.dropped_count, counters.lost_count) = (3, 4);
+        let last = r#""percentiles":null},"dropped_count":3,"lost_count":4}]"#;
+        assert!(text_of(node, &[]).contains(last));
     }
 }

@@ -69,10 +69,43 @@ impl Nsqd {
 
     #[track_caller]
     fn learn_addresses(&mut self) {
-        self.tcp = self.log.address("TCP: listening on ");
-        if !self.flags.iter().any(|flag| flag == "--http-address=") {
-            self.http = self.log.address("HTTP: listening on ");
+        self.tcp = self.address("TCP", "--tcp-address=");
+        self.http = self.address("HTTP", "--http-address=");
+    }
+
+    /// Where that protocol is spoken; [`ANY`] where its flag names no port.
+    #[track_caller]
+    fn address(&self, protocol: &str, flag: &str) -> SocketAddr {
+        let given = self.flags.iter().rev().find_map(|given| given.strip_prefix(flag));
+        match given {
+            Some("") => ANY,
+            Some(path) if path.parse::<SocketAddr>().is_err() => {
+                self.expect_line(&format!("{protocol}: listening on "));
+                ANY
+            }
+            _ => self.log.address(&format!("{protocol}: listening on ")),
         }
+    }
+
+    /// A line of the log that contains `text`, which may be still to come.
+    #[track_caller]
+    pub fn expect_line(&self, text: &str) -> String {
+        let found = self.log.find(|line| line.contains(text).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("the log never said {text:?}"))
+    }
+
+    /// How many lines the log has.
+    pub fn line_count(&self) -> usize {
+        self.log.written.lock().unwrap().lines.len()
+    }
+
+    /// All lines of a process that has ended.
+    #[track_caller]
+    pub fn lines_to_the_end(&self) -> Vec<String> {
+        self.log.find(|_| None::<()>);
+        let written = self.log.written.lock().unwrap();
+        assert!(written.complete, "the log has not ended");
+        written.lines.clone()
     }
 
     /// Where clients connect.

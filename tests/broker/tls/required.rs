@@ -39,6 +39,7 @@ fn plain_http_is_told_where_to_go() {
         let client = secure.authority.client("joe");
         let peer = secure.authority.peer().showing(&client);
         assert_eq!(peer.http(https, "GET", "/ping").text(), "OK");
+        assert_eq!(peer.http(https, "GET", "/config/tls_required").text(), "2");
         let stats = peer.http(https, "GET", "/stats?format=json").json();
         assert_eq!(stats["topics"], serde_json::json!([]), "nothing was published");
     }
