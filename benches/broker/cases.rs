@@ -33,8 +33,8 @@ pub enum Case {
     Latency,
     Memory,
     MemoryTopics,
-    Upgrades,
     StatsScrape,
+    Upgrades,
 }
 
 impl Case {
@@ -46,8 +46,8 @@ impl Case {
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
-            Self::Upgrades => "upgrades",
             Self::StatsScrape => "stats-scrape",
+            Self::Upgrades => "upgrades",
         }
     }
 
@@ -61,8 +61,8 @@ impl Case {
             Self::Latency
             | Self::Memory
             | Self::MemoryTopics
-            | Self::Upgrades
-            | Self::StatsScrape => (0, 0, 0.0, Work::Drain),
+            | Self::StatsScrape
+            | Self::Upgrades => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }

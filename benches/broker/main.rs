@@ -130,8 +130,8 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::Latency => latency::measure(program, runs).map(Measured::Latency),
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
-        Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
+        Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

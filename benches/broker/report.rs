@@ -35,8 +35,8 @@ pub enum Measured {
     Throughput(Comparison),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
-    Upgraded(Vec<Upgraded>),
     Scrape(Vec<Round>),
+    Upgraded(Vec<Upgraded>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -98,8 +98,8 @@ impl Measured {
             Self::Throughput(comparison) => comparison.table(),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
-            Self::Upgraded(all) => upgraded_table(all),
             Self::Scrape(rounds) => scrape::table(rounds),
+            Self::Upgraded(all) => upgraded_table(all),
         }
     }
 
@@ -108,8 +108,8 @@ impl Measured {
             Self::Throughput(comparison) => vec![comparison.bar()],
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
-            Self::Upgraded(_) => Vec::new(),
             Self::Scrape(rounds) => scrape_bars(rounds),
+            Self::Upgraded(_) => Vec::new(),
         }
     }
 }

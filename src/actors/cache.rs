@@ -80,6 +80,13 @@ impl Cache {
         self.batches.front().map(|batch| batch.first_seq())
     }
 
+    /// Batches that have a message of `seqs`.
+    pub fn within(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
+        let within =
+            |batch: &&Arc<Batch>| batch.end_seq() > seqs.start && batch.first_seq() < seqs.end;
+        self.batches.iter().filter(within).cloned().collect()
+    }
+
     /// Batches within `seqs` that may not go out before some time.
     pub fn deferred(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
         let deferred = |batch: &&Arc<Batch>| {

@@ -6,7 +6,7 @@ use super::{
     cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
 };
 use crate::{
-    broker::{Latencies, Settings},
+    broker::{Latencies, Settings, Topology},
     config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
@@ -55,6 +55,15 @@ pub struct Restarts {
 }
 
 impl Shared {
+    /// Where this node stands, and whether consumers that are near come first.
+    pub fn topology(&self) -> Topology<'_> {
+        Topology {
+            is_aware: self.options.prefers_near_consumers(),
+            region: &self.options.topology_region,
+            zone: &self.options.topology_zone,
+        }
+    }
+
     /// Of whom TLS is required.
     pub fn tls_required(&self) -> TlsRequired {
         self.tls.as_ref().map_or(TlsRequired::No, |tls| tls.required())

@@ -42,10 +42,12 @@ pub enum ConfigFileError {
         path: String,
     },
     /// Not text at all.
-    #[error("failed to load config file {path} - not valid UTF-8")]
+    #[error("failed to load config file {path} - toml: line {line}: not valid UTF-8")]
     NotText {
         /// As it was given.
         path: String,
+        /// The first line that is none.
+        line: usize,
     },
     /// A line makes no sense.
     #[error("failed to load config file {path} - {source}")]
@@ -79,7 +81,11 @@ fn read_text(path: &str) -> Result<String, ConfigFileError> {
     if bytes.len() as u64 > FILE_BYTES_MAX {
         return Err(ConfigFileError::TooLarge { path: path() });
     }
-    String::from_utf8(bytes).map_err(|_| ConfigFileError::NotText { path: path() })
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|&&byte| byte == b'\n').count();
+        ConfigFileError::NotText { path: path(), line }
+    })
 }
 
 #[cfg(test)]
@@ -111,7 +117,7 @@ mod tests {
     fn errors_name_the_file() {
         for (bytes, text) in [
             (&b"id = 1\nid = 2"[..], "toml: line 2: duplicate key at \"id\""),
-            (b"\xff", "not valid UTF-8"),
+            (b"id = 1\n#\xff", "toml: line 2: not valid UTF-8"),
             (&[b'#'; (1 << 20) + 1], "larger than 1048576 bytes"),
         ] {
             let (path, loaded) = load_bytes(bytes);

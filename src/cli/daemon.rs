@@ -117,7 +117,7 @@ impl Sockets {
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         let auth = start_auth_client(shared, root)?;
         start_listener(socket, node, auth, shared, root);
-        start_statsd(u16::try_from(http).unwrap_or(0), node, shared, root);
+        start_statsd(node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -240,7 +240,7 @@ fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
 }
 
 /// Pushes to statsd, if that is asked for.
-fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+fn start_statsd(node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
     if shared.options.statsd_address.is_empty() {
         return;
     }
@@ -251,7 +251,7 @@ fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &
         failed: root.clone().recipient(),
     };
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
-    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared);
     node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 

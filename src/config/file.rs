@@ -60,15 +60,16 @@ fn line_of(text: &str, at: usize) -> usize {
     1 + before.iter().filter(|&&byte| byte == b'\n').count()
 }
 
-/// What is wrong with an option's value; of the kinds that upstream names, in its words.
+/// What is wrong with an option's value; of words of which there are only some, as upstream says it.
 fn explain(spec: &OptionSpec, problem: &str) -> String {
     let key = spec.key.unwrap_or(spec.flag);
-    match spec.kind {
-        Kind::LogLevel | Kind::TlsRequired | Kind::TlsMinVersion => {
-            format!("failed parsing {key} {problem}")
-        }
-        _ => format!("{key} {problem}"),
-    }
+    let words = match spec.kind {
+        Kind::LogLevel => "debug, info, warn, error, fatal",
+        Kind::TlsRequired => "true, false, tcp-https",
+        Kind::TlsMinVersion => "tls1.0, tls1.1, tls1.2, tls1.3",
+        _ => return format!("{key} {problem}"),
+    };
+    format!("failed parsing {key} {problem} ({words})")
 }
 
 fn unknown(
@@ -89,7 +90,7 @@ fn unknown(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{declaration::flag, value::Value};
+    use crate::config::{declaration::flag, options::NSQD_OPTIONS, value::Value};
 
     const TABLE: &[OptionSpec] = &[
         flag("node-id").key("id").described(Kind::Integer, "who"),
@@ -159,8 +160,21 @@ mod tests {
         refused("id = 1\nid = 2\n", "toml: line 2: duplicate key at \"id\"");
         refused("\n\nid 5", "toml: line 3: key with no value, expected `=`");
         refused("id = 5.5", "toml: line 1: id must be a whole number, not 5.5");
-        refused("\nlog_level = 'x'", "toml: line 2: failed parsing log_level x");
+        refused(
+            "\nlog_level = 'x'",
+            "toml: line 2: failed parsing log_level x (debug, info, warn, error, fatal)",
+        );
         refused("[id]", "toml: line 1: id must be a whole number, not a section");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in ".*", value in "[-'\"\\[\\]{}0-9a-z.,= \n]*") {
+            drop(parse(&text));
+            for spec in NSQD_OPTIONS {
+                drop(super::parse(&format!("{} = {value}", spec.flag.replace('-', "_")), NSQD_OPTIONS));
+            }
+        }
     }
 
     #[test]

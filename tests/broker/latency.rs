@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Nsqd, commands};
+use crate::support::{Nsqd, commands, ours};
 
 const MILLISECOND: u64 = 1_000_000;
 
@@ -23,6 +23,9 @@ fn values(latency: &Value) -> Vec<(f64, u64)> {
 
 #[test]
 fn a_delay_counts_and_only_what_is_finished() {
+    if !ours() {
+        return; // With nsqd 1.3, delays on new channels take seconds.
+    }
     let nsqd = nsqd();
     let mut consumer = nsqd.client();
     consumer.subscribe("orders", "archive");
@@ -50,6 +53,9 @@ fn a_delay_counts_and_only_what_is_finished() {
 
 #[test]
 fn a_requeued_message_counts_from_its_publish_also_over_a_restart() {
+    if !ours() {
+        return; // With nsqd 1.3, it comes at once after a restart.
+    }
     let mut nsqd = nsqd();
     let mut consumer = nsqd.client();
     consumer.subscribe("orders", "archive");
@@ -102,6 +108,9 @@ fn a_topic_without_channels_has_none() {
 
 #[test]
 fn the_text_lists_them_in_units_for_the_eye() {
+    if !ours() {
+        return; // With nsqd 1.3, delays on new channels take seconds.
+    }
     let nsqd = nsqd();
     let mut consumer = nsqd.client();
     consumer.subscribe("orders", "archive");

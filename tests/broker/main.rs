@@ -11,7 +11,9 @@
 
 mod auth;
 mod config_file;
+mod conformance;
 mod crash;
+mod ephemeral;
 mod hostile;
 mod http;
 mod latency;
@@ -23,4 +25,5 @@ mod sockets;
 mod statsd;
 mod support;
 mod tls;
+mod unix_sockets;
 mod upgrades;

@@ -11,6 +11,7 @@ mod current;
 mod description;
 mod error;
 mod identity;
+mod old_key;
 #[cfg(test)]
 mod tests;
 

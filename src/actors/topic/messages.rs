@@ -137,7 +137,12 @@ pub struct ChannelStarted(pub ChannelName);
 /// The last consumer of an ephemeral channel has gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct ChannelAbandoned(pub ChannelName);
+pub struct ChannelAbandoned {
+    /// Its name.
+    pub name: ChannelName,
+    /// Itself: another channel may have taken the name meanwhile.
+    pub channel: Addr<Channel>,
+}
 
 /// The last channel of an ephemeral topic has gone.
 #[derive(Debug, Message)]

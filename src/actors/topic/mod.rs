@@ -64,6 +64,8 @@ pub struct Topic {
     message_bytes: u64,
     /// When it began to count.
     since: Moment,
+    /// Ephemeral, and its last channel has gone: the node is about to end it.
+    abandoned: bool,
 }
 
 impl Topic {
@@ -82,6 +84,7 @@ impl Topic {
             message_count: 0,
             message_bytes: 0,
             since: clock::now(),
+            abandoned: false,
         }
     }
 
@@ -195,7 +198,8 @@ impl Handler<PauseTopic> for Topic {
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
         let held_from = self.rules.released();
         if self.rules.set_paused(pause.0) {
-            self.tell_released(self.cache.deferred(held_from..self.rules.released()));
+            let all = self.channels.keys().any(ChannelName::is_ephemeral) || self.disk.is_none();
+            self.tell_released(self.held_batches(held_from..self.rules.released(), all));
         }
         self.save_metadata()
     }

@@ -124,13 +124,6 @@ impl Nsqd {
         self.log.address("HTTPS: listening on ")
     }
 
-    /// Waits until a line of the log has this in it.
-    #[track_caller]
-    pub fn expect_log(&self, text: &str) {
-        let found = self.log.find(|line| line.contains(text).then_some(()));
-        assert!(found.is_some(), "the log never said {text:?}");
-    }
-
     /// True if a line of the log has this in it by now.
     pub fn has_logged(&self, text: &str) -> bool {
         self.log.written.lock().unwrap().lines.iter().any(|line| line.contains(text))

@@ -217,10 +217,14 @@ impl TlsPeer {
 
     /// Connects and agrees. Under TLS 1.3 the server's objections to a certificate come only behind this.
     pub fn connect(&self, address: SocketAddr) -> io::Result<TlsStream> {
-        let stream = TcpStream::connect_timeout(&address, DEADLINE)?;
+        self.agree(TcpStream::connect_timeout(&address, DEADLINE)?)
+    }
+
+    /// The same on a connection that stands.
+    pub fn agree(&self, stream: TcpStream) -> io::Result<TlsStream> {
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_write_timeout(Some(DEADLINE))?;
-        let name = ServerName::from(address.ip());
+        let name = ServerName::from(stream.peer_addr()?.ip());
         let client = ClientConnection::new(self.config(), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(client, stream);
         while stream.conn.is_handshaking() {

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Secure, start};
+use super::{Secure, start, try_upgrade};
 use crate::support::{
     DEADLINE, Nsqd,
     http::{read_response, request_bytes},
@@ -69,7 +69,7 @@ fn end_of_a_connection_is_said_inside_tls() {
 fn without_certificate_or_address_there_is_no_https() {
     for nsqd in [Nsqd::start(), start(&Authority::new().server("node"), &["--https-address="])] {
         assert_eq!(nsqd.http("GET", "/ping", b"").status, 200);
-        nsqd.expect_log("200 GET /ping"); // Everything about listeners is said before.
+        nsqd.expect_line("200 GET /ping"); // Everything about listeners is said before.
         assert!(!nsqd.has_logged("HTTPS: listening"));
     }
 }
@@ -108,6 +108,7 @@ fn minimum_version_is_kept() {
         let peer = secure.authority.peer().speaking(versions);
         let served = peer.try_http(secure.nsqd.https_address(), "GET", "/ping");
         assert_eq!(served.is_ok(), is_served, "{flag}: {served:?}");
+        assert_eq!(try_upgrade(&secure.nsqd, &peer).is_ok(), is_served, "{flag}");
         if ours() {
             let warning = format!("WARNING: TLS: --tls-min-version={flag} is served as tls1.2");
             let warned = secure.nsqd.has_logged(&warning);
@@ -153,7 +154,7 @@ fn broken_handshakes_are_closed_and_logged() {
         assert!(answer.len() < 100, "{answer:?}");
     }
     if ours() {
-        secure.nsqd.expect_log("WARNING: HTTPS: TLS handshake error from 127.0.0.1:");
+        secure.nsqd.expect_line("WARNING: HTTPS: TLS handshake error from 127.0.0.1:");
     }
     assert_eq!(secure.authority.peer().http(address, "GET", "/ping").text(), "OK");
 }
@@ -193,8 +194,8 @@ fn peers_that_distrust_the_broker_are_logged() {
     let refused = stranger.peer().try_http(address, "GET", "/ping").unwrap_err();
     assert!(refused.to_string().contains("invalid peer certificate"), "{refused}");
     if ours() {
-        secure.nsqd.expect_log("TLS handshake error from 127.0.0.1:");
-        secure.nsqd.expect_log(": received fatal alert: ");
+        secure.nsqd.expect_line("TLS handshake error from 127.0.0.1:");
+        secure.nsqd.expect_line(": received fatal alert: ");
     }
     assert_eq!(secure.authority.peer().http(address, "GET", "/ping").text(), "OK");
 }

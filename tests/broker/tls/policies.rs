@@ -1,6 +1,6 @@
 //! Who must show a certificate, and which will do.
 
-use super::{Secure, start};
+use super::{Secure, start, try_upgrade};
 use crate::support::{
     Nsqd, ours,
     tls::{Authority, BOTH, Identity, ONLY_1_2, ONLY_1_3},
@@ -25,7 +25,7 @@ impl Clients {
         Self { kinds }
     }
 
-    /// Who is served, under both versions of TLS.
+    /// Who is served on both listeners, under both versions of TLS.
     #[track_caller]
     fn expect_served(&self, nsqd: &Nsqd, authority: &Authority, served: &[&str]) {
         let address = nsqd.https_address();
@@ -35,12 +35,11 @@ impl Clients {
                 if let Some(identity) = identity {
                     peer = peer.showing(identity);
                 }
-                let answer = peer.try_http(address, "GET", "/ping");
-                assert_eq!(
-                    answer.is_ok(),
-                    served.contains(kind),
-                    "{kind} {versions:?}: {answer:?}"
-                );
+                let (http, tcp) =
+                    (peer.try_http(address, "GET", "/ping"), try_upgrade(nsqd, &peer));
+                let is_served = served.contains(kind);
+                assert_eq!(http.is_ok(), is_served, "HTTPS: {kind} {versions:?}: {http:?}");
+                assert_eq!(tcp.is_ok(), is_served, "TCP: {kind} {versions:?}: {:?}", tcp.err());
             }
         }
     }
@@ -122,6 +121,7 @@ fn key_must_be_the_certificates() {
         let peer = secure.authority.peer().speaking(versions).showing(&thief);
         let answer = peer.try_http(secure.nsqd.https_address(), "GET", "/ping");
         assert!(answer.is_err(), "{versions:?}: {answer:?}");
+        assert!(try_upgrade(&secure.nsqd, &peer).is_err(), "{versions:?}");
     }
 }
 
@@ -137,11 +137,11 @@ fn refusals_are_logged() {
     let address = secure.nsqd.https_address();
     let peer = secure.authority.peer();
     peer.try_http(address, "GET", "/ping").unwrap_err();
-    secure.nsqd.expect_log(": peer sent no certificates");
+    secure.nsqd.expect_line(": peer sent no certificates");
     peer.showing(&Authority::new().client("stranger"))
         .try_http(address, "GET", "/ping")
         .unwrap_err();
-    secure.nsqd.expect_log(": invalid peer certificate: ");
+    secure.nsqd.expect_line(": invalid peer certificate: ");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{fs, io::Write, net::SocketAddr};
 use rustix::process::Signal;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::Secure;
+use super::{Secure, expect_alive, try_upgrade};
 use crate::support::{
     DEADLINE, Nsqd,
     http::{read_response, request_bytes},
@@ -37,7 +37,7 @@ fn new_handshakes_see_the_new_certificate_and_connections_go_on() {
     }
     let secure = Secure::with(&[]);
     let (address, peer) = (secure.nsqd.https_address(), secure.authority.peer());
-    let mut client = secure.nsqd.client();
+    let mut client = try_upgrade(&secure.nsqd, &peer).unwrap();
     let mut standing = peer.connect(address).unwrap();
     expect_served(&mut standing);
     let old = secure.identity.certificate();
@@ -46,10 +46,13 @@ fn new_handshakes_see_the_new_certificate_and_connections_go_on() {
     let new = secure.authority.server("node").certificate();
     assert_ne!(new, old);
     secure.nsqd.signal(Signal::HUP);
-    secure.nsqd.expect_log(READ_AGAIN);
+    secure.nsqd.expect_line(READ_AGAIN);
     assert_eq!(shown(&peer, address), new);
+    let mut later = try_upgrade(&secure.nsqd, &peer).unwrap();
+    assert_eq!(later.conn.peer_certificates().unwrap(), [new]);
     expect_served(&mut standing);
-    client.expect_alive();
+    expect_alive(&mut client);
+    expect_alive(&mut later);
 }
 
 #[test]
@@ -67,20 +70,20 @@ fn broken_files_keep_the_old_certificate() {
         fs::write(&secure.identity.cert, content).unwrap();
         secure.nsqd.signal(Signal::HUP);
         let kept = "ERROR: TLS: certificates not read again, the old ones stay: ";
-        secure.nsqd.expect_log(&format!("{kept}failed to build TLS config - "));
-        secure.nsqd.expect_log(said);
+        secure.nsqd.expect_line(&format!("{kept}failed to build TLS config - "));
+        secure.nsqd.expect_line(said);
         assert_eq!(shown(&peer, address), old);
     }
     fs::write(&secure.identity.cert, &whole).unwrap();
     fs::remove_file(&secure.identity.key).unwrap();
     secure.nsqd.signal(Signal::HUP);
-    secure.nsqd.expect_log("node.key: no such file or directory");
+    secure.nsqd.expect_line("node.key: no such file or directory");
     assert_eq!(shown(&peer, address), old);
     assert!(secure.nsqd.is_running());
 
     let new = secure.authority.server("node").certificate();
     secure.nsqd.signal(Signal::HUP);
-    secure.nsqd.expect_log(READ_AGAIN);
+    secure.nsqd.expect_line(READ_AGAIN);
     assert_eq!(shown(&peer, address), new);
 }
 
@@ -103,7 +106,7 @@ fn authorities_of_clients_are_read_again_too() {
     assert_eq!((is_served(&old), is_served(&new)), (true, false));
     fs::copy(other.file(), &authorities).unwrap();
     secure.nsqd.signal(Signal::HUP);
-    secure.nsqd.expect_log(READ_AGAIN);
+    secure.nsqd.expect_line(READ_AGAIN);
     assert_eq!((is_served(&old), is_served(&new)), (false, true));
 }
 

@@ -85,6 +85,9 @@ fn who_leaves_in_the_handshake_gets_to_know_why() {
 
 #[test]
 fn a_handshake_has_five_seconds_in_which_no_heartbeat_comes() {
+    if !ours() {
+        return; // With nsqd 1.3, one may come.
+    }
     let secure = Secure::with(&[]);
     let mut client = secure.nsqd.client();
     let mut json = TLS.to_json();
@@ -125,7 +128,7 @@ fn a_required_client_certificate_that_is_missing_is_named() {
         let raw = raw_failure(&before_handshake(&secure.nsqd), &config);
         expect_identify_failed(&raw, "tls: peer sent no certificates");
     }
-    secure.nsqd.expect_log(" TLS handshake failed: tls: peer sent no certificates");
+    secure.nsqd.expect_line(" TLS handshake failed: tls: peer sent no certificates");
 
     let named = secure.authority.peer().showing(&secure.authority.client("joe")).config();
     upgrade(secure.nsqd.client(), TLS, &named).expect_alive();
@@ -163,6 +166,9 @@ fn compression_alone_does_not_count_as_tls() {
 
 #[test]
 fn a_stop_ends_tls_in_its_own_words() {
+    if !ours() {
+        return; // nsqd 1.3 just ends the socket.
+    }
     let mut secure = Secure::with(&[]);
     let mut client = secure.client(TLS);
     client.expect_alive();

@@ -81,7 +81,7 @@ impl Secure {
 
 /// Says IDENTIFY and follows the broker through the upgrades that it agrees to.
 #[track_caller]
-fn upgrade(mut client: Client, wish: Wish, config: &Arc<ClientConfig>) -> Client {
+pub(crate) fn upgrade(mut client: Client, wish: Wish, config: &Arc<ClientConfig>) -> Client {
     client.send(&commands::identify(&wish.to_json()));
     follow(&mut client, wish, config);
     client
@@ -123,7 +123,7 @@ pub(crate) fn compressed(nsqd: &Nsqd, wish: Wish) -> Client {
 }
 
 #[track_caller]
-fn expect_json(client: &mut Client) -> Value {
+pub(crate) fn expect_json(client: &mut Client) -> Value {
     match client.expect_frame() {
         Frame::Response(text) => serde_json::from_str(&text).unwrap(),
         other => panic!("expected the answer to IDENTIFY, found {other:?}"),
