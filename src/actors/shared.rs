@@ -3,7 +3,8 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
-    cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
+    cache::CacheBudget, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
+    workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},
@@ -31,6 +32,8 @@ pub struct Shared {
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.
     pub restarts: Restarts,
+    /// What else is counted.
+    pub meters: Meters,
     /// Unix time of the start in seconds.
     pub start_time: i64,
 }
@@ -81,8 +84,9 @@ impl Shared {
     }
 
     /// What a channel keeps its latencies in, if percentiles of them are asked for.
-    pub fn new_latencies(&self) -> Option<Latencies> {
+    pub fn new_latencies(&self) -> Option<Box<Latencies>> {
         let is_on = !self.options.e2e_processing_latency_percentiles.as_slice().is_empty();
-        is_on.then(|| Latencies::new(self.options.e2e_processing_latency_window_time))
+        let window = self.options.e2e_processing_latency_window_time;
+        is_on.then(|| Box::new(Latencies::new(window)))
     }
 }

@@ -16,21 +16,17 @@ use actix_rt::{Arbiter, time::timeout};
 use tokio::sync::oneshot;
 
 use super::{
-    Node, Topic,
-    cache::CacheBudget,
-    health::Health,
-    live_settings::LiveSettings,
+    Node, Topic, clock,
     node::{FindTopic, Shutdown},
-    shared::{Restarts, Shared},
+    shared::Shared,
     snapshot::{NodeSnapshot, Observe},
     supervisor::{ChildFailed, ChildSpec, supervise},
+    testing,
     topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
-    workers::Workers,
 };
 use crate::{
-    config::NsqdOptions,
     protocol::TopicName,
-    storage::{BatchBuilder, DataDir, Disk, DiskFile, LogOptions, RealDisk},
+    storage::{BatchBuilder, Disk, DiskFile, RealDisk},
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -138,6 +134,7 @@ impl DiskFile for GatedFile {
 struct TestNode {
     node: Addr<Node>,
     gate: Arc<Gate>,
+    shared: Arc<Shared>,
     _dir: tempfile::TempDir,
 }
 
@@ -145,27 +142,16 @@ impl TestNode {
     fn start() -> Self {
         let (dir, gate) = (tempfile::tempdir().unwrap(), Arc::new(Gate::default()));
         let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
-        let log = LogOptions { disk: Arc::clone(&disk), ..LogOptions::default() };
-        let shared = Arc::new(Shared {
-            live: LiveSettings::new(&NsqdOptions::default()),
-            options: NsqdOptions::default(),
-            workers: Workers::current_thread(),
-            data: DataDir::open(dir.path(), disk).unwrap(),
-            log,
-            cache: Arc::new(CacheBudget::new(1 << 20)),
-            health: Health::default(),
-            tls: None,
-            restarts: Restarts::default(),
-            start_time: 0,
-        });
+        let shared = Arc::new(testing::shared_on(dir.path(), disk));
         let spec = ChildSpec {
             name: "node".into(),
             mailbox: 16,
             restarts: Arc::clone(&shared.restarts.node),
             failed: nobody(),
         };
-        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(shared));
-        Self { node, gate, _dir: dir }
+        let of_node = Arc::clone(&shared);
+        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node));
+        Self { node, gate, shared, _dir: dir }
     }
 
     async fn topic(&self, name: &str) -> Addr<Topic> {
@@ -220,6 +206,8 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
         timeout(SOON, publish(&fast)).await.expect("not held up").unwrap().unwrap();
     }
     assert!(stuck.try_recv().is_err(), "not stored, so not answered");
+    let waiting = node.shared.meters.waiting_for_disk(clock::now() + SOON);
+    assert_eq!(waiting.iter().map(|(topic, _)| topic.as_str()).collect::<Vec<_>>(), ["slow"]);
     assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
     node.gate.set_closed(false);
     timeout(SOON, stuck).await.unwrap().unwrap().unwrap();

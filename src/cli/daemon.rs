@@ -20,12 +20,14 @@ use crate::{
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
+        meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
         tls::{Tls, client_config},
         topic::WhenOpen,
+        watchdog,
         workers::Workers,
     },
     config::{ListenAddress, NsqdOptions, TlsMinVersion},
@@ -50,6 +52,7 @@ pub fn run(
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
+        watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
@@ -160,8 +163,10 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
     let log =
         LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
+    let workers = Workers::start(options.worker_threads);
     Shared {
-        workers: Workers::start(options.worker_threads),
+        meters: Meters::new(workers.all().len()),
+        workers,
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),

@@ -47,7 +47,7 @@ fn a_delay_counts_and_only_what_is_finished() {
         panic!("three percentiles: {latency}")
     };
     assert_eq!((first, second, third), (1.0, 0.99, 0.5));
-    assert!((100 * MILLISECOND..5_000 * MILLISECOND).contains(&longest), "{longest}");
+    assert!((100 * MILLISECOND..60_000 * MILLISECOND).contains(&longest), "{longest}");
     assert_eq!((p99, p50), (longest, longest));
 }
 
@@ -63,7 +63,7 @@ fn a_requeued_message_counts_from_its_publish_also_over_a_restart() {
     consumer.ready(1);
     let first = consumer.expect_body("again");
     consumer.send(&commands::requeue(first.id, 100));
-    nsqd.expect_channel("orders", "archive", &[("deferred_count", 1)]);
+    nsqd.expect_channel("orders", "archive", &[("requeue_count", 1)]);
     nsqd.terminate();
     nsqd.restart();
     let mut consumer = nsqd.client();
@@ -126,5 +126,6 @@ fn the_text_lists_them_in_units_for_the_eye() {
     assert_eq!(lonely, "");
     assert_eq!(topic, channel);
     assert_eq!(topic.split(", ").count(), 3, "{topic}");
-    assert!(topic.split(", ").all(|one| one.ends_with("ms")), "{topic}");
+    let is_long = |one: &str| one.ends_with('s') && !one.ends_with("us") && !one.ends_with("ns");
+    assert!(topic.split(", ").all(is_long), "{topic}");
 }

@@ -18,6 +18,7 @@ mod hostile;
 mod http;
 mod latency;
 mod logging;
+mod metrics;
 mod panics;
 mod process;
 mod protocol;

@@ -61,7 +61,7 @@ pub struct Channel {
     /// Ephemeral, and its last consumer has gone: the topic is about to end it.
     abandoned: bool,
     /// Only if percentiles of the latency are asked for.
-    latencies: Option<Latencies>,
+    latencies: Option<Box<Latencies>>,
     /// When it began to count.
     since: Moment,
 }

@@ -189,6 +189,8 @@ mod tests {
             paused: false,
             waiting_count: 0,
             latency: None,
+            log_segments: 1,
+            log_bytes: 4096,
         }
     }
 

@@ -5,7 +5,12 @@ mod channels;
 pub mod messages;
 mod recovery;
 
-use std::{collections::BTreeMap, sync::Arc, task, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task,
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, Recipient,
@@ -21,6 +26,7 @@ use super::{
     channel::Channel,
     clock,
     disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
+    meters::DiskGauges,
     shared::Shared,
     snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
@@ -66,6 +72,8 @@ pub struct Topic {
     since: Moment,
     /// Ephemeral, and its last channel has gone: the node is about to end it.
     abandoned: bool,
+    /// What its log's actor says of the disk.
+    gauges: Arc<DiskGauges>,
 }
 
 impl Topic {
@@ -85,6 +93,7 @@ impl Topic {
             message_bytes: 0,
             since: clock::now(),
             abandoned: false,
+            gauges: Arc::default(),
         }
     }
 
@@ -101,7 +110,9 @@ impl Topic {
         };
         let (name, shared) = (self.name.clone(), Arc::clone(&self.place.shared));
         let restarted = ctx.address().recipient();
-        supervise(&self.place.arbiter, spec, move |_| DiskQueue::new(name, shared, restarted))
+        let gauges = Arc::clone(&self.gauges);
+        let make = move |_: &mut _| DiskQueue::new(name, shared, restarted, gauges);
+        supervise(&self.place.arbiter, spec, make)
     }
 
     /// Writes down what a restart must know of the topic itself.
@@ -256,6 +267,8 @@ impl Topic {
             paused: self.rules.is_paused(),
             waiting_count: self.appending.waiting_count(),
             latency: None,
+            log_segments: self.gauges.segments.load(Relaxed),
+            log_bytes: self.gauges.bytes.load(Relaxed),
         }
     }
 }

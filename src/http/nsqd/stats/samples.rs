@@ -82,6 +82,8 @@ fn topic(
         paused,
         waiting_count: 0,
         latency: None,
+        log_segments: 1,
+        log_bytes: 4096,
     }
 }
 
