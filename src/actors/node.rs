@@ -235,10 +235,12 @@ impl Handler<FreeMemory> for Node {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: FreeMemory, _: &mut Self::Context) -> Self::Result {
-        let freed =
-            self.topics.values().map(|topic| topic.send(DropCache).timeout(OBSERVE_TIMEOUT));
-        let freed = join_all(freed.collect::<Vec<_>>());
-        Box::pin(async move { drop(freed.await) }) // a topic that is stuck keeps its memory
+        let topics: Vec<_> = self.topics.values().cloned().collect();
+        let ask = |topic: Addr<Topic>| topic.send(DropCache);
+        Box::pin(async move {
+            // A topic that is stuck keeps its memory.
+            drop(in_waves(topics.into_iter().map(ask), OBSERVE_TIMEOUT).await);
+        })
     }
 }
 

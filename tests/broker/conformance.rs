@@ -71,10 +71,10 @@ fn broken(row: &str) -> Vec<String> {
         let file: PathBuf = root().join(path);
         if !file.exists() {
             broken.push(format!("no file {path}"));
-        } else if let Some(name) = name {
-            if !read(&file).contains(&format!("fn {name}(")) {
-                broken.push(format!("no test {name} in {path}"));
-            }
+        } else if let Some(name) = name
+            && !read(&file).contains(&format!("fn {name}("))
+        {
+            broken.push(format!("no test {name} in {path}"));
         }
     }
     for (file, heading) in links(row) {

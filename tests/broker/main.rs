@@ -26,5 +26,4 @@ mod sockets;
 mod statsd;
 mod support;
 mod tls;
-mod unix_sockets;
 mod upgrades;

@@ -56,7 +56,7 @@ def nsqjs(_scratch):
     need("npm", "it installs nsqjs")
     folder = CLIENTS / "nsqjs"
     lock = folder / "package-lock.json"
-    installed = folder / "node_modules" / "package-lock.json"
+    installed = folder / "node_modules" / "complete-package-lock.json"
     if not (installed.exists() and installed.read_text() == lock.read_text()):
         # The optional parts are for snappy, and come compiled.
         run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)

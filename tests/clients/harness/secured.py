@@ -66,7 +66,8 @@ def check_questions(stage):
         tls = str(stage.setting.tls).lower()
         expected = {"common_name": name, "remote_ip": "127.0.0.1", "secret": SECRET, "tls": tls}
         questions = stage.auth_server.questions  # fewer than connections: nsqd may ask for several at once
-        stage.check(f"the auth server was asked {expected}", questions and questions.count(expected) == len(questions), questions)
+        as_expected = questions and questions.count(expected) == len(questions)
+        stage.check(f"the auth server was asked {expected}", as_expected, questions)
 
 
 def refused(stage):

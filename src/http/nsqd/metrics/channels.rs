@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use prometheus_client::registry::Unit;
-
-use super::exposition::{Exposition, Families, Name};
+use super::exposition::{Exposition, Families, Name, SECONDS};
 use crate::actors::snapshot::{ChannelSnapshot, TopicSnapshot};
 
 /// Writes them all.
@@ -95,7 +93,7 @@ fn write_latency(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     });
     families.gauge(
         Name("nsqd_channel_latency", "Time from publish to FIN, over the window"),
-        Some(Unit::Seconds),
+        SECONDS,
         series,
     )
 }

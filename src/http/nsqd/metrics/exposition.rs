@@ -61,6 +61,11 @@ pub(super) struct Name(pub(super) &'static str, pub(super) &'static str);
 /// The families that have been written.
 pub(super) struct Families<'a>(DescriptorEncoder<'a>);
 
+/// Times are in seconds.
+pub(super) const SECONDS: Option<&Unit> = Some(&Unit::Seconds);
+/// Sizes are in bytes.
+pub(super) const BYTES: Option<&Unit> = Some(&Unit::Bytes);
+
 /// No labels.
 pub(super) const PLAIN: [(&str, &str); 0] = [];
 
@@ -69,10 +74,9 @@ impl Families<'_> {
     pub(super) fn gauge<L: EncodeLabelSet, V: EncodeGaugeValue>(
         &mut self,
         Name(name, help): Name,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         series: impl IntoIterator<Item = (L, V)>,
     ) -> fmt::Result {
-        let unit = unit.as_ref();
         let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Gauge)?;
         series
             .into_iter()
@@ -83,10 +87,9 @@ impl Families<'_> {
     pub(super) fn counter<L: EncodeLabelSet, V: EncodeCounterValue>(
         &mut self,
         Name(name, help): Name,
-        unit: Option<Unit>,
+        unit: Option<&Unit>,
         series: impl IntoIterator<Item = (L, V)>,
     ) -> fmt::Result {
-        let unit = unit.as_ref();
         let mut family = self.0.encode_descriptor(name, help, unit, MetricType::Counter)?;
         series.into_iter().try_for_each(|(labels, value)| {
             family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, f64>(&value, None)
@@ -100,7 +103,7 @@ impl Families<'_> {
         series: impl IntoIterator<Item = (L, &'h DurationHistogram)>,
     ) -> fmt::Result {
         let kind = MetricType::Histogram;
-        let mut family = self.0.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?;
+        let mut family = self.0.encode_descriptor(name, help, SECONDS, kind)?;
         series.into_iter().try_for_each(|(labels, histogram)| {
             let counts = histogram.counts();
             let bounds = BOUNDS.into_iter().chain([f64::INFINITY]);

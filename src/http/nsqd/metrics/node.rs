@@ -5,9 +5,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use prometheus_client::registry::Unit;
-
-use super::exposition::{Exposition, Families, Name, PLAIN};
+use super::exposition::{BYTES, Exposition, Families, Name, PLAIN, SECONDS};
 use crate::{actors::clock, config::NSQ_VERSION};
 
 /// Writes them all.
@@ -63,7 +61,7 @@ fn write_itself(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     )?;
     families.gauge(
         Name("nsqd_observation", "How long it took to ask all actors for these figures"),
-        Some(Unit::Seconds),
+        SECONDS,
         one(it.took.as_secs_f64()),
     )
 }
@@ -83,14 +81,14 @@ fn write_actors(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     )?;
     families.gauge(
         Name("nsqd_thread_silence", "How long the thread has not got to a message that waits"),
-        Some(Unit::Seconds),
+        SECONDS,
         threads
             .map(|thread| ([("thread", thread.name.as_str())], thread.silence(now).as_secs_f64())),
     )?;
     let disk = meters.waiting_for_disk(now).into_iter().map(|(_, wait)| wait).max();
     families.gauge(
         Name("nsqd_disk_wait", "How long the disk has let the longest of the waiting calls wait"),
-        Some(Unit::Seconds),
+        SECONDS,
         one(disk.unwrap_or_default().as_secs_f64()),
     )
 }
@@ -104,7 +102,7 @@ fn write_log(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     )?;
     families.counter(
         Name("nsqd_log_written", "Bytes written to the logs"),
-        Some(Unit::Bytes),
+        BYTES,
         one(loaded(&logs.bytes)),
     )?;
     families.counter(
@@ -126,12 +124,12 @@ fn write_cache(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     let cache = &it.shared.cache;
     families.gauge(
         Name("nsqd_cache", "Message bytes that topics keep in memory"),
-        Some(Unit::Bytes),
+        BYTES,
         one(cache.bytes()),
     )?;
     families.gauge(
         Name("nsqd_cache_limit", "Message bytes that topics may keep in memory"),
-        Some(Unit::Bytes),
+        BYTES,
         one(u64::try_from(cache.bytes_max()).unwrap_or(u64::MAX)),
     )?;
     let (hits, misses) = cache.reads();
@@ -147,18 +145,17 @@ fn write_process(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     let (process, status) = (&it.process, &it.process.status);
     families.counter(
         Name("process_cpu", "CPU time of all threads, in user and in kernel mode"),
-        Some(Unit::Seconds),
+        SECONDS,
         one(process.cpu_seconds),
     )?;
-    let bytes = Some(Unit::Bytes);
     families.gauge(
         Name("process_resident_memory", "Memory of the process in main memory"),
-        bytes.clone(),
+        BYTES,
         one(status.resident_bytes),
     )?;
     families.gauge(
         Name("process_virtual_memory", "Address space of the process"),
-        bytes,
+        BYTES,
         one(status.virtual_bytes),
     )?;
     families.gauge(Name("process_threads", "Threads"), None, one(status.threads))?;
@@ -174,7 +171,7 @@ fn write_process(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
     )?;
     families.gauge(
         Name("process_start_time", "When the process started, in Unix time"),
-        Some(Unit::Seconds),
+        SECONDS,
         one(it.node.start_time),
     )
 }

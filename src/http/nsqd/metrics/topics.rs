@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use prometheus_client::registry::Unit;
-
-use super::exposition::{Exposition, Families, Name};
+use super::exposition::{BYTES, Exposition, Families, Name, SECONDS};
 use crate::actors::snapshot::TopicSnapshot;
 
 /// Writes them all.
@@ -17,7 +15,7 @@ pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result
     )?;
     families.counter(
         Name("nsqd_topic_message", "Bytes of the bodies of the messages published"),
-        Some(Unit::Bytes),
+        BYTES,
         each(|topic| topic.message_bytes),
     )?;
     families.gauge(
@@ -50,7 +48,7 @@ pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result
     )?;
     families.gauge(
         Name("nsqd_topic_log", "Bytes of the topic's log"),
-        Some(Unit::Bytes),
+        BYTES,
         each(|topic| topic.log_bytes),
     )?;
     write_latency(families, it)
@@ -81,7 +79,7 @@ fn write_latency(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
             "nsqd_topic_latency",
             "Time from publish to FIN, over the window, of all its channels",
         ),
-        Some(Unit::Seconds),
+        SECONDS,
         series,
     )
 }
