@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use tokio::sync::Semaphore;
+
 use super::{cache::CacheBudget, health::Health, tls::Tls, workers::Workers};
 use crate::{
     broker::Settings,
@@ -23,6 +25,8 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// Logs that cannot be written.
     pub health: Health,
+    /// Leave to sync a log: there are [`SYNCS_MAX`](super::disk_queue::SYNCS_MAX) of them.
+    pub syncs: Arc<Semaphore>,
     /// What TLS handshakes need; none without a certificate.
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.

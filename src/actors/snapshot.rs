@@ -7,6 +7,7 @@ use actix::Message;
 use super::client_connection::ClientInfo;
 use crate::{
     broker::{Subscriber, channel::Counters},
+    config::Durability,
     protocol::{ChannelName, ClientState, TopicName},
 };
 
@@ -72,6 +73,8 @@ pub struct TopicSnapshot {
     pub message_bytes: u64,
     /// Nothing is handed to the channels.
     pub paused: bool,
+    /// What `OK` promises; `None` for an ephemeral topic, which promises nothing.
+    pub durability: Option<Durability>,
 }
 
 /// A channel.

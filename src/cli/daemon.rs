@@ -7,7 +7,7 @@ use actix_rt::Arbiter;
 use futures_util::future::join_all;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    sync::{Semaphore, oneshot},
 };
 
 use super::nsqd::{DaemonError, Listening};
@@ -16,6 +16,7 @@ use crate::{
         Listener, Node,
         cache::CacheBudget,
         clock,
+        disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
         node::{AllTopics, ListenerStarted, Shutdown},
@@ -128,6 +129,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
         health: Health::default(),
+        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,

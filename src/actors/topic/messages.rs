@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     actors::{channel::Channel, disk_queue::StoreError},
+    config::Durability,
     protocol::{ChannelName, TopicName},
     storage::{Batch, BatchBuilder},
 };
@@ -83,6 +84,12 @@ pub enum ChannelError {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct PauseTopic(pub bool);
+
+/// Sets what `OK` promises for this topic, from the next publish on. An ephemeral topic, which has
+/// nothing on the disk, does not care.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SetDurability(pub Durability);
 
 /// Drops the messages that the topic itself holds; its channels keep theirs.
 #[derive(Debug, Message)]

@@ -4,6 +4,7 @@ mod appending;
 mod channels;
 pub mod messages;
 mod recovery;
+mod syncing;
 
 use std::{collections::BTreeMap, sync::Arc, task};
 
@@ -27,6 +28,7 @@ use super::{
 };
 use crate::{
     broker::{IdGenerator, TopicRules},
+    config::Durability,
     protocol::{ChannelName, TopicName},
     storage::TopicMetadata,
 };
@@ -51,6 +53,8 @@ pub struct Topic {
     place: Place,
     /// The log; `None` for an ephemeral topic.
     disk: Option<Addr<DiskQueue>>,
+    /// What was asked for this topic, where that is not what the node promises.
+    durability: Option<Durability>,
     /// Kept over a restart of this actor: the channels are actors of their own and go on.
     channels: BTreeMap<ChannelName, Entry>,
     rules: TopicRules,
@@ -69,6 +73,7 @@ impl Topic {
             name,
             place,
             disk: None,
+            durability: None,
             channels: BTreeMap::new(),
             rules,
             appending: Appending::default(),
@@ -96,7 +101,8 @@ impl Topic {
 
     /// Writes down what a restart must know of the topic itself.
     fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let metadata = TopicMetadata::new(self.rules.is_paused(), self.rules.held_from());
+        let (paused, held_from) = (self.rules.is_paused(), self.rules.held_from());
+        let metadata = TopicMetadata::new(paused, held_from, self.durability);
         let disk = self.disk.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
@@ -211,6 +217,7 @@ impl Handler<Observe<TopicSnapshot>> for Topic {
             message_count: self.message_count,
             message_bytes: self.message_bytes,
             paused: self.rules.is_paused(),
+            durability: self.durability(),
         };
         let asked = self.channels.values().map(|channel| {
             let observe = Observe::<ChannelSnapshot>::with_cached_from(cached_from);

@@ -17,6 +17,7 @@ use crate::{
         turn::TurnExt,
     },
     broker::{IdGenerator, TopicRules},
+    storage::stored_topic,
 };
 
 impl Topic {
@@ -70,13 +71,10 @@ impl Topic {
 
     fn rebuild(&mut self, opened: Opened, ctx: &mut Context<Self>) {
         self.report(&opened);
-        let Opened { recovery, metadata, channels } = opened;
+        let Opened { recovery, metadata, channels, .. } = opened;
+        self.durability = metadata.durability;
         let ids = IdGenerator::new(self.shared().options.node_id, recovery.last_id);
-        let held_from = match (metadata.paused, channels.is_empty()) {
-            (_, true) => Some(metadata.held_from.unwrap_or(recovery.first_seq)),
-            (true, false) => metadata.held_from,
-            (false, false) => None,
-        };
+        let held_from = stored_topic::held_from(&metadata, !channels.is_empty(), &recovery);
         self.rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
         self.appending.position = recovery.next_position;
         for name in channels {
@@ -92,6 +90,11 @@ impl Topic {
         if recovery.torn_bytes > 0 {
             let bytes = recovery.torn_bytes;
             log::warn!("topic={topic} log ended in {bytes} bytes of an unfinished write; cut off");
+        }
+        if let Some(damage) = &opened.metadata_damage {
+            log::error!(
+                "topic={topic} {damage}; the topic is taken for not paused, with --durability=power"
+            );
         }
         for damage in &recovery.damaged {
             log::error!("topic={topic} log is damaged: {damage}; skipped");

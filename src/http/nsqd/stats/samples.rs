@@ -8,6 +8,7 @@ use crate::{
         snapshot::{ChannelSnapshot, ClientSnapshot, NodeSnapshot, TopicSnapshot},
     },
     broker::{ClientId, channel::Counters},
+    config::Durability,
     protocol::{ChannelName, ClientState, Features, IdentifyLimits, Negotiated, TopicName},
 };
 
@@ -51,6 +52,7 @@ fn topic(
         message_count,
         message_bytes,
         paused,
+        durability: Some(Durability::Process),
     }
 }
 
