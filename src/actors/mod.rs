@@ -28,6 +28,8 @@ pub mod turn;
 pub mod workers;
 
 #[cfg(test)]
+mod lost_writes;
+#[cfg(test)]
 mod tests;
 
 pub use channel::Channel;
