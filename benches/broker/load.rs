@@ -87,19 +87,25 @@ impl Publisher {
 }
 
 /// A connection that has said who it is.
-struct Link {
+pub struct Link {
     stream: TcpStream,
     inbox: Inbox,
 }
 
 impl Link {
-    async fn connect(address: SocketAddr, inbox: usize) -> Result<Self> {
+    pub async fn connect(address: SocketAddr, inbox: usize) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let mut link = Self { stream, inbox: Inbox::with_capacity(inbox) };
         link.stream.write_all(&[wire::MAGIC, &wire::identify("{}")].concat()).await?;
         link.expect_ok().await?;
         Ok(link)
+    }
+
+    /// Sends one request and waits for its OK.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<()> {
+        self.stream.write_all(request).await?;
+        self.expect_ok().await
     }
 
     async fn expect_ok(&mut self) -> Result<()> {

@@ -10,6 +10,7 @@
 )]
 
 mod crash;
+mod durability;
 mod hostile;
 mod http;
 mod panics;
