@@ -8,6 +8,7 @@ use tokio::runtime;
 
 use crate::{
     Result,
+    link::Target,
     load::{Consumer, Publishers, Tally},
     report::Comparison,
     server::{self, Program, Server},
@@ -20,9 +21,9 @@ pub const BODY_SIZE: usize = 200;
 /// Credit of the draining consumer: upstream's largest.
 pub const RDY: u64 = 2500;
 /// Messages of one MPUB.
-const BATCH: u32 = 200;
-const TOPIC: &str = "bench";
-const CHANNEL: &str = "bench";
+pub const BATCH: u32 = 200;
+pub const TOPIC: &str = "bench";
+pub const CHANNEL: &str = "bench";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Case {
@@ -33,6 +34,8 @@ pub enum Case {
     Latency,
     Memory,
     MemoryTopics,
+    StatsScrape,
+    Upgrades,
 }
 
 impl Case {
@@ -45,6 +48,8 @@ impl Case {
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
+            Self::StatsScrape => "stats-scrape",
+            Self::Upgrades => "upgrades",
         }
     }
 
@@ -55,9 +60,12 @@ impl Case {
             Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
-            Self::Durability | Self::Latency | Self::Memory | Self::MemoryTopics => {
-                (0, 0, 0.0, Work::Drain)
-            }
+            Self::Durability
+            | Self::Latency
+            | Self::Memory
+            | Self::MemoryTopics
+            | Self::StatsScrape
+            | Self::Upgrades => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }
@@ -164,7 +172,8 @@ fn run_on(server: Server, load: &Load) -> Result<Sample> {
 
 async fn publish(server: &Server, load: &Load, connections: usize, window: u64) -> Result<Sample> {
     let request = load.request();
-    let mut publishers = Publishers::connect(server.tcp(), connections, window, &request).await?;
+    let mut publishers =
+        Publishers::connect(&Target::plain(server.tcp()), connections, window, &request).await?;
     publishers.publish(load.messages / 20).await?;
     server.wait_until_quiet()?;
     let meter = Meter::start(server)?;
@@ -176,10 +185,10 @@ async fn drain(server: &Server, load: &Load) -> Result<Sample> {
     let mut messages = load.messages;
     if server.is_broker() {
         // The first subscription makes the channel in which the messages then wait.
-        drop(Consumer::subscribe(server.tcp(), TOPIC, CHANNEL).await?);
+        drop(Consumer::subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?);
         messages = fill(server, load).await?;
     }
-    let consumer = Consumer::subscribe(server.tcp(), TOPIC, CHANNEL).await?;
+    let consumer = Consumer::subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?;
     server.wait_until_quiet()?;
     let tally = Tally::new(messages, !server.is_broker());
     let meter = Meter::start(server)?;
@@ -188,12 +197,13 @@ async fn drain(server: &Server, load: &Load) -> Result<Sample> {
 }
 
 async fn fill(server: &Server, load: &Load) -> Result<u64> {
-    let mut publishers = Publishers::connect(server.tcp(), 4, 4, &load.request()).await?;
+    let mut publishers =
+        Publishers::connect(&Target::plain(server.tcp()), 4, 4, &load.request()).await?;
     publishers.publish(load.messages).await
 }
 
 /// Time and CPU used since its start.
-struct Meter<'a> {
+pub struct Meter<'a> {
     server: &'a Server,
     started: Instant,
     server_cpu: Duration,
@@ -201,12 +211,12 @@ struct Meter<'a> {
 }
 
 impl<'a> Meter<'a> {
-    fn start(server: &'a Server) -> Result<Self> {
+    pub fn start(server: &'a Server) -> Result<Self> {
         let (server_cpu, load_cpu) = (server.cpu()?, usage::own_cpu()?);
         Ok(Self { server, started: Instant::now(), server_cpu, load_cpu })
     }
 
-    fn stop(self, messages: u64, received: u64) -> Result<Sample> {
+    pub fn stop(self, messages: u64, received: u64) -> Result<Sample> {
         let seconds = self.started.elapsed().as_secs_f64();
         let server_cpu_seconds = (self.server.cpu()? - self.server_cpu).as_secs_f64();
         let load_cpu_seconds = (usage::own_cpu()? - self.load_cpu).as_secs_f64();

@@ -12,7 +12,12 @@ use serde::Serialize;
 use tempfile::TempDir;
 use tokio::{runtime, task::JoinSet};
 
-use crate::{Result, load::Link, server::Program, wire::Request};
+use crate::{
+    Result,
+    link::{Link, Target},
+    server::Program,
+    wire::Request,
+};
 
 const BODY_SIZE: usize = 200;
 const BATCH: u32 = 100;
@@ -184,14 +189,14 @@ fn publish(program: &Program, durability: &str, case: Publishing) -> Result<Time
     let server = program.with(&format!("--durability={durability}")).start()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let micros = runtime.block_on(async {
-        let mut links = Vec::new();
+        let (mut links, target) = (Vec::new(), Target::plain(server.tcp()));
         for number in 0..case.publishers {
             let topic = format!("bench{}", number % case.topics);
             let request = match case.batch {
                 None => Request::publish(&topic, BODY_SIZE),
                 Some(batch) => Request::publish_many(&topic, BODY_SIZE, batch),
             };
-            links.push((Link::connect(server.tcp(), 4 << 10).await?, request));
+            links.push((Link::connect(&target, 4 << 10).await?, request));
         }
         let span = Span::from_now();
         let mut running: JoinSet<_> =
@@ -211,7 +216,8 @@ async fn publish_over(mut link: Link, mut request: Request, span: Span) -> Resul
     let (mut micros, mut number) = (Vec::new(), 0);
     loop {
         let begun = Instant::now();
-        link.ask(request.numbered(number)).await?;
+        link.send(request.numbered(number)).await?;
+        link.expect_ok().await?;
         number += request.count();
         if !span.count(begun, &mut micros) {
             return Ok(micros);

@@ -22,17 +22,27 @@ impl Http {
 
     /// Posts nothing to `target`; an answer other than 200 is an error.
     pub fn post(&mut self, target: &str) -> Result<()> {
-        let request = format!("POST {target} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n");
+        self.request("POST", target).map(drop)
+    }
+
+    /// Gets `target`; an answer other than 200 is an error.
+    pub fn get(&mut self, target: &str) -> Result<Vec<u8>> {
+        self.request("GET", target)
+    }
+
+    fn request(&mut self, method: &str, target: &str) -> Result<Vec<u8>> {
+        let request =
+            format!("{method} {target} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n");
         self.stream.get_mut().write_all(request.as_bytes())?;
         let status = self.line()?;
-        self.skip_answer()?;
+        let answer = self.answer()?;
         match status.split(' ').nth(1) {
-            Some("200") => Ok(()),
-            _ => Err(format!("POST {target} was answered {status:?}").into()),
+            Some("200") => Ok(answer),
+            _ => Err(format!("{method} {target} was answered {status:?}").into()),
         }
     }
 
-    fn skip_answer(&mut self) -> Result<()> {
+    fn answer(&mut self) -> Result<Vec<u8>> {
         let mut length = 0;
         loop {
             let header = self.line()?.to_ascii_lowercase();
@@ -43,8 +53,9 @@ impl Http {
                 length = value.trim().parse()?;
             }
         }
-        self.stream.read_exact(&mut vec![0; length])?;
-        Ok(())
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(body)
     }
 
     fn line(&mut self) -> Result<String> {

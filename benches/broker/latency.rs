@@ -18,15 +18,33 @@ use crate::{
     wire::{self, Frame, Inbox, Request},
 };
 
-const INTERVAL: Duration = Duration::from_millis(10);
-const WARM_UP: u64 = 100;
-const MEASURED: u64 = 1_000;
+const SCHEDULE: Schedule =
+    Schedule { interval: Duration::from_millis(10), warm_up: 100, measured: 1_000 };
 const RDY: u32 = 100;
 const BODY_SIZE: usize = 200;
 const RUNS_MAX: u32 = 3;
 const TOPIC: &str = "latency";
 /// A silence this long is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// When messages are sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Schedule {
+    pub interval: Duration,
+    /// Messages at the beginning that do not count.
+    pub warm_up: u64,
+    pub measured: u64,
+}
+
+impl Schedule {
+    fn count(&self) -> u64 {
+        self.warm_up + self.measured
+    }
+
+    fn due(&self, base: Instant, number: u64) -> Instant {
+        base + self.interval * number as u32
+    }
+}
 
 /// Percentiles of one run, in microseconds.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -42,9 +60,10 @@ pub struct Percentiles {
 }
 
 pub fn description() -> String {
+    let Schedule { interval, warm_up, measured } = SCHEDULE;
     format!(
-        "PUB of {BODY_SIZE} B every {INTERVAL:?} whatever happens, 1 publisher, 1 consumer with RDY \
-         {RDY}, default IDENTIFY, {MEASURED} messages a run after {WARM_UP}"
+        "PUB of {BODY_SIZE} B every {interval:?} whatever happens, 1 publisher, 1 consumer with RDY \
+         {RDY}, default IDENTIFY, {measured} messages a run after {warm_up}"
     )
 }
 
@@ -54,28 +73,34 @@ pub fn measure(program: &Program, runs: u32) -> Result<Vec<Percentiles>> {
 
 fn run(program: &Program) -> Result<Percentiles> {
     let server = program.start()?;
-    let (mut stream, inbox) = connect(server.tcp())?;
-    stream.write_all(format!("SUB {TOPIC} {TOPIC}\nRDY {RDY}\n").as_bytes())?;
-    let publisher = connect(server.tcp())?;
-    let base = Instant::now() + INTERVAL;
+    let percentiles = of(server.tcp(), TOPIC, SCHEDULE)?;
+    server.stop()?;
+    Ok(percentiles)
+}
+
+/// Sends and receives on a topic, with the channel of the same name, as the schedule says.
+pub fn of(address: SocketAddr, topic: &str, schedule: Schedule) -> Result<Percentiles> {
+    let (mut stream, inbox) = connect(address)?;
+    stream.write_all(format!("SUB {topic} {topic}\nRDY {RDY}\n").as_bytes())?;
+    let publisher = connect(address)?;
+    let base = Instant::now() + schedule.interval;
     let answers = Answers { stream: publisher.0.try_clone()?, inbox: publisher.1 };
     let (latencies, lateness) = thread::scope(|scope| {
-        let consumer = scope.spawn(|| consume(stream, inbox, base));
-        let answers = scope.spawn(|| answers.count());
-        let lateness = publish(publisher.0, base)?;
+        let consumer = scope.spawn(|| consume(stream, inbox, base, schedule));
+        let answers = scope.spawn(|| answers.count(schedule.count()));
+        let lateness = publish(publisher.0, topic, base, schedule)?;
         join(answers)?;
         Result::Ok((join(consumer)?, lateness))
     })?;
-    server.stop()?;
-    Ok(percentiles(&latencies, &lateness))
+    Ok(percentiles(&latencies, &lateness, schedule.warm_up))
 }
 
-fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
+pub fn join<T>(thread: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     thread.join().map_err(|_panic| "a thread of the load generator panicked")?
 }
 
 /// Connects as a client that has asked for nothing special.
-fn connect(address: SocketAddr) -> Result<(TcpStream, Inbox)> {
+pub fn connect(address: SocketAddr) -> Result<(TcpStream, Inbox)> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -90,16 +115,17 @@ fn connect(address: SocketAddr) -> Result<(TcpStream, Inbox)> {
     }
 }
 
-fn due(base: Instant, number: u64) -> Instant {
-    base + INTERVAL * number as u32
-}
-
 /// Sends on schedule and returns how late each send was.
-fn publish(mut stream: TcpStream, base: Instant) -> Result<Vec<Duration>> {
-    let mut request = Request::publish(TOPIC, BODY_SIZE);
+fn publish(
+    mut stream: TcpStream,
+    topic: &str,
+    base: Instant,
+    schedule: Schedule,
+) -> Result<Vec<Duration>> {
+    let mut request = Request::publish(topic, BODY_SIZE);
     let mut lateness = Vec::new();
-    for number in 0..WARM_UP + MEASURED {
-        let due = due(base, number);
+    for number in 0..schedule.count() {
+        let due = schedule.due(base, number);
         thread::sleep(due.saturating_duration_since(Instant::now()));
         lateness.push(due.elapsed());
         stream.write_all(request.numbered(number))?;
@@ -114,9 +140,9 @@ struct Answers {
 }
 
 impl Answers {
-    fn count(mut self) -> Result<()> {
+    fn count(mut self, messages: u64) -> Result<()> {
         let mut answers = 0;
-        while answers < WARM_UP + MEASURED {
+        while answers < messages {
             self.inbox.fill_from(&mut self.stream)?;
             while let Some(frame) = self.inbox.next_frame()? {
                 answers += u64::from(matches!(frame, Frame::Ok));
@@ -127,8 +153,13 @@ impl Answers {
 }
 
 /// Finishes every message and returns the first delivery's latency of each, in order of sending.
-fn consume(mut stream: TcpStream, mut inbox: Inbox, base: Instant) -> Result<Vec<Duration>> {
-    let mut latencies = vec![None; (WARM_UP + MEASURED) as usize];
+fn consume(
+    mut stream: TcpStream,
+    mut inbox: Inbox,
+    base: Instant,
+    schedule: Schedule,
+) -> Result<Vec<Duration>> {
+    let mut latencies = vec![None; schedule.count() as usize];
     let mut missing = latencies.len();
     while missing > 0 {
         inbox.fill_from(&mut stream)?;
@@ -140,14 +171,15 @@ fn consume(mut stream: TcpStream, mut inbox: Inbox, base: Instant) -> Result<Vec
             let number = wire::number_of(body)?;
             let latency = latencies.get_mut(number as usize).ok_or("an unknown message")?;
             missing -= usize::from(latency.is_none());
-            latency.get_or_insert(now.saturating_duration_since(due(base, number)));
+            latency.get_or_insert(now.saturating_duration_since(schedule.due(base, number)));
         }
         stream.write_all(&finished)?;
     }
     Ok(latencies.into_iter().flatten().collect())
 }
 
-fn percentiles(latencies: &[Duration], lateness: &[Duration]) -> Percentiles {
+fn percentiles(latencies: &[Duration], lateness: &[Duration], warm_up: u64) -> Percentiles {
+    let measured = |durations: &[Duration]| measured(&durations[warm_up as usize..]);
     let after_send: Vec<Duration> = latencies
         .iter()
         .zip(lateness)
@@ -164,10 +196,9 @@ fn percentiles(latencies: &[Duration], lateness: &[Duration]) -> Percentiles {
     }
 }
 
-/// Microseconds without the warm-up, in ascending order.
+/// Microseconds in ascending order.
 fn measured(durations: &[Duration]) -> Vec<f64> {
-    let mut micros: Vec<f64> =
-        durations.iter().skip(WARM_UP as usize).map(|one| one.as_secs_f64() * 1e6).collect();
+    let mut micros: Vec<f64> = durations.iter().map(|one| one.as_secs_f64() * 1e6).collect();
     micros.sort_by(f64::total_cmp);
     micros
 }

@@ -1,17 +1,13 @@
 //! The load generator: requests made beforehand, one task per connection, every answer counted.
 
-use std::{net::SocketAddr, time::Duration};
+use std::time::Duration;
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    task::JoinSet,
-    time::timeout,
-};
+use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     Result,
-    wire::{self, Frame, Inbox, Request},
+    link::{Link, Target},
+    wire::{self, Frame, Request},
 };
 
 /// No run takes longer than this; one that does is an error.
@@ -27,14 +23,14 @@ pub struct Publishers {
 
 impl Publishers {
     pub async fn connect(
-        address: SocketAddr,
+        target: &Target,
         connections: usize,
         window: u64,
         request: &Request,
     ) -> Result<Self> {
         let mut idle = Vec::with_capacity(connections);
         for _ in 0..connections {
-            let link = Link::connect(address, REPLIES).await?;
+            let link = Link::connect(target, REPLIES).await?;
             idle.push(Publisher { link, window, request: request.clone() });
         }
         Ok(Self { idle })
@@ -74,10 +70,10 @@ impl Publisher {
         while answered < requests {
             while sent < requests && sent - answered < self.window {
                 let number = first + sent * self.request.count();
-                self.link.stream.write_all(self.request.numbered(number)).await?;
+                self.link.send(self.request.numbered(number)).await?;
                 sent += 1;
             }
-            answered += self.link.read_answers().await?;
+            answered += read_answers(&mut self.link).await?;
             if answered > sent {
                 return Err("more answers than publishes".into());
             }
@@ -86,54 +82,21 @@ impl Publisher {
     }
 }
 
-/// A connection that has said who it is.
-pub struct Link {
-    stream: TcpStream,
-    inbox: Inbox,
-}
-
-impl Link {
-    pub async fn connect(address: SocketAddr, inbox: usize) -> Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        let mut link = Self { stream, inbox: Inbox::with_capacity(inbox) };
-        link.stream.write_all(&[wire::MAGIC, &wire::identify("{}")].concat()).await?;
-        link.expect_ok().await?;
-        Ok(link)
-    }
-
-    /// Sends one request and waits for its OK.
-    pub async fn ask(&mut self, request: &[u8]) -> Result<()> {
-        self.stream.write_all(request).await?;
-        self.expect_ok().await
-    }
-
-    async fn expect_ok(&mut self) -> Result<()> {
-        while self.read_answers().await? == 0 {}
-        Ok(())
-    }
-
-    async fn read(&mut self) -> Result<()> {
-        let length = self.stream.read(self.inbox.room()).await?;
-        Ok(self.inbox.filled(length)?)
-    }
-
-    /// Reads once and counts the OKs.
-    async fn read_answers(&mut self) -> Result<u64> {
-        self.read().await?;
-        let (mut answers, mut heartbeat) = (0, false);
-        while let Some(frame) = self.inbox.next_frame()? {
-            match frame {
-                Frame::Ok => answers += 1,
-                Frame::Heartbeat => heartbeat = true,
-                other => return Err(format!("{other:?} on a publisher's connection").into()),
-            }
+/// Reads once and counts the OKs.
+async fn read_answers(link: &mut Link) -> Result<u64> {
+    link.read().await?;
+    let (mut answers, mut heartbeat) = (0, false);
+    while let Some(frame) = link.inbox.next_frame()? {
+        match frame {
+            Frame::Ok => answers += 1,
+            Frame::Heartbeat => heartbeat = true,
+            other => return Err(format!("{other:?} on a publisher's connection").into()),
         }
-        if heartbeat {
-            self.stream.write_all(wire::NOP).await?;
-        }
-        Ok(answers)
     }
+    if heartbeat {
+        link.send(wire::NOP).await?;
+    }
+    Ok(answers)
 }
 
 /// A subscribed connection without credit.
@@ -144,9 +107,9 @@ pub struct Consumer {
 }
 
 impl Consumer {
-    pub async fn subscribe(address: SocketAddr, topic: &str, channel: &str) -> Result<Self> {
-        let mut link = Link::connect(address, 256 << 10).await?;
-        link.stream.write_all(format!("SUB {topic} {channel}\n").as_bytes()).await?;
+    pub async fn subscribe(target: &Target, topic: &str, channel: &str) -> Result<Self> {
+        let mut link = Link::connect(target, 256 << 10).await?;
+        link.send(format!("SUB {topic} {channel}\n").as_bytes()).await?;
         link.expect_ok().await?;
         Ok(Self { link, commands: Vec::new() })
     }
@@ -173,7 +136,7 @@ impl Consumer {
     }
 
     async fn send_commands(&mut self) -> Result<()> {
-        self.link.stream.write_all(&self.commands).await?;
+        self.link.send(&self.commands).await?;
         self.commands.clear();
         Ok(())
     }

@@ -8,13 +8,17 @@
 
 mod bare;
 mod cases;
+mod certificate;
 mod durability;
 mod http;
 mod latency;
+mod link;
 mod load;
 mod memory;
 mod report;
+mod scrape;
 mod server;
+mod upgraded;
 mod usage;
 mod wire;
 
@@ -130,6 +134,8 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         }
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
+        Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
+        Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

@@ -10,7 +10,9 @@ use crate::{
     durability::{self, Row},
     latency::{self, Percentiles},
     memory::{self, Growth},
+    scrape::{self, Round},
     server::Program,
+    upgraded::{self, Upgraded},
     usage,
 };
 
@@ -18,6 +20,7 @@ use crate::{
 const LATENCY_MICROS_MAX: f64 = 2_000.0;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
+const METRICS_MILLIS_MAX: f64 = 50.0;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -34,6 +37,8 @@ pub enum Measured {
     Durability(Vec<Row>),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
+    Scrape(Vec<Round>),
+    Upgraded(Vec<Upgraded>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -96,6 +101,8 @@ impl Measured {
             Self::Durability(rows) => durability_table(rows),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
+            Self::Scrape(rounds) => scrape::table(rounds),
+            Self::Upgraded(all) => upgraded_table(all),
         }
     }
 
@@ -105,6 +112,8 @@ impl Measured {
             Self::Durability(rows) => durability_bars(rows),
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
+            Self::Scrape(rounds) => scrape_bars(rounds),
+            Self::Upgraded(_) => Vec::new(),
         }
     }
 }
@@ -204,6 +213,34 @@ fn latency_table(runs: &[Percentiles]) -> String {
     text
 }
 
+fn upgraded_table(all: &[Upgraded]) -> String {
+    let mut text = format!("upgrades: {}\n", upgraded::description());
+    let _ = writeln!(
+        text,
+        "  {:<13} {:>24} {:>18} {:>24} {:>18} {:>12}",
+        "",
+        "MPUB: CPU µs / message",
+        "thousand / s",
+        "SUB: CPU µs / message",
+        "thousand / s",
+        "idle bytes"
+    );
+    for Upgraded { upgrade, publish, drain, idle_bytes } in all {
+        let cpu = |samples| Spread::of(samples, Sample::server_cpu_micros).text();
+        let rate = |samples| Spread::of(samples, Sample::thousand_per_second).text();
+        let _ = writeln!(
+            text,
+            "  {:<13} {:>24} {:>18} {:>24} {:>18} {idle_bytes:>12.0}",
+            upgrade.name(),
+            cpu(publish),
+            rate(publish),
+            cpu(drain),
+            rate(drain)
+        );
+    }
+    text
+}
+
 fn latency_bar(runs: &[Percentiles]) -> Bar {
     let found = Spread::new(runs.iter().map(|run| run.p99).collect()).median;
     Bar { name: "latency: p99".to_owned(), limit: LATENCY_MICROS_MAX, found, unit: "µs" }
@@ -256,6 +293,28 @@ fn memory_bar(growth: &Growth) -> Bar {
     let is_topic = growth.what.starts_with("topic");
     let limit = if is_topic { TOPIC_BYTES_MAX } else { CONNECTION_BYTES_MAX };
     Bar { name, limit, found: Spread::new(growth.bytes_each.clone()).median, unit: "bytes" }
+}
+
+fn scrape_bars(rounds: &[Round]) -> Vec<Bar> {
+    let median =
+        |figure: fn(&Round) -> f64| Spread::new(rounds.iter().map(figure).collect()).median;
+    let p99 = |name: &str, figure| Bar {
+        name: format!("stats-scrape: p99 while {name} is read"),
+        limit: 2.0,
+        found: median(figure),
+        unit: "× without",
+    };
+    let metrics = Bar {
+        name: "stats-scrape: time for /metrics".to_owned(),
+        limit: METRICS_MILLIS_MAX,
+        found: median(|round| round.metrics.scrape_millis),
+        unit: "ms",
+    };
+    vec![
+        p99("/stats", |round| round.stats.latency.p99 / round.quiet.latency.p99),
+        p99("/metrics", |round| round.metrics.latency.p99 / round.quiet.latency.p99),
+        metrics,
+    ]
 }
 
 /// The median of some figures, and how far they lie apart.

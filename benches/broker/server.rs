@@ -51,7 +51,17 @@ impl Program {
         format!("{name}{subcommand}{args}")
     }
 
+    /// Where directories are made.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     pub fn start(&self) -> Result<Server> {
+        self.start_with(&[])
+    }
+
+    /// The same with more flags.
+    pub fn start_with(&self, more: &[String]) -> Result<Server> {
         let data_path = TempDir::with_prefix_in("bench-nsqd-", &self.dir)?;
         let mut command = Command::new(&self.path);
         if self.is_nsq() {
@@ -60,7 +70,10 @@ impl Program {
         let mut data_flag = OsString::from("--data-path=");
         data_flag.push(data_path.path());
         command.arg(data_flag);
-        command.args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]).args(&self.args);
+        command
+            .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
+            .args(&self.args)
+            .args(more);
         Server::spawn(&mut command, Some(data_path))
     }
 

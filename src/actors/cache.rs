@@ -70,6 +70,11 @@ impl Cache {
         }
     }
 
+    /// Drops everything: whoever asks for it reads the log.
+    pub fn clear(&mut self) {
+        while self.pop_front().is_some() {}
+    }
+
     /// Sequence number of the oldest message in memory.
     pub fn first_seq(&self) -> Option<u64> {
         self.batches.front().map(|batch| batch.first_seq())
@@ -145,6 +150,17 @@ mod tests {
         assert_eq!(cache.read(4, 1000).unwrap().len(), 2);
         assert_eq!(cache.read(4, 1).unwrap().len(), 1);
         assert!(cache.read(7, 1000).is_none());
+    }
+
+    #[test]
+    fn a_cleared_cache_gives_its_memory_back_and_goes_on() {
+        let budget = Arc::new(CacheBudget::new(usize::MAX));
+        let mut cache = Cache::new(5, Arc::clone(&budget));
+        cache.push(batch(1, 2));
+        cache.clear();
+        assert_eq!((cache.first_seq(), budget.bytes()), (None, 0));
+        cache.push(batch(3, 2));
+        assert_eq!(cache.first_seq(), Some(3));
     }
 
     #[test]

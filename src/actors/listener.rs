@@ -3,21 +3,22 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, ResponseActFuture,
-    ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient,
+    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
 };
-use futures_util::future::join_all;
 use tokio::sync::watch;
 
 use super::{
+    auth_client::Authorize,
     channel::CloseClient,
     client_connection::{ClientConnection, ClientSpec, Stream},
     clock,
     node::Node,
     shared::Shared,
-    snapshot::{ClientSnapshot, Observe},
+    snapshot::{ClientSnapshot, ListenerSnapshot, Observe, Scope},
     socket::BoundListener,
     supervisor::Crash,
+    waves::in_waves,
 };
 use crate::broker::ClientId;
 
@@ -25,6 +26,8 @@ use crate::broker::ClientId;
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// How long a stop waits for connections to end by themselves.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long the statistics wait for connections.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A bound socket.
 #[derive(Debug)]
@@ -34,11 +37,6 @@ pub enum Socket {
     /// A unix socket.
     Unix(tokio::net::UnixListener),
 }
-
-/// Whoever has published over TCP.
-#[derive(Debug, Message)]
-#[rtype(result = "Vec<ClientSnapshot>")]
-pub struct Producers;
 
 /// Stops accepting and ends every connection.
 #[derive(Debug, Message)]
@@ -65,6 +63,7 @@ struct Client {
 pub struct Listener {
     socket: Arc<Socket>,
     node: Addr<Node>,
+    auth: Option<Recipient<Authorize>>,
     shared: Arc<Shared>,
     next_client: u64,
     clients: HashMap<ClientId, Client>,
@@ -74,11 +73,17 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// An accept loop on a bound socket.
-    pub fn new(socket: Socket, node: Addr<Node>, shared: Arc<Shared>) -> Self {
+    /// An accept loop on a bound socket. With `auth`, clients must authenticate.
+    pub fn new(
+        socket: Socket,
+        node: Addr<Node>,
+        auth: Option<Recipient<Authorize>>,
+        shared: Arc<Shared>,
+    ) -> Self {
         Self {
             socket: Arc::new(socket),
             node,
+            auth,
             shared,
             next_client: 1,
             clients: HashMap::new(),
@@ -108,13 +113,14 @@ impl Listener {
     }
 
     fn start_connection(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
-        log::debug!("TCP: new client({remote})");
+        log::info!("TCP: new client({remote})");
         let id = ClientId(self.next_client);
         self.next_client += 1;
         let spec = ClientSpec {
             id,
             remote_address: remote,
             connect_ts: clock::wall_ns() / 1_000_000_000,
+            auth: self.auth.clone(),
             node: self.node.clone().recipient(),
             became_producer: ctx.address().recipient(),
             gone: ctx.address().recipient(),
@@ -156,14 +162,26 @@ impl Handler<ClientGone> for Listener {
     }
 }
 
-impl Handler<Producers> for Listener {
-    type Result = ResponseFuture<Vec<ClientSnapshot>>;
+impl Handler<Observe<ListenerSnapshot>> for Listener {
+    type Result = ResponseFuture<ListenerSnapshot>;
 
-    fn handle(&mut self, _: Producers, _: &mut Self::Context) -> Self::Result {
-        let producers = self.clients.values().filter(|client| client.is_producer);
-        let asked = producers.map(|client| client.connection.send(Observe::new()));
-        let asked = join_all(asked.collect::<Vec<_>>());
-        Box::pin(async move { asked.await.into_iter().flatten().collect() })
+    fn handle(
+        &mut self,
+        observe: Observe<ListenerSnapshot>,
+        _: &mut Self::Context,
+    ) -> Self::Result {
+        let wanted = |client: &&Client| client.is_producer && !observe.scope.without_clients;
+        let producers = self.clients.values().filter(wanted);
+        let producers: Vec<_> = producers.map(|client| client.connection.clone()).collect();
+        let (connections, accepted_count) = (self.clients.len(), self.next_client - 1);
+        let ask = |connection: Addr<ClientConnection>| {
+            connection.send(Observe::<ClientSnapshot>::within(Scope::default()))
+        };
+        Box::pin(async move {
+            let asked = in_waves(producers.into_iter().map(ask), OBSERVE_TIMEOUT).await;
+            let producers = asked.into_iter().flatten().collect();
+            ListenerSnapshot { producers, connections, accepted_count }
+        })
     }
 }
 

@@ -10,6 +10,7 @@
 //! that it was given. Every actor but the connections is supervised: see [`supervisor`].
 
 pub mod alarm;
+pub mod auth_client;
 pub mod cache;
 pub mod channel;
 pub mod client_connection;
@@ -17,14 +18,18 @@ pub mod clock;
 pub mod disk_queue;
 pub mod health;
 pub mod listener;
+pub mod live_settings;
 pub mod node;
+pub mod process;
 pub mod shared;
 pub mod snapshot;
 pub mod socket;
+pub mod statsd;
 pub mod supervisor;
 pub mod tls;
 pub mod topic;
 pub mod turn;
+pub mod waves;
 pub mod workers;
 
 #[cfg(test)]
@@ -32,9 +37,11 @@ mod lost_writes;
 #[cfg(test)]
 mod tests;
 
+pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
 pub use node::Node;
+pub use statsd::Statsd;
 pub use topic::Topic;

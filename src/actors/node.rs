@@ -13,11 +13,13 @@ use actix::{
 use futures_util::future::join_all;
 
 use super::{
-    listener::{DisconnectAll, Listener, Producers},
+    listener::{DisconnectAll, Listener},
     shared::Shared,
-    snapshot::{NodeSnapshot, Observe, TopicSnapshot},
+    snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
+    statsd::{FinishPush, Statsd},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
-    topic::{self, Child, CrashChild, Place, ShutdownTopic, Topic, TopicAbandoned},
+    topic::{self, Child, CrashChild, DropCache, Place, ShutdownTopic, Topic, TopicAbandoned},
+    waves::in_waves,
 };
 use crate::protocol::{ChannelName, TopicName};
 
@@ -58,10 +60,20 @@ pub enum TopicError {
 #[rtype(result = "Vec<Addr<Topic>>")]
 pub struct AllTopics;
 
+/// Gives memory back that holds only copies of what is on the disk.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct FreeMemory;
+
 /// A new accept loop; its connections count as the node's.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ListenerStarted(pub Addr<Listener>);
+
+/// The actor that pushes to statsd; it must be told of a stop.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct StatsdStarted(pub Addr<Statsd>);
 
 /// Stops the node in order: listeners, connections, topics with their channels and logs.
 #[derive(Debug, Message)]
@@ -93,6 +105,7 @@ pub struct Node {
     topics: BTreeMap<TopicName, Addr<Topic>>,
     deleting: HashSet<TopicName>,
     listener: Option<Addr<Listener>>,
+    statsd: Option<Addr<Statsd>>,
     stopping: bool,
 }
 
@@ -100,7 +113,7 @@ impl Node {
     /// A node that starts the topics it finds in its data path.
     pub fn new(shared: Arc<Shared>) -> Self {
         let (topics, deleting) = (BTreeMap::new(), HashSet::new());
-        Self { shared, topics, deleting, listener: None, stopping: false }
+        Self { shared, topics, deleting, listener: None, statsd: None, stopping: false }
     }
 
     fn start_topic(&mut self, name: &TopicName, ctx: &mut Context<Self>) -> Addr<Topic> {
@@ -133,7 +146,7 @@ impl Node {
 
     fn delete(&mut self, name: TopicName) -> Option<ResponseActFuture<Self, ()>> {
         let topic = self.topics.remove(&name)?;
-        log::info!("topic={name} deleted");
+        log::info!("TOPIC({name}): deleting");
         self.deleting.insert(name.clone());
         let stopped = topic.send(ShutdownTopic { delete: true });
         Some(Box::pin(stopped.into_actor(self).map(move |_, node, _| {
@@ -150,6 +163,8 @@ impl Node {
             ("channel", count(&restarts.channels)),
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
+            ("auth_client", count(&restarts.auth_clients)),
+            ("statsd", count(&restarts.statsd)),
         ]
     }
 }
@@ -179,7 +194,7 @@ impl Handler<FindTopic> for Node {
         MessageResult(if self.stopping || self.deleting.contains(&find.name) {
             Err(TopicError::Exiting)
         } else if find.create {
-            log::info!("topic={} created", find.name);
+            log::info!("TOPIC({}): created", find.name);
             Ok(self.start_topic(&find.name, ctx))
         } else {
             Err(TopicError::NotFound)
@@ -216,6 +231,17 @@ impl Handler<AllTopics> for Node {
     }
 }
 
+impl Handler<FreeMemory> for Node {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, _: FreeMemory, _: &mut Self::Context) -> Self::Result {
+        let freed =
+            self.topics.values().map(|topic| topic.send(DropCache).timeout(OBSERVE_TIMEOUT));
+        let freed = join_all(freed.collect::<Vec<_>>());
+        Box::pin(async move { drop(freed.await) }) // a topic that is stuck keeps its memory
+    }
+}
+
 impl Handler<ListenerStarted> for Node {
     type Result = ();
 
@@ -224,14 +250,25 @@ impl Handler<ListenerStarted> for Node {
     }
 }
 
+impl Handler<StatsdStarted> for Node {
+    type Result = ();
+
+    fn handle(&mut self, started: StatsdStarted, _: &mut Self::Context) {
+        self.statsd = Some(started.0);
+    }
+}
+
 impl Handler<Shutdown> for Node {
     type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
-        let listener = self.listener.take();
+        let (listener, statsd) = (self.listener.take(), self.statsd.take());
         let topics: Vec<_> = self.topics.values().cloned().collect();
         Box::pin(async move {
+            if let Some(statsd) = statsd {
+                let _ = statsd.send(FinishPush).await; // it may have failed before
+            }
             if let Some(listener) = listener {
                 let _ = listener.send(DisconnectAll).await; // it may have failed before
             }
@@ -249,27 +286,46 @@ impl Handler<Shutdown> for Node {
 impl Handler<Observe<NodeSnapshot>> for Node {
     type Result = ResponseFuture<NodeSnapshot>;
 
-    fn handle(&mut self, _: Observe<NodeSnapshot>, _: &mut Self::Context) -> Self::Result {
-        let observe = |topic: &Addr<Topic>| {
-            topic.send(Observe::<TopicSnapshot>::new()).timeout(OBSERVE_TIMEOUT)
-        };
-        let topics = join_all(self.topics.values().map(observe).collect::<Vec<_>>());
-        let producers = self.listener.as_ref().map(|listener| listener.send(Producers));
+    fn handle(&mut self, observe: Observe<NodeSnapshot>, _: &mut Self::Context) -> Self::Result {
+        let scope = observe.scope;
+        let topics = self.topics_within(&scope);
+        let listener = self.listener.clone();
         let mut snapshot = NodeSnapshot {
             health: self.shared.health.summary(),
             start_time: self.shared.start_time,
-            topics: Vec::new(),
-            producers: Vec::new(),
             restarts: self.restarts(),
+            ..NodeSnapshot::default()
         };
         Box::pin(async move {
-            snapshot.topics = topics.await.into_iter().flatten().collect(); // those that answer
-            if let Some(producers) = producers {
-                snapshot.producers = producers.await.unwrap_or_default();
+            let count = topics.len();
+            snapshot.topics = observe_topics(topics, &scope).await;
+            snapshot.silent_topics = count - snapshot.topics.len();
+            if let Some(listener) = listener {
+                let seen = listener.send(Observe::within(scope)).await.unwrap_or_default();
+                snapshot.producers = seen.producers;
+                snapshot.connections = seen.connections;
+                snapshot.accepted_count = seen.accepted_count;
             }
             snapshot
         })
     }
+}
+
+impl Node {
+    fn topics_within(&self, scope: &Scope) -> Vec<Addr<Topic>> {
+        let wanted = |name: &TopicName| scope.topic.as_ref().is_none_or(|it| name.as_str() == it);
+        let topics = self.topics.iter().filter(|(name, _)| wanted(name));
+        topics.map(|(_, topic)| topic.clone()).collect()
+    }
+}
+
+/// Those that answer, by name.
+async fn observe_topics(topics: Vec<Addr<Topic>>, scope: &Scope) -> Vec<TopicSnapshot> {
+    let ask = |topic: Addr<Topic>| topic.send(Observe::<TopicSnapshot>::within(scope.clone()));
+    let asked = in_waves(topics.into_iter().map(ask), OBSERVE_TIMEOUT).await;
+    let mut seen: Vec<TopicSnapshot> = asked.into_iter().flatten().collect();
+    seen.sort_unstable_by(|one, other| one.topic_name.cmp(&other.topic_name));
+    seen
 }
 
 impl Handler<CrashActor> for Node {

@@ -1,20 +1,24 @@
-//! What every actor of a node may read: decided once, at the start.
+//! What every actor of a node may read: decided at the start, but for the live settings.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
 use tokio::sync::Semaphore;
 
-use super::{cache::CacheBudget, health::Health, tls::Tls, workers::Workers};
+use super::{
+    cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
+};
 use crate::{
-    broker::Settings,
+    broker::{Latencies, Settings},
     config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
 
 /// Options, threads and gauges of a node.
 pub struct Shared {
-    /// What was asked for on the command line, checked.
+    /// What was asked for at the start, checked; the ports to broadcast are those that are listened on.
     pub options: NsqdOptions,
+    /// What can be changed meanwhile.
+    pub live: LiveSettings,
     /// Where actors live.
     pub workers: Workers,
     /// The locked data path.
@@ -46,8 +50,12 @@ pub struct Restarts {
     pub channels: Arc<AtomicU64>,
     /// Logs of topics.
     pub disk_queues: Arc<AtomicU64>,
+    /// The client of auth servers.
+    pub auth_clients: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
+    /// The one that pushes to statsd.
+    pub statsd: Arc<AtomicU64>,
 }
 
 impl Shared {
@@ -65,5 +73,11 @@ impl Shared {
             requeue_on_disconnect: self.options.requeue_on_disconnect,
             depth_max: in_memory.then_some(self.options.mem_queue_size as u64),
         }
+    }
+
+    /// What a channel keeps its latencies in, if percentiles of them are asked for.
+    pub fn new_latencies(&self) -> Option<Latencies> {
+        let is_on = !self.options.e2e_processing_latency_percentiles.as_slice().is_empty();
+        is_on.then(|| Latencies::new(self.options.e2e_processing_latency_window_time))
     }
 }

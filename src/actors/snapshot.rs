@@ -1,33 +1,49 @@
 //! What every actor says about itself when asked: the one source of `/stats` and of tests.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{iter, marker::PhantomData, sync::Arc};
 
 use actix::Message;
 
 use super::client_connection::ClientInfo;
 use crate::{
-    broker::{Subscriber, channel::Counters},
+    broker::{LatencySamples, Moment, Subscriber, channel::Counters},
     config::Durability,
     protocol::{ChannelName, ClientState, TopicName},
 };
 
 /// Asks an actor for its snapshot.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Observe<S> {
+    /// What is wanted of it.
+    pub scope: Scope,
     /// Messages from this sequence number on are in memory; only channels look at it.
     pub cached_from: u64,
     snapshot: PhantomData<fn() -> S>,
 }
 
+/// How much a snapshot is to show.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Scope {
+    /// Only the topic of this name.
+    pub topic: Option<String>,
+    /// Without the clients: only how many they are.
+    pub without_clients: bool,
+}
+
 impl<S> Observe<S> {
-    /// The plain question.
+    /// Asks for everything.
     pub fn new() -> Self {
-        Self::with_cached_from(0)
+        Self::within(Scope::default())
+    }
+
+    /// Asks for what `scope` says.
+    pub fn within(scope: Scope) -> Self {
+        Self { scope, cached_from: 0, snapshot: PhantomData }
     }
 
     /// The question to a channel, which knows its depth but not its topic's memory.
-    pub fn with_cached_from(cached_from: u64) -> Self {
-        Self { cached_from, snapshot: PhantomData }
+    pub fn with_cached_from(self, cached_from: u64) -> Self {
+        Self { cached_from, ..self }
     }
 }
 
@@ -42,7 +58,7 @@ impl<S: Send + 'static> Message for Observe<S> {
 }
 
 /// A node: its topics and whoever publishes to it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct NodeSnapshot {
     /// `OK`, or `NOK - ` and why.
     pub health: String,
@@ -54,6 +70,23 @@ pub struct NodeSnapshot {
     pub producers: Vec<ClientSnapshot>,
     /// Restarts of actors since the start, by kind.
     pub restarts: Vec<(&'static str, u64)>,
+    /// Topics that did not answer, as when their disk is stuck.
+    pub silent_topics: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Connections accepted since the start.
+    pub accepted_count: u64,
+}
+
+/// The connections that a listener has accepted.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerSnapshot {
+    /// Connections that have published, if clients are wanted.
+    pub producers: Vec<ClientSnapshot>,
+    /// Open connections.
+    pub connections: usize,
+    /// Connections accepted since the start.
+    pub accepted_count: u64,
 }
 
 /// A topic.
@@ -63,6 +96,10 @@ pub struct TopicSnapshot {
     pub topic_name: TopicName,
     /// By name.
     pub channels: Vec<ChannelSnapshot>,
+    /// Channels that did not answer.
+    pub silent_channels: usize,
+    /// When counting began; of a topic that is made anew, it begins anew.
+    pub since: Moment,
     /// Messages that wait in the topic itself.
     pub depth: u64,
     /// Those of them that are not in memory.
@@ -75,6 +112,23 @@ pub struct TopicSnapshot {
     pub paused: bool,
     /// What `OK` promises; `None` for an ephemeral topic, which promises nothing.
     pub durability: Option<Durability>,
+    /// Publishes that wait for the log to take what came before them.
+    pub waiting_count: usize,
+    /// Of all channels together; none if it is not asked for, or without channels.
+    pub latency: Option<LatencySamples>,
+}
+
+impl TopicSnapshot {
+    /// Adds what its channels have said; `silent` more of them have said nothing.
+    pub fn set_channels(&mut self, mut channels: Vec<ChannelSnapshot>, silent: usize) {
+        self.silent_channels = silent;
+        channels.sort_unstable_by(|one, other| one.channel_name.cmp(&other.channel_name));
+        let mut latencies = channels.iter().filter_map(|channel| channel.latency.as_ref());
+        let first = latencies.next();
+        self.latency =
+            first.map(|first| LatencySamples::merged(iter::once(first).chain(latencies)));
+        self.channels = channels;
+    }
 }
 
 /// A channel.
@@ -82,6 +136,8 @@ pub struct TopicSnapshot {
 pub struct ChannelSnapshot {
     /// Its name.
     pub channel_name: ChannelName,
+    /// When counting began; of a channel that is made anew, it begins anew.
+    pub since: Moment,
     /// Messages that wait to be delivered.
     pub depth: u64,
     /// Those of them that are not in memory.
@@ -92,10 +148,14 @@ pub struct ChannelSnapshot {
     pub deferred_count: usize,
     /// Counts since the start.
     pub counters: Counters,
-    /// Its consumers.
+    /// How many consumers it has.
+    pub client_count: usize,
+    /// Its consumers, if they are wanted.
     pub clients: Vec<ClientSnapshot>,
     /// Nothing is delivered.
     pub paused: bool,
+    /// Times from publish to FIN; none if percentiles are not asked for.
+    pub latency: Option<LatencySamples>,
 }
 
 /// A connection, as consumer or as producer.

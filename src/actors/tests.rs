@@ -22,6 +22,7 @@ use super::{
     cache::CacheBudget,
     disk_queue::SYNCS_MAX,
     health::Health,
+    live_settings::LiveSettings,
     node::{FindTopic, Shutdown},
     shared::{Restarts, Shared},
     snapshot::{NodeSnapshot, Observe},
@@ -175,6 +176,7 @@ impl TestNode {
     /// On a disk that is not gated.
     fn on(path: &Path, log: LogOptions, options: NsqdOptions) -> Self {
         let shared = Arc::new(Shared {
+            live: LiveSettings::new(&options),
             options,
             workers: Workers::current_thread(),
             data: DataDir::open(path, Arc::clone(&log.disk)).unwrap(),

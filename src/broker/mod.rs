@@ -3,13 +3,16 @@
 //! Time goes in as a [`Moment`]; what is to be done comes out as values. The actors carry it out.
 
 pub mod ack_set;
+pub mod authorization;
 pub mod channel;
 pub mod deadlines;
 pub mod deferred;
+pub mod grant;
 pub mod holdings;
 pub mod id_generator;
 pub mod id_hash;
 pub mod in_flight;
+pub mod latency;
 pub mod moment;
 pub mod seq_set;
 pub mod subscribers;
@@ -19,8 +22,11 @@ pub mod topic;
 mod channel_model;
 
 pub use ack_set::AckSet;
+pub use authorization::{Authorization, Verdict};
 pub use channel::{ChannelRules, Settings};
+pub use grant::{Access, BadGrant, Grant};
 pub use id_generator::IdGenerator;
+pub use latency::{Latencies, LatencySamples};
 pub use moment::Moment;
 pub use seq_set::SeqSet;
 pub use subscribers::{ClientId, SubscribeError, Subscriber, SubscriberKey, Terms};

@@ -1,33 +1,35 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{fmt::Display, io, sync::Arc};
+use std::{fmt::Display, sync::Arc};
 
 use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::{Semaphore, oneshot},
-};
+use tokio::sync::{Semaphore, oneshot};
 
-use super::nsqd::{DaemonError, Listening};
+use super::{
+    nsqd::{DaemonError, Listening},
+    signals::Signals,
+};
 use crate::{
     actors::{
-        Listener, Node,
+        AuthClient, Listener, Node, Statsd,
+        auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
         disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
-        node::{AllTopics, ListenerStarted, Shutdown},
+        live_settings::LiveSettings,
+        node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
-        tls::Tls,
+        tls::{Tls, client_config},
         topic::WhenOpen,
         workers::Workers,
     },
-    config::{ListenAddress, NsqdOptions},
+    config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk},
 };
@@ -37,35 +39,40 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+pub fn run(
+    mut options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
     log_panics();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(&options.data_path, disk()).map_err(not_started)?;
-        let tls = Tls::new(&options).map_err(not_started)?.map(Arc::new);
-        let sockets = Sockets::bind(&options)?;
+        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
+        let tls = load_tls(&options)?;
+        let sockets = Sockets::bind(&options, tls.is_some())?;
+        sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
+        let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
         tokio::select! {
             () = wait_until_open(&node) => {}
-            () = signals.next() => return Ok(()),
+            () = signals.until_stop(tls) => return Ok(()),
         }
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
         on_ready(&listening);
         tokio::select! {
-            () = signals.next() => stop(&node, &mut signals).await,
+            () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
         Ok(())
     })
 }
 
-async fn stop(node: &Addr<Node>, signals: &mut Signals) {
+async fn stop(node: &Addr<Node>, signals: &mut Signals, tls: Option<&Arc<Tls>>) {
     tokio::select! {
         _ = node.send(Shutdown) => {}
-        () = signals.next() => log::warn!("NSQ: second signal, exiting at once"),
+        () = signals.until_stop(tls) => log::warn!("NSQ: second signal, exiting at once"),
     }
     log::info!("NSQ: bye");
 }
@@ -74,13 +81,26 @@ async fn stop(node: &Addr<Node>, signals: &mut Signals) {
 struct Sockets {
     tcp: Bound,
     http: Option<Bound>,
+    https: Option<Bound>,
 }
 
 impl Sockets {
-    fn bind(options: &NsqdOptions) -> Result<Self, DaemonError> {
+    fn bind(options: &NsqdOptions, tls: bool) -> Result<Self, DaemonError> {
         let tcp = bind(&options.tcp_address)?;
         let http = options.http_address.as_ref().map(bind).transpose()?;
-        Ok(Self { tcp, http })
+        let https = options.https_address.as_ref().filter(|_| tls).map(bind_https).transpose()?;
+        Ok(Self { tcp, http, https })
+    }
+
+    /// The ports to broadcast, unless they were given; 0 where there is none.
+    fn fill_in_ports(&self, options: &mut NsqdOptions) {
+        let port_of = |bound: &Bound| u16::try_from(bound.port).unwrap_or(0);
+        if options.broadcast_tcp_port == 0 {
+            options.broadcast_tcp_port = port_of(&self.tcp);
+        }
+        if options.broadcast_http_port == 0 {
+            options.broadcast_http_port = self.http.as_ref().map_or(0, port_of);
+        }
     }
 
     /// Accepts connections from now on. The files of unix sockets last as long as the second value.
@@ -90,17 +110,26 @@ impl Sockets {
         shared: &Arc<Shared>,
         root: &Addr<Root>,
     ) -> Result<(Listening, [Option<SocketFile>; 2]), DaemonError> {
-        let mut listening = Listening { tcp: self.tcp.address, http: None };
+        let mut listening = Listening { tcp: self.tcp.address, http: None, https: None };
         let mut files = [self.tcp.file, None];
-        let http_port = self.http.as_ref().map_or(0, |http| http.port);
-        let ports = http::nsqd::Ports { tcp: self.tcp.port, http: http_port };
+        let port = |bound: &Option<Bound>| bound.as_ref().map_or(0, |bound| bound.port);
+        let (http, https) = (port(&self.http), port(&self.https));
+        let ports = http::nsqd::Ports { tcp: self.tcp.port, http, https };
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
-        start_listener(socket, node, shared, root);
+        let auth = start_auth_client(shared, root)?;
+        start_listener(socket, node, auth, shared, root);
+        start_statsd(u16::try_from(http).unwrap_or(0), node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
             listening.http = Some(http.address);
             files[1] = http.file;
+        }
+        if let (Some(https), Some(tls)) = (self.https, &shared.tls) {
+            let (node, shared) = (node.clone(), Arc::clone(shared));
+            let server = http::nsqd::serve_tls(https.listener, tls, node, shared, ports);
+            actix_rt::spawn(server.map_err(not_started)?);
+            listening.https = Some(https.address);
         }
         Ok((listening, files))
     }
@@ -113,6 +142,15 @@ fn not_started(error: impl Display) -> DaemonError {
 fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {
     let failed = |error| not_started(format!("listen ({address}) failed - {error}"));
     Bound::new(address).map_err(failed)
+}
+
+fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
+    match address {
+        ListenAddress::Tcp { .. } => bind(address),
+        ListenAddress::Unix(_) => {
+            Err(not_started(format!("listen ({address}) failed - HTTPS needs host:port")))
+        }
+    }
 }
 
 fn disk() -> Arc<dyn Disk> {
@@ -133,6 +171,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
+        live: LiveSettings::new(&options),
         options,
     }
 }
@@ -148,7 +187,32 @@ fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
     supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
 }
 
-fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+/// Nobody is asked, and every client may do everything, if there is no auth server.
+fn start_auth_client(
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) -> Result<Option<Addr<AuthClient>>, DaemonError> {
+    if shared.options.auth_http_addresses.is_empty() {
+        return Ok(None);
+    }
+    let tls = client_config(&shared.options).map_err(not_started)?;
+    let spec = ChildSpec {
+        name: "auth_client".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.auth_clients),
+        failed: root.clone().recipient(),
+    };
+    let servers = AuthSpec::new(&shared.options, Arc::new(tls));
+    Ok(Some(supervise(&Arbiter::current(), spec, move |_| AuthClient::new(servers))))
+}
+
+fn start_listener(
+    socket: Socket,
+    node: &Addr<Node>,
+    auth: Option<Addr<AuthClient>>,
+    shared: &Arc<Shared>,
+    root: &Addr<Root>,
+) {
     let spec = ChildSpec {
         name: "listener".into(),
         mailbox: MAILBOX,
@@ -156,9 +220,41 @@ fn start_listener(socket: Socket, node: &Addr<Node>, shared: &Arc<Shared>, root:
         failed: root.clone().recipient(),
     };
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
-    let listener =
-        supervise(&Arbiter::current(), spec, move |_| Listener::new(socket, child_node, shared));
+    let auth = auth.map(Addr::recipient);
+    let listener = supervise(&Arbiter::current(), spec, move |_| {
+        Listener::new(socket, child_node, auth, shared)
+    });
     node.do_send(ListenerStarted(listener));
+}
+
+fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
+    let tls = Tls::new(options).map_err(not_started)?.map(Arc::new);
+    if let Some(tls) = &tls {
+        log::info!("TLS: {}", tls.certificate());
+        if options.tls_min_version < TlsMinVersion::Tls12 {
+            let asked = options.tls_min_version;
+            log::warn!(
+                "TLS: --tls-min-version={asked} is served as tls1.2: older clients are refused"
+            );
+        }
+    }
+    Ok(tls)
+}
+
+/// Pushes to statsd, if that is asked for.
+fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+    if shared.options.statsd_address.is_empty() {
+        return;
+    }
+    let spec = ChildSpec {
+        name: "statsd".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.statsd),
+        failed: root.clone().recipient(),
+    };
+    let (child_node, shared) = (node.clone(), Arc::clone(shared));
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 
 /// Topics that cannot be opened say so in the log and in `/ping`; they do not keep the others back.
@@ -171,6 +267,9 @@ fn log_listening(listening: &Listening) {
     log::info!("TCP: listening on {}", listening.tcp);
     if let Some(http) = &listening.http {
         log::info!("HTTP: listening on {http}");
+    }
+    if let Some(https) = &listening.https {
+        log::info!("HTTPS: listening on {https}");
     }
 }
 
@@ -212,28 +311,6 @@ impl Handler<ChildFailed> for Root {
     fn handle(&mut self, child_failed: ChildFailed, _: &mut Self::Context) {
         if let Some(failed) = self.failed.take() {
             let _ = failed.send(child_failed); // the process is stopping anyway
-        }
-    }
-}
-
-/// What asks the process to stop.
-struct Signals {
-    signals: [Signal; 3],
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
-        let [terminate, interrupt, hangup] = kinds.map(signal);
-        Ok(Self { signals: [terminate?, interrupt?, hangup?] })
-    }
-
-    async fn next(&mut self) {
-        let [terminate, interrupt, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-            _ = hangup.recv() => {}
         }
     }
 }

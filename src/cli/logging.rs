@@ -26,11 +26,6 @@ pub fn init(prefix: &str, level: LogLevel) {
         .try_init();
     // Only tests, which share a process, find a logger there already; it will do.
     drop(started);
-    set_level(level);
-}
-
-/// Changes how much is logged, at any time.
-pub fn set_level(level: LogLevel) {
     log::set_max_level(level.filter());
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
+pub mod config_file;
 pub mod console;
 pub mod daemon;
 pub mod exit_code;
@@ -9,6 +10,7 @@ pub mod install;
 pub mod logging;
 pub mod nsqd;
 pub mod program;
+mod signals;
 #[cfg(test)]
 mod testing;
 pub mod up;

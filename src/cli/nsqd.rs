@@ -1,12 +1,19 @@
 //! `nsqd`: reads its command line and runs the daemon.
 
-use super::{console::Console, exit_code::ExitCode, logging};
+use super::{
+    config_file::{self, ConfigFileError},
+    console::Console,
+    exit_code::ExitCode,
+    logging,
+};
 use crate::config::{
     NsqdOptions,
+    file::ParsedFile,
     flags::{self, FlagError},
     options::NSQD_OPTIONS,
     typed::TypedOptions,
     usage::usage,
+    value::Value,
     version::{version_line, version_text},
 };
 
@@ -20,11 +27,16 @@ pub struct Listening {
     pub tcp: String,
     /// For HTTP, unless it is off.
     pub http: Option<String>,
+    /// For HTTPS, if there is a certificate.
+    pub https: Option<String>,
 }
 
 /// Why an nsqd ended otherwise than by being told to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DaemonError {
+    /// Its configuration file cannot be used.
+    #[error("{0}")]
+    NotConfigured(String),
     /// It never ran: the data path is locked or missing, an address is in use.
     #[error("failed to instantiate nsqd - {0}")]
     NotStarted(String),
@@ -39,28 +51,41 @@ pub enum DaemonError {
 impl DaemonError {
     fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NotStarted(_) | Self::NotLoaded(_) => ExitCode::Failure,
+            Self::NotConfigured(_) | Self::NotStarted(_) | Self::NotLoaded(_) => ExitCode::Failure,
             Self::Broken(_) => ExitCode::Internal,
         }
     }
 }
 
+impl From<ConfigFileError> for DaemonError {
+    fn from(error: ConfigFileError) -> Self {
+        Self::NotConfigured(error.to_string())
+    }
+}
+
+/// What was decided, and what an operator should hear about it once there is a log.
+#[derive(Debug)]
+pub(super) struct Configured {
+    pub(super) options: NsqdOptions,
+    warnings: Vec<String>,
+}
+
 /// Runs `nsqd` with the arguments behind its name.
 pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
     match configure("nsqd", arguments, &TypedOptions::default(), console) {
-        Ok(options) => start(options, daemon, |_listening, _console| {}, console),
+        Ok(configured) => start(configured, daemon, |_listening, _console| {}, console),
         Err(ended) => ended,
     }
 }
 
-/// Decides the options: of the command line, else of `defaults`, else the declared ones.
-/// If there is nothing to run, says why and gives the exit code.
+/// Decides the options: of the command line, else of the file that it names, else of `defaults`, else the declared
+/// ones. If there is nothing to run, says why and gives the exit code.
 pub(super) fn configure(
     program: &str,
     arguments: &[String],
     defaults: &TypedOptions,
     console: &mut Console<'_>,
-) -> Result<NsqdOptions, ExitCode> {
+) -> Result<Configured, ExitCode> {
     let parsed = flags::parse(NSQD_OPTIONS, arguments.iter().cloned())
         .map_err(|error| explain(program, &error, defaults, console))?;
     if !parsed.ignored.is_empty() {
@@ -70,8 +95,25 @@ pub(super) fn configure(
     if parsed.options.is_on("version") {
         return Err(console.say(&version_line("nsqd")));
     }
-    NsqdOptions::decide(&[&parsed.options, defaults])
-        .map_err(|error| fail(&DaemonError::NotStarted(error.to_string()), console))
+    decide(&parsed.options, defaults).map_err(|error| fail(&error, console))
+}
+
+fn decide(flags: &TypedOptions, defaults: &TypedOptions) -> Result<Configured, DaemonError> {
+    let ParsedFile { options: in_file, mut warnings } = load_file(flags)?;
+    let options = NsqdOptions::decide(&[flags, &in_file, defaults])
+        .map_err(|error| DaemonError::NotStarted(error.to_string()))?;
+    let unknown = options.unknown_experiments();
+    warnings
+        .extend(unknown.map(|name| format!("experiment={name} is not known and has no effect")));
+    Ok(Configured { options, warnings })
+}
+
+/// The file of `--config`; nothing without one.
+fn load_file(flags: &TypedOptions) -> Result<ParsedFile, ConfigFileError> {
+    match flags.get("config") {
+        Some(Value::Text(path)) if !path.is_empty() => config_file::load(path, NSQD_OPTIONS),
+        _ => Ok(ParsedFile::default()),
+    }
 }
 
 fn explain(
@@ -90,7 +132,7 @@ fn explain(
 
 /// Starts logging and runs the daemon; `on_ready` may tell where it listens.
 pub(super) fn start(
-    options: NsqdOptions,
+    Configured { options, warnings }: Configured,
     daemon: Daemon,
     on_ready: impl Fn(&Listening, &mut Console<'_>),
     console: &mut Console<'_>,
@@ -98,8 +140,8 @@ pub(super) fn start(
     logging::init(&options.log_prefix, options.log_level);
     log::info!("nsqd {}", version_text());
     log::info!("ID: {}", options.node_id);
-    for name in options.unknown_experiments() {
-        log::warn!("experiment={name} is not known and has no effect");
+    for warning in warnings {
+        log::warn!("{warning}");
     }
     match daemon(options, &mut |listening| on_ready(listening, console)) {
         Ok(()) => ExitCode::Success,
@@ -137,7 +179,7 @@ mod tests {
             let ran = nsqd(&[argument], never);
             assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
             assert!(
-                ran.err.starts_with("Usage of nsqd:\n  -broadcast-address string\n    \t"),
+                ran.err.starts_with("Usage of nsqd:\n  -auth-http-address value\n    \t"),
                 "{}",
                 ran.err
             );
@@ -164,6 +206,34 @@ mod tests {
     }
 
     #[test]
+    fn a_file_is_read_below_the_flags_and_above_the_defaults() {
+        #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
+        fn daemon(
+            options: NsqdOptions,
+            _on_ready: &mut dyn FnMut(&Listening),
+        ) -> Result<(), DaemonError> {
+            assert_eq!((options.node_id, options.max_rdy_count), (7, 20));
+            assert_eq!(options.max_deflate_level, 6);
+            Ok(())
+        }
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "id = 8\nmax_rdy_count = 20\nlog_level = 'error'\n").unwrap();
+        let config = format!("--config={}", file.path().display());
+        let ran = nsqd(&[&config, "--node-id=7"], daemon);
+        assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+        assert_eq!(nsqd(&["--config=", "--node-id=7", "--max-rdy-count=20"], daemon).err, "");
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_fatal() {
+        let ran = nsqd(&["--config=/nope.toml"], never);
+        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
+        let end = " FATAL: failed to load config file /nope.toml - \
+                   open /nope.toml: no such file or directory\n";
+        assert!(ran.err.ends_with(end), "{}", ran.err);
+    }
+
+    #[test]
     fn refused_values_are_fatal_whatever_the_prefix() {
         let ran = nsqd(&["--node-id=1024", "--log-prefix=x", "--log-level=fatal"], never);
         assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
@@ -180,7 +250,7 @@ mod tests {
             on_ready: &mut dyn FnMut(&Listening),
         ) -> Result<(), DaemonError> {
             assert_eq!(options.node_id, 7);
-            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None });
+            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None, https: None });
             Ok(())
         }
         let ran = nsqd(&["--node-id=7", "false", "--node-id=8"], daemon);

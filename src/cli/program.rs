@@ -17,7 +17,7 @@ use super::{
     nsqd::{self, Daemon},
     up,
 };
-use crate::config::version::version_text;
+use crate::config::{options::NSQD_OPTIONS, sample::sample, version::version_text};
 
 /// Classic names of the programs that this version has.
 pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
@@ -46,6 +46,12 @@ enum Nsq {
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
+    /// Print a configuration file with every key and its default
+    ConfigSample {
+        /// The program that is to read it
+        #[arg(value_parser = ["nsqd"])]
+        program: String,
+    },
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -112,6 +118,7 @@ fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitC
                 ExitCode::Failure
             }
         },
+        Ok(Nsq::ConfigSample { program }) => console.say(sample(&program, NSQD_OPTIONS).trim_end()),
         Err(answer) => explain(&answer, console),
     }
 }
@@ -190,6 +197,14 @@ mod tests {
         let version = call(&["nsq", "--version"]);
         assert_eq!(version.code, ExitCode::Success);
         assert_eq!(version.out, format!("{}\n", version_line("nsq")));
+    }
+
+    #[test]
+    fn a_configuration_file_is_printed_for_the_programs_that_read_one() {
+        let ran = call(&["nsq", "config-sample", "nsqd"]);
+        assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+        assert_eq!(ran.out, sample("nsqd", NSQD_OPTIONS));
+        assert_eq!(call(&["nsq", "config-sample", "nsq_stat"]).code, ExitCode::Usage);
     }
 
     #[test]

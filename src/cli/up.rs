@@ -12,27 +12,29 @@ use crate::config::{flags, options::NSQD_OPTIONS, typed::TypedOptions};
 const DATA_PATH: &str = "nsq-data";
 
 /// What differs from a plain nsqd unless the command line says otherwise: nobody else can reach it, and it needs no preparation.
-const DEFAULTS: [&str; 4] = [
+const DEFAULTS: [&str; 5] = [
     "--tcp-address=127.0.0.1:4150",
     "--http-address=127.0.0.1:4151",
+    "--https-address=127.0.0.1:4152",
     "--broadcast-address=127.0.0.1",
     "--data-path=nsq-data",
 ];
 
 /// Runs `nsq up` with the nsqd flags behind it.
 pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
-    let options = match nsqd::configure("nsq up", arguments, &defaults(), console) {
-        Ok(options) => options,
+    let configured = match nsqd::configure("nsq up", arguments, &defaults(), console) {
+        Ok(configured) => configured,
         Err(ended) => return ended,
     };
+    let options = &configured.options;
     if options.data_path == Path::new(DATA_PATH)
         && let Err(error) = fs::create_dir_all(DATA_PATH)
     {
         let text = format!("failed to create data-path {DATA_PATH} - {error}");
         return nsqd::fail(&DaemonError::NotStarted(text), console);
     }
-    console.say(&format!("nsqd keeps its data in {}", shown(&options.data_path)));
-    nsqd::start(options, daemon, announce, console)
+    console.say(&format!("nsqd keeps its data in {}", shown(options.data_dir())));
+    nsqd::start(configured, daemon, announce, console)
 }
 
 fn defaults() -> TypedOptions {
@@ -51,6 +53,9 @@ fn announce(listening: &Listening, console: &mut Console<'_>) {
     console.say(&format!("nsqd listens for clients on {}", listening.tcp));
     if let Some(http) = &listening.http {
         console.say(&format!("nsqd listens for HTTP on {http}"));
+    }
+    if let Some(https) = &listening.https {
+        console.say(&format!("nsqd listens for HTTPS on {https}"));
     }
 }
 
@@ -71,6 +76,7 @@ mod tests {
         on_ready(&Listening {
             tcp: options.tcp_address.to_string(),
             http: options.http_address.map(|address| address.to_string()),
+            https: options.https_address.map(|address| address.to_string()),
         });
         Ok(())
     }
@@ -85,7 +91,8 @@ mod tests {
         let expected = format!(
             "nsqd keeps its data in {}\n\
              nsqd listens for clients on 127.0.0.2:5150\n\
-             nsqd listens for HTTP on 127.0.0.1:4151\n",
+             nsqd listens for HTTP on 127.0.0.1:4151\n\
+             nsqd listens for HTTPS on 127.0.0.1:4152\n",
             data_path.display()
         );
         assert_eq!(ran.out, expected);
@@ -106,6 +113,7 @@ mod tests {
         let options = NsqdOptions::decide(&[&defaults()]).unwrap();
         assert_eq!(options.tcp_address.to_string(), "127.0.0.1:4150");
         assert_eq!(options.http_address.unwrap().to_string(), "127.0.0.1:4151");
+        assert_eq!(options.https_address.unwrap().to_string(), "127.0.0.1:4152");
         assert_eq!(options.broadcast_address, "127.0.0.1");
         assert_eq!(options.data_path, Path::new(DATA_PATH));
     }

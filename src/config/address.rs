@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn everything_else_is_a_path() {
-        for text in ["/run/nsqd.sock", "nsqd.sock", "::1:4150", "[::1:4150", "4150"] {
+        for text in ["/run/nsqd.sock", "nsqd.sock", "::1:4150", "[::1:4150", "4150", "127.0.0.1"] {
             assert_eq!(ListenAddress::parse(text), Ok(ListenAddress::Unix(text.into())));
         }
     }

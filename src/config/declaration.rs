@@ -18,6 +18,7 @@ pub struct OptionSpec {
     pub help: &'static str,
     default: DefaultText,
     bounds: Option<Bounds>,
+    explains_itself: bool,
 }
 
 /// A default as one would type it.
@@ -25,7 +26,7 @@ pub struct OptionSpec {
 enum DefaultText {
     Zero,
     Fixed(&'static str),
-    OfHost(fn() -> String),
+    OfHost(fn() -> String, &'static str),
 }
 
 /// The values that an option may have; durations count in nanoseconds.
@@ -59,12 +60,12 @@ impl Bounds {
 
 /// A value that was understood but cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("--{flag} {problem}")]
+#[error("{text}")]
 pub struct OptionError {
     /// Which option.
     pub flag: &'static str,
     /// What is wrong with its value.
-    pub problem: String,
+    pub text: String,
 }
 
 /// Begins the declaration of an option; without more it is empty, 0 or false unless given.
@@ -76,6 +77,7 @@ pub const fn flag(name: &'static str) -> OptionSpec {
         help: "",
         default: DefaultText::Zero,
         bounds: None,
+        explains_itself: false,
     }
 }
 
@@ -92,15 +94,21 @@ impl OptionSpec {
         self
     }
 
-    /// Lets the machine decide what holds if the option is not given.
-    pub const fn default_of_host(mut self, text: fn() -> String) -> Self {
-        self.default = DefaultText::OfHost(text);
+    /// Lets the machine decide what holds if the option is not given; `example` is such a value of another machine.
+    pub const fn default_of_host(mut self, text: fn() -> String, example: &'static str) -> Self {
+        self.default = DefaultText::OfHost(text, example);
         self
     }
 
     /// Limits the value.
     pub const fn within(mut self, bounds: Bounds) -> Self {
         self.bounds = Some(bounds);
+        self
+    }
+
+    /// Lets errors stand without the option's name in front of them, as upstream has it.
+    pub const fn explains_itself(mut self) -> Self {
+        self.explains_itself = true;
         self
     }
 
@@ -113,13 +121,29 @@ impl OptionSpec {
 
     /// What holds if the option is not given.
     pub fn default_value(&self) -> Value {
-        let text = match self.default {
-            DefaultText::Zero => return zero(self.kind),
-            DefaultText::Fixed(text) => text.to_owned(),
-            DefaultText::OfHost(text) => text(),
-        };
+        match self.default {
+            DefaultText::Zero => zero(self.kind),
+            DefaultText::Fixed(text) => self.read_default(text),
+            DefaultText::OfHost(text, _) => self.read_default(&text()),
+        }
+    }
+
+    /// A value for a sample: the default where every machine has the same one.
+    pub fn example_value(&self) -> Value {
+        match self.default {
+            DefaultText::OfHost(_, example) => self.read_default(example),
+            DefaultText::Zero | DefaultText::Fixed(_) => self.default_value(),
+        }
+    }
+
+    /// True if the default is another on every machine.
+    pub fn depends_on_host(&self) -> bool {
+        matches!(self.default, DefaultText::OfHost(..))
+    }
+
+    fn read_default(&self, text: &str) -> Value {
         self.kind
-            .parse(&text)
+            .parse(text)
             .expect("declared defaults are values of their kind, a test reads each")
     }
 
@@ -127,11 +151,18 @@ impl OptionSpec {
     pub fn decide<T: OptionType>(&self, sources: &[&TypedOptions]) -> Result<T, OptionError> {
         let given = sources.iter().find_map(|source| source.get(self.flag));
         let value = given.cloned().unwrap_or_else(|| self.default_value());
-        let problem = |problem: String| OptionError { flag: self.flag, problem };
         match self.bounds {
-            Some(bounds) if !bounds.allow(&value) => Err(problem(bounds.rule.to_owned())),
-            _ => T::from_value(value).map_err(problem),
+            Some(bounds) if !bounds.allow(&value) => Err(self.error(bounds.rule)),
+            _ => T::from_value(value).map_err(|problem| self.error(&problem)),
         }
+    }
+
+    fn error(&self, problem: &str) -> OptionError {
+        let text = match self.explains_itself {
+            true => problem.to_owned(),
+            false => format!("--{} {problem}", self.flag),
+        };
+        OptionError { flag: self.flag, text }
     }
 }
 
@@ -186,6 +217,16 @@ macro_rules! declare_options {
                             .decide(sources)?,
                     )+
                 })
+            }
+
+            /// The decided value of the option with that key in the configuration file.
+            pub fn value(&self, key: &str) -> Option<Value> {
+                $(
+                    if $spec.key == Some(key) {
+                        return Some(self.$field.to_value());
+                    }
+                )+
+                None
             }
         }
     };

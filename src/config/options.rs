@@ -1,6 +1,9 @@
 //! The options of nsqd.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     address::ListenAddress,
@@ -12,7 +15,7 @@ use super::{
     percentiles::Percentiles,
     tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired},
     typed::TypedOptions,
-    value::OptionType,
+    value::{OptionType, Value},
 };
 
 /// Largest size that the protocol can frame.
@@ -44,13 +47,13 @@ declare_options! {
             flag("max-deflate-level").key("max_deflate_level").default("6").within(DEFLATE_LEVEL),
         /// unique part for message IDs in range [0,1024); unless given, a hash of the hostname
         node_id: u16 =
-            flag("node-id").key("id").default_of_host(host::default_node_id).within(NODE_ID),
+            flag("node-id").key("id").default_of_host(host::default_node_id, "617").within(NODE_ID),
         /// method with which auth servers are asked: get or post
         auth_http_request_method: AuthMethod =
             flag("auth-http-request-method").key("auth_http_request_method").default("get"),
         /// message processing time percentiles to keep track of (may be given multiple times or comma separated): each 0 < p <= 1
         e2e_processing_latency_percentiles: Percentiles =
-            flag("e2e-processing-latency-percentile").key("e2e_processing_latency_percentiles"),
+            flag("e2e-processing-latency-percentile").key("e2e_processing_latency_percentiles").explains_itself(),
 
         /// set log verbosity: debug, info, warn, error, or fatal
         log_level: LogLevel = flag("log-level").key("log_level").default("info"),
@@ -68,7 +71,7 @@ declare_options! {
             flag("https-address").key("https_address").default("0.0.0.0:4152"),
         /// address that will be registered with lookupd
         broadcast_address: String =
-            flag("broadcast-address").key("broadcast_address").default_of_host(host::hostname),
+            flag("broadcast-address").key("broadcast_address").default_of_host(host::hostname, "nsqd1.example.com"),
         /// TCP port that will be registered with lookupd; 0 for the port that is listened on
         broadcast_tcp_port: u16 =
             flag("broadcast-tcp-port").key("broadcast_tcp_port").within(PORT),
@@ -197,6 +200,14 @@ declare_options! {
         /// number of threads that serve topics and clients; 0 to decide by the number of cores
         worker_threads: usize =
             flag("worker-threads").key("worker_threads").within(THREADS),
+        /// has no effect: a topic's log is synced --sync-timeout after its first unsynced write
+        sync_every: i64 = flag("sync-every").key("sync_every").default("2500"),
+        /// has no effect: timeouts are exact and nothing is scanned
+        queue_scan_worker_pool_max: i64 =
+            flag("queue-scan-worker-pool-max").key("queue_scan_worker_pool_max").default("4"),
+        /// has no effect: timeouts are exact and nothing is scanned
+        queue_scan_selection_count: i64 =
+            flag("queue-scan-selection-count").key("queue_scan_selection_count").default("20"),
         /// name of an experimental feature to enable (may be given multiple times): chaos (POST /debug/crash)
         experiments: Vec<String> = flag("enable-experiment").key("enable_experiment"),
     }
@@ -209,12 +220,6 @@ declare_options! {
         bool = flag("verbose"),
         /// [deprecated] has no effect, use --node-id
         bool = flag("worker-id"),
-        /// has no effect: a topic's log is synced --sync-timeout after its first unsynced write
-        u64 = flag("sync-every").key("sync_every").default("2500"),
-        /// has no effect: timeouts are exact and nothing is scanned
-        u64 = flag("queue-scan-worker-pool-max").key("queue_scan_worker_pool_max").default("4"),
-        /// has no effect: timeouts are exact and nothing is scanned
-        u64 = flag("queue-scan-selection-count").key("queue_scan_selection_count").default("20"),
     }
 }
 
@@ -226,6 +231,26 @@ impl Default for NsqdOptions {
 }
 
 impl NsqdOptions {
+    /// The directory of `--data-path`: without one, the working directory.
+    pub fn data_dir(&self) -> &Path {
+        if self.data_path.as_os_str().is_empty() { Path::new(".") } else { &self.data_path }
+    }
+
+    /// `--statsd-prefix` as it stands before every key: each `%s` is the node's broadcast address, and a dot ends it.
+    /// Asks for the port that HTTP is really listening on.
+    pub fn full_statsd_prefix(&self) -> String {
+        let host = if self.broadcast_address.contains(':') {
+            format!("[{}]:{}", self.broadcast_address, self.broadcast_http_port)
+        } else {
+            format!("{}:{}", self.broadcast_address, self.broadcast_http_port)
+        };
+        let mut prefix = self.statsd_prefix.replace("%s", &host.replace(['.', ':'], "_"));
+        if !prefix.is_empty() && !prefix.ends_with('.') {
+            prefix.push('.');
+        }
+        prefix
+    }
+
     /// True if actors may be crashed on request.
     pub fn chaos_enabled(&self) -> bool {
         self.experiments.iter().any(|name| name == CHAOS)

@@ -8,9 +8,7 @@ impl Percentiles {
     /// Checks that each is above 0 and at most 1; the error names the first that is not.
     pub fn new(numbers: Vec<f64>) -> Result<Self, String> {
         match numbers.iter().find(|&&number| !(number > 0.0 && number <= 1.0)) {
-            Some(number) => {
-                Err(format!("is an invalid E2E processing latency percentile: {number}"))
-            }
+            Some(number) => Err(format!("invalid E2E processing latency percentile: {number}")),
             None => Ok(Self(numbers)),
         }
     }

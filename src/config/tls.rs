@@ -47,6 +47,15 @@ impl ClientAuthPolicy {
             _ => Err("must be require or require-verify".to_owned()),
         }
     }
+
+    /// Its name, as in the options.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "",
+            Self::Require => "require",
+            Self::RequireVerify => "require-verify",
+        }
+    }
 }
 
 /// The oldest version of TLS that peers may use, as it is asked for: versions below 1.2 are not served, whatever stands

@@ -182,47 +182,94 @@ pub trait OptionType: Sized {
 
     /// Takes the typed value over; the error says what is wrong with it, to stand behind the option's name.
     fn from_value(value: Value) -> Result<Self, String>;
+
+    /// The value that one would type for it.
+    fn to_value(&self) -> Value;
 }
 
-/// Implements [`OptionType`]: kind, pattern of its value, and what becomes of it.
+/// Implements [`OptionType`]: kind, pattern of its value, what becomes of it, and the way back.
 macro_rules! option_type {
-    ($type:ty, $kind:ident, $bound:ident => $result:expr) => {
+    ($type:ty, $kind:ident, $bound:ident => $decided:expr, $back:expr) => {
         impl OptionType for $type {
             const KIND: Kind = Kind::$kind;
 
             fn from_value(value: Value) -> Result<Self, String> {
                 match value {
-                    Value::$kind($bound) => $result,
+                    Value::$kind($bound) => $decided,
                     other => Err(format!("cannot be {other}")),
                 }
+            }
+
+            fn to_value(&self) -> Value {
+                let back: fn(&Self) -> _ = $back;
+                Value::$kind(back(self))
             }
         }
     };
 }
 
-option_type!(bool, Bool, switch => Ok(switch));
-option_type!(u16, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
-option_type!(u32, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
-option_type!(u64, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
-option_type!(usize, Integer, number => number.try_into().map_err(|_| out_of_range(number)));
-option_type!(Duration, Duration, span => span.to_std().ok_or_else(|| out_of_range(span)));
-option_type!(String, Text, text => Ok(text));
-option_type!(Vec<String>, List, texts => Ok(texts));
-option_type!(Percentiles, Floats, numbers => Percentiles::new(numbers));
-option_type!(LogLevel, LogLevel, level => Ok(level));
-option_type!(TlsRequired, TlsRequired, required => Ok(required));
-option_type!(TlsMinVersion, TlsMinVersion, version => Ok(version));
-option_type!(ClientAuthPolicy, Text, text => ClientAuthPolicy::parse(&text));
-option_type!(AuthMethod, Text, text => AuthMethod::parse(&text));
-option_type!(Durability, Text, text => Durability::parse(&text));
-option_type!(ListenAddress, Text, text => ListenAddress::parse(&text));
-option_type!(Option<ListenAddress>, Text, text => match text.as_str() {
-    "" => Ok(None),
-    text => ListenAddress::parse(text).map(Some),
-});
-// An empty path of a file is no file, one of a directory is the working directory.
-option_type!(Option<PathBuf>, Text, text => Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from)));
-option_type!(PathBuf, Text, text => Ok(PathBuf::from(if text.is_empty() { "." } else { &text })));
+/// A type of whole numbers.
+macro_rules! integer_type {
+    ($type:ty) => {
+        option_type!(
+            $type,
+            Integer,
+            number => number.try_into().map_err(|_| out_of_range(number)),
+            |number| i64::try_from(*number).unwrap_or(i64::MAX)
+        );
+    };
+}
+
+integer_type!(u16);
+integer_type!(u32);
+integer_type!(u64);
+integer_type!(usize);
+integer_type!(i64);
+option_type!(bool, Bool, switch => Ok(switch), |switch| *switch);
+option_type!(
+    Duration,
+    Duration,
+    span => span.to_std().ok_or_else(|| out_of_range(span)),
+    |span| GoDuration::from(*span)
+);
+option_type!(String, Text, text => Ok(text), String::clone);
+option_type!(Vec<String>, List, texts => Ok(texts), Vec::clone);
+option_type!(
+    Percentiles, Floats, numbers => Percentiles::new(numbers), |numbers| numbers.as_slice().to_vec()
+);
+option_type!(LogLevel, LogLevel, level => Ok(level), |level| *level);
+option_type!(TlsRequired, TlsRequired, required => Ok(required), |required| *required);
+option_type!(TlsMinVersion, TlsMinVersion, version => Ok(version), |version| *version);
+option_type!(
+    ClientAuthPolicy,
+    Text,
+    text => ClientAuthPolicy::parse(&text),
+    |policy| policy.as_str().to_owned()
+);
+option_type!(
+    AuthMethod, Text, text => AuthMethod::parse(&text), |method| method.as_str().to_owned()
+);
+option_type!(
+    Durability, Text, text => Durability::parse(&text), |durability| durability.as_str().to_owned()
+);
+option_type!(ListenAddress, Text, text => ListenAddress::parse(&text), ToString::to_string);
+option_type!(
+    Option<ListenAddress>,
+    Text,
+    text => match text.as_str() {
+        "" => Ok(None),
+        text => ListenAddress::parse(text).map(Some),
+    },
+    |address| address.as_ref().map(ToString::to_string).unwrap_or_default()
+);
+option_type!(PathBuf, Text, text => Ok(text.into()), |path| path.display().to_string());
+// An empty path of a file is no file.
+option_type!(
+    Option<PathBuf>,
+    Text,
+    text => Ok(Some(text).filter(|text| !text.is_empty()).map(PathBuf::from)),
+    |path| path.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+);
 
 fn out_of_range(value: impl fmt::Display) -> String {
     format!("cannot be {value}")
@@ -278,8 +325,38 @@ mod tests {
     fn empty_texts_have_their_meaning() {
         let empty = || Value::Text(String::new());
         assert_eq!(Option::<ListenAddress>::from_value(empty()), Ok(None));
-        assert_eq!(PathBuf::from_value(empty()), Ok(PathBuf::from(".")));
         assert_eq!(Option::<PathBuf>::from_value(empty()), Ok(None));
         assert!(ListenAddress::from_value(empty()).is_err());
+    }
+
+    #[test]
+    fn there_is_a_way_back_to_what_was_typed() {
+        #[track_caller]
+        fn returns<T: OptionType>(text: &str) {
+            let value = T::KIND.parse(text).unwrap();
+            assert_eq!(T::from_value(value.clone()).unwrap().to_value(), value, "{text}");
+        }
+        returns::<bool>("true");
+        returns::<u16>("65535");
+        returns::<u64>("9223372036854775807");
+        returns::<i64>("-1");
+        returns::<Duration>("1m30s");
+        returns::<String>("[nsqd] ");
+        returns::<Vec<String>>("a:1");
+        returns::<Percentiles>("1,0.5");
+        returns::<LogLevel>("warn");
+        returns::<TlsRequired>("tcp-https");
+        returns::<TlsMinVersion>("tls1.2");
+        returns::<AuthMethod>("post");
+        for policy in ["", "require", "require-verify"] {
+            returns::<ClientAuthPolicy>(policy);
+        }
+        returns::<Durability>("process");
+        returns::<ListenAddress>("[::1]:4150");
+        returns::<Option<ListenAddress>>("/run/nsqd.sock");
+        returns::<Option<ListenAddress>>("");
+        returns::<PathBuf>("data");
+        returns::<Option<PathBuf>>("");
+        returns::<Option<PathBuf>>("cert.pem");
     }
 }

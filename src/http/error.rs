@@ -44,6 +44,12 @@ pub enum HttpError {
     Exiting,
     /// The log does not take messages, for this reason.
     NotStored(String),
+    /// There is no such option, or it cannot be changed.
+    InvalidOption,
+    /// Not a value of the option.
+    InvalidValue,
+    /// No value at all, or one larger than `--max-msg-size`.
+    ValueSize,
     /// `--enable-experiment=chaos` is off.
     ChaosDisabled,
     /// There is no such path.
@@ -72,6 +78,9 @@ impl HttpError {
             Self::BadBody => (413, "BAD_BODY"),
             Self::BadMessage => (413, "BAD_MESSAGE"),
             Self::Exiting => (503, "EXITING"),
+            Self::InvalidOption => (400, "INVALID_OPTION"),
+            Self::InvalidValue => (400, "INVALID_VALUE"),
+            Self::ValueSize => (413, "INVALID_VALUE"),
             Self::ChaosDisabled => (403, "CHAOS_DISABLED"),
             Self::NotFound => (404, "NOT_FOUND"),
             Self::MethodNotAllowed(_) => (405, "METHOD_NOT_ALLOWED"),
@@ -174,6 +183,9 @@ mod tests {
         is(&HttpError::BadBody, 413, "BAD_BODY");
         is(&HttpError::BadMessage, 413, "BAD_MESSAGE");
         is(&HttpError::Exiting, 503, "EXITING");
+        is(&HttpError::InvalidOption, 400, "INVALID_OPTION");
+        is(&HttpError::InvalidValue, 400, "INVALID_VALUE");
+        is(&HttpError::ValueSize, 413, "INVALID_VALUE");
         is(&HttpError::NotFound, 404, "NOT_FOUND");
         is(&HttpError::MethodNotAllowed("GET".into()), 405, "METHOD_NOT_ALLOWED");
         is(&HttpError::Internal, 500, "INTERNAL_ERROR");

@@ -1,6 +1,7 @@
 //! What happens around every request.
 
 use std::{
+    fmt::{self, Display, Write as _},
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
@@ -9,41 +10,56 @@ use std::{
 };
 
 use actix_web::{
-    Error, HttpRequest, HttpResponse,
+    Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{StatusCode, Version, header::HOST},
+    http::{Method, StatusCode},
     middleware::Next,
 };
 
-use super::{HttpError, body::KeptBody, reply};
+use super::{HttpError, body::KeptBody};
 use crate::config::GoDuration;
 
-/// Paths that are asked too often for a line in the log each; they want the request's body, too.
+/// Paths that are asked too often for a line in the log each.
 const BUSY_PATHS: [&str; 2] = ["/pub", "/mpub"];
+/// What tools ask for over and over while they measure.
+const PROFILES: &str = "/debug/pprof/";
 
-/// Serves one request: it must be HTTP, its handler may panic, and the log has a line of it.
+/// Serves one request: its handler may panic, and the log has a line of it.
 pub async fn serve<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let started = Instant::now();
-    let is_busy = BUSY_PATHS.contains(&request.path());
-    if request.version() == Version::HTTP_11 && !request.headers().contains_key(HOST) {
-        return Ok(request.into_response(without_host()));
-    }
+    let path = request.match_info().as_str(); // unescaped, as routes see it
+    let started = is_logged(path).then(Instant::now);
+    let keeps_body = keeps_body(request.method(), path);
     let body = KeptBody::of(&mut request);
-    if let Some(unwanted) = body.clone().filter(|_| !is_busy) {
+    if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
     }
     let mut response = or_internal_error(next.call(request)).await?.map_into_boxed_body();
     if let Some(body) = body {
         response = body.end_connection_if_left(response);
     }
-    if !is_busy {
+    if let Some(started) = started {
         log_request(response.status(), response.request(), started);
     }
     Ok(in_camel_case(response))
+}
+
+fn is_logged(path: &str) -> bool {
+    log::log_enabled!(log::Level::Info) && has_line(path)
+}
+
+fn has_line(path: &str) -> bool {
+    !BUSY_PATHS.contains(&path) && !path.starts_with(PROFILES)
+}
+
+/// True if the request's body is left to its handler.
+fn keeps_body(method: &Method, path: &str) -> bool {
+    let is_setting = || path.starts_with("/config/") || path == "/debug/setblockrate";
+    // All that follows a CONNECT would count as its body.
+    BUSY_PATHS.contains(&path) || method == Method::CONNECT || method == Method::PUT && is_setting()
 }
 
 /// A panic in a handler is that request's failure and nobody else's.
@@ -56,13 +72,6 @@ async fn or_internal_error<T>(call: impl Future<Output = Result<T, Error>>) -> R
     .await
 }
 
-fn without_host() -> HttpResponse {
-    let body = "400 Bad Request: missing required Host header";
-    let mut response = reply::plain(StatusCode::BAD_REQUEST, body);
-    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
-    response
-}
-
 /// Header names as upstream writes them, for readers that look for bytes.
 fn in_camel_case(mut response: ServiceResponse) -> ServiceResponse {
     response.response_mut().head_mut().set_camel_case_headers(true);
@@ -71,7 +80,69 @@ fn in_camel_case(mut response: ServiceResponse) -> ServiceResponse {
 
 fn log_request(status: StatusCode, request: &HttpRequest, started: Instant) {
     let remote = request.peer_addr().map_or_else(|| "@".into(), |peer| peer.to_string());
-    let (status, method, uri) = (status.as_u16(), request.method(), request.uri());
+    let (status, method, uri) = (status.as_u16(), request.method(), OneLine(request.uri()));
     let elapsed = GoDuration::from(started.elapsed());
     log::info!("{status} {method} {uri} ({remote}) {elapsed}");
+}
+
+/// What a peer has sent, without what a terminal or a reader of lines would act upon.
+struct OneLine<T>(T);
+
+impl<T: Display> Display for OneLine<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Escaping(formatter), "{}", self.0)
+    }
+}
+
+/// Passes text on with its control characters escaped.
+struct Escaping<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        text.chars().try_for_each(|ch| match ch {
+            ch if ch.is_control() => write!(self.0, "{}", ch.escape_default()),
+            ch => self.0.write_char(ch),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn publishes_and_profiles_leave_no_line() {
+        for path in ["/pub", "/mpub", "/debug/pprof/", "/debug/pprof/heap"] {
+            assert!(!has_line(path), "{path}");
+        }
+        for path in ["/ping", "/pub/", "/debug/pprof", "/debug/freememory", "/config/log_level"] {
+            assert!(has_line(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_left_to_those_who_read_them() {
+        for (method, path) in [
+            (Method::POST, "/pub"),
+            (Method::POST, "/mpub"),
+            (Method::PUT, "/config/log_level"),
+            (Method::PUT, "/debug/setblockrate"),
+        ] {
+            assert!(keeps_body(&method, path), "{method} {path}");
+        }
+        for (method, path) in [
+            (Method::GET, "/config/log_level"),
+            (Method::PUT, "/config"),
+            (Method::POST, "/topic/create"),
+            (Method::POST, "/debug/freememory"),
+        ] {
+            assert!(!keeps_body(&method, path), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_a_peer_sends_stays_on_its_line() {
+        let text = OneLine("/a\n\r\x1b[2J\u{9b}\x7f?b=é").to_string();
+        assert_eq!(text, "/a\\n\\r\\u{1b}[2J\\u{9b}\\u{7f}?b=é");
+    }
 }

@@ -6,6 +6,7 @@ pub mod middleware;
 pub mod params;
 pub mod reply;
 pub mod routing;
+pub mod server;
 
 pub mod nsqd;
 

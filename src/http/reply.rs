@@ -4,6 +4,7 @@ use std::io;
 
 use actix_web::{
     HttpResponse,
+    body::MessageBody,
     http::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
@@ -13,6 +14,7 @@ use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
 use super::HttpError;
+use crate::config::value::Value;
 
 const NSQ_CONTENT_TYPE: HeaderName = HeaderName::from_static("x-nsq-content-type");
 const NSQ_VERSION_1: HeaderValue = HeaderValue::from_static("nsq; version=1.0");
@@ -21,8 +23,8 @@ const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// 200 with text.
-pub fn text(body: impl Into<String>) -> HttpResponse {
-    with_nsq_header(plain(StatusCode::OK, body))
+pub fn text(body: impl Into<Vec<u8>>) -> HttpResponse {
+    with_nsq_header(plain(StatusCode::OK, body.into()))
 }
 
 /// 200 without a body.
@@ -32,11 +34,29 @@ pub fn empty() -> HttpResponse {
 
 /// 200 with JSON.
 pub fn json(value: &impl Serialize) -> Result<HttpResponse, HttpError> {
-    let body = to_json(value).map_err(|error| {
+    to_json(value).map(json_text)
+}
+
+/// 200 with what [`to_json`] has written.
+pub fn json_text(json: Vec<u8>) -> HttpResponse {
+    with_nsq_header(HttpResponse::Ok().content_type(JSON).body(json))
+}
+
+/// Compact JSON with everything escaped that upstream escapes.
+pub fn to_json(value: &impl Serialize) -> Result<Vec<u8>, HttpError> {
+    write_json(value).map_err(|error| {
         log::error!("HTTP: answer not rendered: {error}");
         HttpError::Internal
-    })?;
-    Ok(with_nsq_header(HttpResponse::Ok().content_type(JSON).body(body)))
+    })
+}
+
+/// 200 with a value: text as it is, all else as JSON.
+pub fn value(value: &Value) -> Result<HttpResponse, HttpError> {
+    match value {
+        Value::Text(text) if text.is_empty() => Ok(empty()),
+        Value::Text(text) => Ok(self::text(text.as_str())),
+        other => json(other),
+    }
 }
 
 /// An error with its message.
@@ -46,12 +66,22 @@ pub fn error(status: StatusCode, message: &str) -> HttpResponse {
         message: &'a str,
     }
     let body = to_json(&ErrorBody { message }).unwrap_or_default(); // a string cannot fail
-    with_nsq_header(HttpResponse::build(status).content_type(JSON).body(body))
+    let mut response = HttpResponse::build(status);
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        response.reason("Request Entity Too Large"); // as Go calls it
+    }
+    with_nsq_header(response.content_type(JSON).body(body))
+}
+
+/// The answer to everything where only TLS will do, with the port to try: the one JSON with spaces in it.
+pub fn tls_required(https_port: i32) -> HttpResponse {
+    let body = format!("{{\"message\": \"TLS_REQUIRED\", \"https_port\": {https_port}}}");
+    with_nsq_header(HttpResponse::Forbidden().content_type(JSON).body(body))
 }
 
 /// Text without NSQ's header, as of `/ping`.
-pub fn plain(status: StatusCode, body: impl Into<String>) -> HttpResponse {
-    HttpResponse::build(status).content_type(TEXT).body(body.into())
+pub fn plain(status: StatusCode, body: impl MessageBody + 'static) -> HttpResponse {
+    HttpResponse::build(status).content_type(TEXT).body(body)
 }
 
 /// The answer to `OPTIONS`.
@@ -65,6 +95,8 @@ pub fn options(allow: &str) -> HttpResponse {
 
 /// Sends a client elsewhere: with a page to read for GET, so that it comes by GET again.
 pub fn redirect(is_get: bool, location: &str) -> HttpResponse {
+    let location = escape_location(location);
+    let location = location.as_str();
     if !is_get {
         let mut response = HttpResponse::TemporaryRedirect();
         return response.insert_header((header::LOCATION, location)).finish();
@@ -86,13 +118,24 @@ fn with_nsq_header(mut response: HttpResponse) -> HttpResponse {
     response
 }
 
+/// What a header may hold: a peer's own path and query, in ASCII.
+fn escape_location(location: &str) -> String {
+    let mut escaped = String::with_capacity(location.len());
+    for byte in location.bytes() {
+        match byte {
+            b'!'..=b'~' => escaped.push(char::from(byte)),
+            other => escaped.push_str(&format!("%{other:02X}")),
+        }
+    }
+    escaped
+}
+
 fn escape_html(text: &str) -> String {
     let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
     text.replace('"', "&#34;").replace('\'', "&#39;")
 }
 
-/// Compact JSON with everything escaped that upstream escapes.
-fn to_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
+fn write_json(value: &impl Serialize) -> serde_json::Result<Vec<u8>> {
     let mut json = Vec::new();
     value.serialize(&mut Serializer::with_formatter(&mut json, EscapeHtml))?;
     Ok(json)
@@ -145,5 +188,12 @@ mod tests {
         assert_eq!((get.status().as_u16(), post.status().as_u16()), (301, 307));
         assert_eq!(get.headers().get(header::LOCATION).unwrap(), "/stats?a=1&b");
         assert!(post.headers().get(header::CONTENT_TYPE).is_none());
+    }
+
+    #[test]
+    fn locations_are_ascii() {
+        let response = redirect(true, "/config/é\n?ü=1%20");
+        let location = response.headers().get(header::LOCATION).unwrap();
+        assert_eq!(location, "/config/%C3%A9%0A?%C3%BC=1%20");
     }
 }

@@ -9,7 +9,7 @@ use actix_web::{
 use super::{HttpError, reply};
 
 /// Declares the routes of an API, each once: for actix, which dispatches by them, and for the
-/// `Allow` header and the redirects.
+/// `Allow` header and the redirects. A part of a path in braces, such as `{opt}`, stands for any.
 pub struct Routes<'a> {
     config: &'a mut ServiceConfig,
     known: Known,
@@ -39,6 +39,16 @@ impl<'a> Routes<'a> {
         F::Output: Responder + 'static,
     {
         self.add(Method::POST, path, handler)
+    }
+
+    /// A route for PUT.
+    pub fn put<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::PUT, path, handler)
     }
 
     fn add<F, Args>(mut self, method: Method, path: &'static str, handler: F) -> Self
@@ -86,16 +96,17 @@ impl Known {
     }
 
     /// The path that this one would be but for its case, slashes and dots.
-    fn meant(&self, method: &Method, path: &str) -> Option<&'static str> {
-        let clean = clean(path);
+    fn meant(&self, method: &Method, path: &str) -> Option<String> {
+        let given = clean(path);
         let mut same_method = self.0.iter().filter(|(known, _)| known == method);
-        same_method.find(|(_, known)| known.eq_ignore_ascii_case(&clean)).map(|(_, known)| *known)
+        let meant = same_method.find_map(|(_, known)| corrected(known, &given))?;
+        (meant != path).then_some(meant)
     }
 
     /// The methods of a path, sorted.
     fn allow(&self, path: &str) -> Option<String> {
-        let mut methods: Vec<_> =
-            self.0.iter().filter(|(_, known)| *known == path).map(|(method, _)| method).collect();
+        let of_path = self.0.iter().filter(|(_, known)| is_exactly(known, path));
+        let mut methods: Vec<_> = of_path.map(|(method, _)| method).collect();
         if methods.is_empty() {
             return None;
         }
@@ -105,8 +116,8 @@ impl Known {
     }
 }
 
-/// The path without empty parts, `.` and `..`, and without a slash at its end.
-fn clean(path: &str) -> String {
+/// The parts of a path without empty ones, `.` and `..`.
+fn clean(path: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     for part in path.split('/') {
         match part {
@@ -115,7 +126,41 @@ fn clean(path: &str) -> String {
             part => parts.push(part),
         }
     }
-    format!("/{}", parts.join("/"))
+    parts
+}
+
+fn is_any(part: &str) -> bool {
+    part.starts_with('{')
+}
+
+/// The path of the route `known` that has these parts in any case.
+fn corrected(known: &str, given: &[&str]) -> Option<String> {
+    let parts = clean(known);
+    let alike = |(part, given): (&&str, &&str)| is_any(part) || part.eq_ignore_ascii_case(given);
+    if parts.len() != given.len() || !parts.iter().zip(given).all(alike) {
+        return None;
+    }
+    let mut path = String::new();
+    for (part, given) in parts.iter().zip(given) {
+        path.push('/');
+        path.push_str(if is_any(part) { given } else { part });
+    }
+    if known.ends_with('/') {
+        path.push('/');
+    }
+    Some(path)
+}
+
+/// True if the route `known` has this path as it stands.
+fn is_exactly(known: &str, path: &str) -> bool {
+    let (mut known, mut parts) = (known.split('/'), path.split('/'));
+    loop {
+        match (known.next(), parts.next()) {
+            (None, None) => return true,
+            (Some(known), Some(part)) if known == part || is_any(known) && !part.is_empty() => {}
+            _ => return false,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -128,9 +173,10 @@ mod tests {
         let known = vec![
             (Method::GET, "/ping"),
             (Method::POST, "/pub"),
-            (Method::PUT, "/config"),
-            (Method::GET, "/config"),
+            (Method::PUT, "/config/{opt}"),
+            (Method::GET, "/config/{opt}"),
             (Method::POST, "/topic/create"),
+            (Method::GET, "/debug/pprof/"),
         ];
         Known(known).answer(method, path, query)
     }
@@ -149,6 +195,25 @@ mod tests {
         }
         redirects(&Method::POST, "/pub/", "topic=a", (307, "/pub?topic=a"));
         redirects(&Method::POST, "/Topic//create", "", (307, "/topic/create"));
+        redirects(&Method::GET, "/debug/pprof", "", (301, "/debug/pprof/"));
+        redirects(&Method::GET, "/Debug//pprof/", "a", (301, "/debug/pprof/?a"));
+    }
+
+    #[test]
+    fn a_part_that_may_be_anything_is_kept_as_it_is() {
+        redirects(&Method::GET, "/Config/Log_Level/", "", (301, "/config/Log_Level"));
+        redirects(&Method::PUT, "//config/x", "", (307, "/config/x"));
+        for path in ["/config", "/config/", "/config//", "/config/a/b"] {
+            for method in [Method::GET, Method::PUT, Method::OPTIONS] {
+                assert_eq!(answer(&method, path, "").unwrap_err(), HttpError::NotFound, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_redirected_to_itself() {
+        let answered = answer(&Method::GET, "/ping", "").map(|_| ());
+        assert_eq!(answered, Err(HttpError::MethodNotAllowed("GET, OPTIONS".into())));
     }
 
     #[test]
@@ -156,8 +221,9 @@ mod tests {
         let not_allowed = |allow: &str| Err(HttpError::MethodNotAllowed(allow.into()));
         let failed = |method, path| answer(&method, path, "").map(|_| ());
         assert_eq!(failed(Method::HEAD, "/ping"), not_allowed("GET, OPTIONS"));
+        assert_eq!(failed(Method::POST, "/debug/pprof/"), not_allowed("GET, OPTIONS"));
         assert_eq!(failed(Method::GET, "/pub"), not_allowed("OPTIONS, POST"));
-        assert_eq!(failed(Method::POST, "/config"), not_allowed("GET, OPTIONS, PUT"));
+        assert_eq!(failed(Method::POST, "/config/x"), not_allowed("GET, OPTIONS, PUT"));
         let options = answer(&Method::OPTIONS, "/ping", "").unwrap();
         assert_eq!(options.headers().get(ALLOW).unwrap(), "GET, OPTIONS");
     }

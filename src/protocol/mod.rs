@@ -1,5 +1,6 @@
 //! Bytes to types and back; knows no socket, clock or actor.
 
+pub mod auth;
 pub mod codec;
 pub mod command;
 pub mod error;
@@ -8,8 +9,11 @@ pub mod identify;
 pub mod magic;
 pub mod message_id;
 pub mod names;
-mod quote;
+pub mod quote;
+pub mod statsd;
+pub mod upgrade;
 
+pub use auth::AuthResponse;
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
 pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};
 pub use error::{ProtocolError, PublishFailure, SettleFailure, SubscribeFailure};

@@ -1,6 +1,9 @@
 //! What a topic remembers beside its log and its channels' cursors.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -77,17 +80,22 @@ impl TopicMetadata {
         Self { version: VERSION, paused, held_from, durability, checksum: None }
     }
 
+    /// The file in `dir`, the directory of a topic.
+    pub fn path(dir: &Path) -> PathBuf {
+        dir.join(FILE_NAME)
+    }
+
     /// Replaces the file in `dir`; on the disk for good if `durable`.
     pub fn save(&self, disk: &dyn Disk, dir: &Path, durable: bool) -> Result<(), MetadataError> {
         let checksum = Some(self.checksum()?);
         let bytes = serde_json::to_vec(&Self { checksum, ..self.clone() })?;
-        replace_file(disk, &dir.join(FILE_NAME), &bytes, durable)
+        replace_file(disk, &Self::path(dir), &bytes, durable)
             .map_err(|source| MetadataError::Io { action: "write", source })
     }
 
     /// Reads the file in `dir`; `None` if there is none.
     pub fn load(disk: &dyn Disk, dir: &Path) -> Result<Option<Self>, MetadataError> {
-        let bytes = read_file(disk, &dir.join(FILE_NAME), FILE_BYTES_MAX)
+        let bytes = read_file(disk, &Self::path(dir), FILE_BYTES_MAX)
             .map_err(|source| MetadataError::Io { action: "read", source })?;
         let Some(bytes) = bytes else { return Ok(None) };
         let mut metadata: Self = serde_json::from_slice(&bytes)?;

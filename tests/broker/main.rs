@@ -9,11 +9,20 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod auth;
+mod config_file;
 mod crash;
 mod durability;
 mod hostile;
 mod http;
+mod latency;
+mod logging;
 mod panics;
 mod process;
 mod protocol;
+mod sockets;
+mod statsd;
 mod support;
+mod tls;
+mod unix_sockets;
+mod upgrades;

@@ -157,6 +157,16 @@ fn signals_stop_it_whatever_its_clients_do() {
 }
 
 #[test]
+fn signals_that_mean_nothing_are_ignored() {
+    let mut nsqd = Nsqd::start();
+    for signal in [Signal::USR1, Signal::USR2, Signal::PIPE] {
+        nsqd.signal(signal);
+    }
+    nsqd.client().publish("orders", b"one");
+    assert_eq!(nsqd.terminate().code(), Some(0));
+}
+
+#[test]
 fn two_signals_in_one_moment_end_it_and_lose_nothing() {
     let mut nsqd = Nsqd::start();
     let mut client = nsqd.client();

@@ -7,31 +7,63 @@ use crate::storage::{Batch, LogPosition};
 /// A reference to one message. It holds its batch in memory only where there is no log to read it
 /// from, or for the delivery that it was just read for: a message in flight costs no body.
 #[derive(Debug, Clone)]
-pub struct Body {
-    kept: Option<Arc<Batch>>,
-    position: LogPosition,
-    offset: u32,
+pub enum Body {
+    /// In the log.
+    Logged {
+        /// Where its batch was seen; a hint.
+        position: LogPosition,
+        /// When it was published, in Unix nanoseconds; 0 for a message that a restart has brought
+        /// back, until it is read again.
+        timestamp_ns: i64,
+    },
+    /// In memory.
+    Kept {
+        /// Its batch.
+        batch: Arc<Batch>,
+        /// Its place in the batch.
+        offset: u32,
+    },
 }
 
 impl Body {
-    /// A body in the log, in the batch at `position`.
-    pub fn logged(position: LogPosition) -> Self {
-        Self { kept: None, position, offset: 0 }
+    /// A body of which only the place in the log is known.
+    pub fn at(position: LogPosition) -> Self {
+        Self::Logged { position, timestamp_ns: 0 }
+    }
+
+    /// A body in `batch`, which is in the log.
+    pub fn logged(batch: &Batch) -> Self {
+        Self::Logged { position: batch.position(), timestamp_ns: batch.timestamp_ns() }
     }
 
     /// A body in memory, at `offset` of `batch`.
     pub fn kept(batch: &Arc<Batch>, offset: u32) -> Self {
-        Self { kept: Some(Arc::clone(batch)), position: batch.position(), offset }
+        Self::Kept { batch: Arc::clone(batch), offset }
     }
 
     /// The batch and the message's offset in it, unless it must be read.
     pub fn in_memory(&self) -> Option<(Arc<Batch>, u32)> {
-        self.kept.clone().map(|batch| (batch, self.offset))
+        match self {
+            Self::Logged { .. } => None,
+            Self::Kept { batch, offset } => Some((Arc::clone(batch), *offset)),
+        }
     }
 
     /// Where its batch was seen in the log; a hint.
     pub fn position(&self) -> LogPosition {
-        self.position
+        match self {
+            Self::Logged { position, .. } => *position,
+            Self::Kept { batch, .. } => batch.position(),
+        }
+    }
+
+    /// When it was published, in Unix nanoseconds, if that is known.
+    pub fn timestamp_ns(&self) -> Option<i64> {
+        let timestamp_ns = match self {
+            Self::Logged { timestamp_ns, .. } => *timestamp_ns,
+            Self::Kept { batch, .. } => batch.timestamp_ns(),
+        };
+        Some(timestamp_ns).filter(|&timestamp_ns| timestamp_ns != 0)
     }
 }
 
@@ -43,4 +75,16 @@ pub fn offsets(batch: &Batch) -> impl Iterator<Item = (u64, u32)> + '_ {
         next = batch.body_at(offset).1;
         (seq, offset)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{broker::in_flight::Flight, protocol::MessageId};
+
+    #[test]
+    fn a_message_in_flight_takes_no_more_memory_than_is_needed() {
+        assert_eq!(size_of::<Body>(), 24);
+        assert_eq!(size_of::<(MessageId, Flight<Body>)>(), 72);
+    }
 }

@@ -209,7 +209,7 @@ impl Handler<Released> for Channel {
 
 /// How a message remembers its body; without a log, only memory has it.
 fn body(is_in_memory: bool, batch: &Arc<Batch>, offset: u32) -> Body {
-    if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch.position()) }
+    if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch) }
 }
 
 /// True for `rate` of a hundred calls (xorshift64*).

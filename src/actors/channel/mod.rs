@@ -25,7 +25,9 @@ use super::{
     turn::{EndOfTurn, Turn, take_another_turn},
 };
 use crate::{
-    broker::{AckSet, ChannelRules, ClientId, channel::Counters, channel::Pending},
+    broker::{
+        AckSet, ChannelRules, ClientId, Latencies, Moment, channel::Counters, channel::Pending,
+    },
     protocol::{ChannelName, TopicName},
     storage::{Cursor, LogPosition},
 };
@@ -52,6 +54,10 @@ pub struct Channel {
     save_scheduled: bool,
     alarm: Alarm,
     sampler: u64,
+    /// Only if percentiles of the latency are asked for.
+    latencies: Option<Latencies>,
+    /// When it began to count.
+    since: Moment,
 }
 
 impl Channel {
@@ -67,6 +73,7 @@ impl Channel {
     ) -> Self {
         let settings = shared.channel_settings(disk.is_none() || name.is_ephemeral());
         let finished = AckSet::starting_at(first_seq);
+        let latencies = shared.new_latencies();
         Self {
             topic,
             name,
@@ -83,6 +90,8 @@ impl Channel {
             save_scheduled: false,
             alarm: Alarm::default(),
             sampler: 0x9e37_79b9_7f4a_7c15,
+            latencies,
+            since: clock::now(),
         }
     }
 
@@ -127,7 +136,7 @@ impl Channel {
         self.rules = ChannelRules::new(settings, finished, cursor.paused, counters);
         for pending in cursor.pending {
             let due = (pending.due_ns != 0).then(|| clock::moment_of(pending.due_ns));
-            let body = Body::logged(pending.position);
+            let body = Body::at(pending.position);
             let (seq, attempts) = (pending.seq, pending.attempts);
             self.rules.restore(Pending { seq, attempts, body }, due);
         }

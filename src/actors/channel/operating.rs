@@ -4,6 +4,7 @@ use actix::{ActorContext, ActorFutureExt, Handler, MessageResult, ResponseActFut
 
 use super::{Channel, ChannelEmptied, CloseClient, EmptyChannel, PauseChannel, ShutdownChannel};
 use crate::actors::{
+    clock,
     disk_queue::StoreError,
     snapshot::{ChannelSnapshot, ClientSnapshot, Observe},
     supervisor::Crash,
@@ -61,25 +62,35 @@ impl Handler<ShutdownChannel> for Channel {
     }
 }
 
-impl Handler<Observe<ChannelSnapshot>> for Channel {
-    type Result = MessageResult<Observe<ChannelSnapshot>>;
-
-    fn handle(&mut self, observe: Observe<ChannelSnapshot>, _: &mut Self::Context) -> Self::Result {
+impl Channel {
+    fn observe_clients(&self) -> Vec<ClientSnapshot> {
         let subscribers = self.rules.subscribers();
         let clients = subscribers.iter().filter_map(|subscriber| {
             let key = subscribers.key(subscriber.client)?;
             let outbox = self.outboxes.get(key.0 as usize)?.as_ref()?;
             Some(ClientSnapshot::consumer(&outbox.info, subscriber))
         });
+        clients.collect()
+    }
+}
+
+impl Handler<Observe<ChannelSnapshot>> for Channel {
+    type Result = MessageResult<Observe<ChannelSnapshot>>;
+
+    fn handle(&mut self, observe: Observe<ChannelSnapshot>, _: &mut Self::Context) -> Self::Result {
+        let with_clients = !observe.scope.without_clients;
         MessageResult(ChannelSnapshot {
             channel_name: self.name.clone(),
+            since: self.since,
             depth: self.rules.depth(),
             backend_depth: self.rules.depth_below(observe.cached_from),
             in_flight_count: self.rules.in_flight_count(),
             deferred_count: self.rules.deferred_count(),
             counters: self.rules.counters(),
-            clients: clients.collect(),
+            client_count: self.rules.subscribers().len(),
+            clients: if with_clients { self.observe_clients() } else { Vec::new() },
             paused: self.rules.is_paused(),
+            latency: self.latencies.as_mut().map(|latencies| latencies.samples(clock::now())),
         })
     }
 }

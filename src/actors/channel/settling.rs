@@ -30,12 +30,31 @@ impl Channel {
         key: SubscriberKey,
         answer: Answer,
         now: Moment,
-    ) -> Result<(), SettleError> {
+    ) -> Result<Option<Body>, SettleError> {
         match answer {
-            Answer::Finish(id) => self.rules.finish(key, id),
-            Answer::Requeue(id, delay) => self.rules.requeue(key, id, delay, now),
-            Answer::Touch(id) => self.rules.touch(key, id, now),
+            Answer::Finish(id) => self.rules.finish(key, id).map(Some),
+            Answer::Requeue(id, delay) => self.rules.requeue(key, id, delay, now).map(|()| None),
+            Answer::Touch(id) => self.rules.touch(key, id, now).map(|()| None),
         }
+    }
+
+    /// Carries out a consumer's answers and returns those that are refused.
+    fn settle_all(&mut self, key: SubscriberKey, answers: Vec<Answer>) -> Refused {
+        let now = clock::now();
+        let wall_ns = if self.latencies.is_some() { clock::wall_ns() } else { 0 };
+        let mut refused = Refused::default();
+        for answer in answers {
+            match (self.settle(key, answer, now), &mut self.latencies) {
+                (Err(error), _) => refused.0.push((answer, error)),
+                (Ok(Some(finished)), Some(latencies)) => {
+                    if let Some(published) = finished.timestamp_ns() {
+                        latencies.record(wall_ns.saturating_sub(published), now);
+                    }
+                }
+                (Ok(_), _) => {}
+            }
+        }
+        refused
     }
 }
 
@@ -65,7 +84,7 @@ impl Handler<Resume> for Channel {
         self.seat(key, Outbox::new(consumer));
         for holding in held {
             let (seq, attempts) = (holding.seq, holding.attempts);
-            let held = Pending { seq, attempts, body: Body::logged(LogPosition::START) };
+            let held = Pending { seq, attempts, body: Body::at(LogPosition::START) };
             self.rules.hold(key, holding.id, held, now);
         }
         self.rules.ready(key, ready);
@@ -103,19 +122,13 @@ impl Handler<Settle> for Channel {
         // they were about is then no longer held, or delivered again.
         let Some(key) = self.key(settle.client) else { return };
         self.rules.sent(key, settle.sent_bytes);
-        let now = clock::now();
-        let mut refused = Vec::new();
-        for answer in settle.answers {
-            if let Err(error) = self.settle(key, answer, now) {
-                refused.push((answer, error));
-            }
-        }
+        let refused = self.settle_all(key, settle.answers);
         match (settle.refused, self.outboxes.get(key.0 as usize)) {
             (Some(reply), _) => {
-                let _ = reply.send(Refused(refused)); // the connection may have ended
+                let _ = reply.send(refused); // the connection may have ended
             }
-            (None, Some(Some(outbox))) if !refused.is_empty() => {
-                outbox.connection.do_send(Refused(refused));
+            (None, Some(Some(outbox))) if !refused.0.is_empty() => {
+                outbox.connection.do_send(refused);
             }
             _ => {}
         }

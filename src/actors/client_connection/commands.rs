@@ -4,16 +4,19 @@ use actix::Context;
 
 use super::{
     ClientConnection, Waiting,
+    authorizing::Passage,
     consuming::{consumer, subscribe},
     info::identify_limits,
     input::Used,
 };
 use crate::{
     actors::{channel::Answer, clock, listener::BecameProducer, node::FindTopic},
+    broker::Access,
     config::NSQ_VERSION,
     protocol::{
-        ChannelName, ClientState, Command, Decoded, IdentifyResponse, Keyword, Magic, MessageRef,
-        Negotiated, NodeInfo, ProtocolError, Publication, SettleFailure, TopicName, frame,
+        ChannelName, ClientState, Command, Decoded, Features, IdentifyResponse, Keyword, Magic,
+        MessageRef, Negotiated, NodeInfo, ProtocolError, Publication, SettleFailure, TopicName,
+        frame,
     },
 };
 
@@ -39,7 +42,7 @@ impl ClientConnection {
                 Ok(Decoded::Command { command, consumed: length }) => {
                     let room = buf.len() - consumed;
                     if !self.command(command, room, ctx) {
-                        break; // it waits for its topic, and is decoded again then
+                        break; // it waits, for its topic perhaps, and is decoded again then
                     }
                     consumed += length;
                     self.commands_left -= 1;
@@ -54,13 +57,13 @@ impl ClientConnection {
         if consumed > before {
             self.timing.command_came(clock::now());
         }
-        if self.is_ending() {
+        if self.is_ending() || self.is_upgrading() {
             consumed = buf.len(); // nothing more is carried out
         }
         Used { consumed, needed }
     }
 
-    /// Carries out one command; false if it must come again when its topic is known.
+    /// Carries out one command; false if it must come again when what it waits for is there.
     fn command(&mut self, command: Command<'_>, room: usize, ctx: &mut Context<Self>) -> bool {
         match command {
             Command::Publish(publication) => return self.publish(&publication, room),
@@ -76,8 +79,8 @@ impl ClientConnection {
                 }
             }
             Command::Identify(body) => self.identify(body),
-            Command::Auth(_) => self.fail(ProtocolError::AuthDisabled),
-            Command::Subscribe { topic, channel } => self.subscribe(topic, channel, ctx),
+            Command::Auth(secret) => self.authenticate(secret),
+            Command::Subscribe { topic, channel } => return self.subscribe(topic, channel, ctx),
             Command::Close => self.close(),
             Command::Nop => {}
         }
@@ -85,12 +88,12 @@ impl ClientConnection {
     }
 
     fn publish(&mut self, publication: &Publication<'_>, room: usize) -> bool {
-        if !self.publishing.knows(publication.topic) {
-            let name = TopicName::parse(publication.topic).expect("the decoder checks names");
-            let find = FindTopic { name: name.clone(), create: true };
-            let finding = Box::pin(self.spec.node.send(find));
-            self.waiting = Some(Waiting::Topic(name, publication.verb, finding));
-            return false;
+        if !self.publishing.is_ready_for(publication.topic) {
+            match self.prepare(publication) {
+                Passage::Free => {}
+                Passage::Later => return false,
+                Passage::Closed => return true,
+            }
         }
         if !std::mem::replace(&mut self.is_producer, true) {
             self.spec.became_producer.do_send(BecameProducer(self.spec.id));
@@ -100,6 +103,19 @@ impl ClientConnection {
         }
         self.publishing.add(publication, room, &mut self.responses);
         true
+    }
+
+    /// Finds out whether the client may publish to a topic, then where that is.
+    fn prepare(&mut self, publication: &Publication<'_>) -> Passage {
+        let passage = self.authorize(publication.verb.into(), Access::Publish(publication.topic));
+        if passage != Passage::Free || self.publishing.permit(publication.topic) {
+            return passage;
+        }
+        let name = TopicName::parse(publication.topic).expect("the decoder checks names");
+        let find = FindTopic { name: name.clone(), create: true };
+        let finding = Box::pin(self.spec.node.send(find));
+        self.waiting = Some(Waiting::Topic(name, publication.verb, finding));
+        Passage::Later
     }
 
     fn answer(
@@ -122,7 +138,10 @@ impl ClientConnection {
     }
 
     fn identify(&mut self, body: &[u8]) {
-        let limits = identify_limits(&self.spec.shared.options);
+        if self.negotiated.features != Features::default() {
+            return self.fail(ProtocolError::WrongState(Keyword::Identify)); // it stands on the upgrade
+        }
+        let limits = identify_limits(&self.spec.shared);
         let negotiated = match Negotiated::from_body(body, &limits, &self.negotiated) {
             Ok(negotiated) => negotiated,
             Err(error) => return self.fail(error),
@@ -135,7 +154,7 @@ impl ClientConnection {
             let node = NodeInfo {
                 max_rdy_count: i64::try_from(options.max_rdy_count).unwrap_or(i64::MAX),
                 version: NSQ_VERSION,
-                auth_required: false,
+                auth_required: self.spec.auth.is_some(),
                 topology_region: &options.topology_region,
                 topology_zone: &options.topology_zone,
             };
@@ -145,15 +164,28 @@ impl ClientConnection {
             self.respond(|frames| frames.extend_from_slice(&frame::OK_FRAME));
         }
         *self.negotiated = negotiated;
+        self.begin_upgrade();
     }
 
-    fn subscribe(&mut self, topic: TopicName, channel: ChannelName, ctx: &mut Context<Self>) {
+    fn subscribe(
+        &mut self,
+        topic: TopicName,
+        channel: ChannelName,
+        ctx: &mut Context<Self>,
+    ) -> bool {
+        let access = Access::Subscribe(topic.as_str(), channel.as_str());
+        match self.authorize(Keyword::Sub, access) {
+            Passage::Free => {}
+            Passage::Later => return false,
+            Passage::Closed => return true,
+        }
         let held_max =
             usize::try_from(self.spec.shared.options.max_rdy_count).unwrap_or(usize::MAX);
         let consumer = consumer(self, ctx);
         let node = self.spec.node.clone();
         let subscribing = subscribe(node, topic, channel, consumer, held_max);
         self.waiting = Some(Waiting::Subscription(subscribing));
+        true
     }
 
     fn close(&mut self) {

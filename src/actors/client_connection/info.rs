@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use actix::Recipient;
+use tokio_rustls::rustls::ServerConnection;
 
 use crate::{
     actors::{
+        auth_client::Authorize,
         listener::{BecameProducer, ClientGone},
         node::FindTopic,
         shared::Shared,
+        tls::{cipher_suite_name, common_name, version_name},
     },
-    broker::ClientId,
+    broker::{ClientId, Grant},
     config::NsqdOptions,
     protocol::{Features, IdentifyLimits, Limits, Negotiated},
 };
@@ -23,6 +26,8 @@ pub struct ClientSpec {
     pub remote_address: String,
     /// Unix time of the connect in seconds.
     pub connect_ts: i64,
+    /// Asks auth servers, if clients must authenticate.
+    pub auth: Option<Recipient<Authorize>>,
     /// Knows the topics.
     pub node: Recipient<FindTopic>,
     /// Hears of the first publish.
@@ -44,6 +49,34 @@ pub struct ClientInfo {
     pub connect_ts: i64,
     /// What it said of itself and what was agreed.
     pub negotiated: Negotiated,
+    /// What TLS has agreed on; none without TLS.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// What its AUTH was answered with.
+    pub grant: Option<Arc<Grant>>,
+}
+
+/// What is known of a connection's TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// As upstream names it.
+    pub cipher_suite: String,
+    /// As upstream names it.
+    pub version: String,
+    /// The common name of the client's certificate; empty without one.
+    pub common_name: String,
+}
+
+impl TlsInfo {
+    /// Of a session whose handshake is done.
+    pub(super) fn of(session: &ServerConnection) -> Self {
+        let suite = session.negotiated_cipher_suite();
+        let certificate = session.peer_certificates().and_then(<[_]>::first);
+        Self {
+            cipher_suite: suite.map(|suite| cipher_suite_name(suite.suite())).unwrap_or_default(),
+            version: session.protocol_version().map(version_name).unwrap_or_default(),
+            common_name: certificate.map(common_name).unwrap_or_default(),
+        }
+    }
 }
 
 /// The address without its port; empty for a unix socket.
@@ -63,7 +96,8 @@ pub(super) fn limits(options: &NsqdOptions) -> Limits {
 }
 
 /// What IDENTIFY may ask for.
-pub(super) fn identify_limits(options: &NsqdOptions) -> IdentifyLimits {
+pub(super) fn identify_limits(shared: &Shared) -> IdentifyLimits {
+    let options = &shared.options;
     IdentifyLimits {
         max_heartbeat_interval: options.max_heartbeat_interval,
         default_output_buffer_timeout: options.output_buffer_timeout,
@@ -73,7 +107,11 @@ pub(super) fn identify_limits(options: &NsqdOptions) -> IdentifyLimits {
         default_msg_timeout: options.msg_timeout,
         max_msg_timeout: options.max_msg_timeout,
         max_deflate_level: i32::try_from(options.max_deflate_level).unwrap_or(i32::MAX),
-        available: Features::default(),
+        available: Features {
+            tls_v1: shared.tls.is_some(),
+            snappy: options.snappy,
+            deflate: options.deflate,
+        },
     }
 }
 

@@ -3,8 +3,11 @@
 //! It is not supervised: its state is the socket's. Whatever way it ends, its seat in a channel
 //! is given up and the listener hears of it, because both hang on values that are dropped.
 
+mod authorizing;
 mod commands;
+mod compressed;
 mod consuming;
+mod handshake;
 mod info;
 mod input;
 mod output;
@@ -12,6 +15,7 @@ mod publishing;
 mod responses;
 mod stream;
 mod timing;
+mod upgrading;
 
 use std::{
     future::Future,
@@ -29,10 +33,11 @@ use actix::{
 use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
-pub use info::{ClientInfo, ClientSpec};
+pub use info::{ClientInfo, ClientSpec, TlsInfo};
 pub use stream::{Duplex, Stream};
 
 use self::{
+    authorizing::{Asking, Authorizing},
     consuming::{Subscribing, Subscription},
     info::{identify_limits, ip_of, limits},
     input::Input,
@@ -40,6 +45,7 @@ use self::{
     publishing::Publishing,
     responses::Responses,
     timing::{Due, Timing},
+    upgrading::Upgrade,
 };
 use super::{
     alarm::Alarm,
@@ -52,6 +58,7 @@ use super::{
 };
 use crate::{
     broker::{ClientId, Terms},
+    config::TlsRequired,
     protocol::{
         ClientState, Decoder, Negotiated, ProtocolError, PublishFailure, Session, TopicName, Verb,
         frame,
@@ -81,6 +88,8 @@ type FindingTopic =
 enum Waiting {
     Topic(TopicName, Verb, FindingTopic),
     Subscription(Subscribing),
+    Upgrade(Upgrade),
+    Authorization(Asking),
 }
 
 /// One client's connection.
@@ -91,10 +100,13 @@ pub struct ClientConnection {
     decoder: Decoder,
     session: Session,
     negotiated: Box<Negotiated>,
+    /// What TLS has agreed on; none without TLS.
+    tls: Option<Arc<TlsInfo>>,
     input: Input,
     output: Output,
     responses: Responses,
     publishing: Publishing,
+    authorizing: Authorizing,
     subscription: Option<Subscription>,
     waiting: Option<Waiting>,
     timing: Timing,
@@ -153,22 +165,25 @@ impl ClientConnection {
     }
 
     fn new(spec: ClientSpec, goodbye: Goodbye, stream: Box<dyn Duplex>) -> Self {
-        let options = &spec.shared.options;
-        let limits = limits(options);
+        let shared = &spec.shared;
+        let limits = limits(&shared.options);
         let peer_ip = ip_of(&spec.remote_address);
-        let negotiated = Negotiated::before_identify(&identify_limits(options), peer_ip);
+        let negotiated = Negotiated::before_identify(&identify_limits(shared), peer_ip);
         let timing =
-            Timing::new(negotiated.heartbeat_interval, options.magic_timeout, clock::now());
+            Timing::new(negotiated.heartbeat_interval, shared.options.magic_timeout, clock::now());
+        let tls_missing = shared.tls_required() != TlsRequired::No;
         Self {
             _gone: goodbye,
             stream,
             decoder: Decoder::new(limits),
-            session: Session { state: ClientState::Init, heartbeats: true, tls_missing: false },
+            session: Session { state: ClientState::Init, heartbeats: true, tls_missing },
             negotiated: Box::new(negotiated),
+            tls: None,
             input: Input::default(),
             output: Output::default(),
             responses: Responses::default(),
             publishing: Publishing::default(),
+            authorizing: Authorizing::default(),
             subscription: None,
             waiting: None,
             timing,
@@ -190,6 +205,8 @@ impl ClientConnection {
             remote_address: self.spec.remote_address.clone(),
             connect_ts: self.spec.connect_ts,
             negotiated: (*self.negotiated).clone(),
+            tls: self.tls.clone(),
+            grant: self.authorizing.grant().cloned(),
         })
     }
 
@@ -219,6 +236,7 @@ impl ClientConnection {
     /// Closes the socket at once.
     fn end(&mut self, ctx: &mut Context<Self>) {
         self.is_answered = true;
+        self.say_goodbye();
         ctx.stop();
     }
 
@@ -247,6 +265,9 @@ impl ClientConnection {
         if held_up && self.may_read() {
             take_another_turn(cx); // what held reading up is gone
         }
+        if self.may_upgrade() {
+            cx.waker().wake_by_ref();
+        }
         Ok(())
     }
 
@@ -264,10 +285,18 @@ impl ClientConnection {
             let mut stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
             let read = input.poll_read(&mut *stream, cx, |buf| self.decode(buf, ctx));
             (self.input, self.stream) = (input, stream);
-            match read? {
+            match read {
                 Poll::Pending => return Ok(()),
-                Poll::Ready(0) => return self.at_end(),
-                Poll::Ready(_) => {}
+                Poll::Ready(Ok(0)) => return self.at_end(),
+                // TLS that ends without saying so is an end like any other: commands have lengths.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return self.at_end();
+                }
+                Poll::Ready(Err(error)) => {
+                    log::debug!("client={} {error}", self.spec.remote_address);
+                    return Err(error.into());
+                }
+                Poll::Ready(Ok(_)) => {}
             }
         }
         take_another_turn(cx);
@@ -308,6 +337,8 @@ impl ClientConnection {
                 }
                 Poll::Ready(Err(error)) => self.fail(error),
             },
+            Some(Waiting::Upgrade(upgrade)) => self.poll_upgrade(upgrade, cx),
+            Some(Waiting::Authorization(asking)) => self.poll_asking(asking, cx),
             None => {}
         }
     }
@@ -332,6 +363,8 @@ impl ClientConnection {
         if self.timing.linger_until.is_none() {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(cx)?;
             self.timing.linger_until = Some(clock::now() + LINGER);
+            // Nothing more can be delivered. The channel still has to hear what was answered.
+            self.subscription = self.subscription.take().filter(Subscription::has_news);
             self.linger(cx)?;
         }
         Ok(())
@@ -387,11 +420,18 @@ impl ClientConnection {
         while self.alarm.poll(self.timing.next(&self.output), cx) {
             while let Some(due) = self.timing.due(&self.output, clock::now()) {
                 match due {
+                    // In the middle of an upgrade nobody could read it, and nobody can say a command.
+                    Due::Heartbeat if self.is_upgrading() => {}
+                    Due::Silence if self.is_upgrading() => self.timing.command_came(clock::now()),
                     Due::Heartbeat => {
                         self.output.buffer().extend_from_slice(&frame::HEARTBEAT_FRAME);
                     }
                     Due::Retry => {
                         self.settle();
+                    }
+                    Due::PermissionsExpired => self.publishing.forget_permissions(),
+                    Due::Silence if self.awaits_auth_servers() => {
+                        self.timing.command_came(clock::now()); // the silence is ours
                     }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
@@ -407,6 +447,10 @@ impl ClientConnection {
             }
         }
         Ok(())
+    }
+
+    fn awaits_auth_servers(&self) -> bool {
+        matches!(self.waiting, Some(Waiting::Authorization(_)))
     }
 
     /// The read deadline has come in the middle of a body, and nothing has been said of it yet.

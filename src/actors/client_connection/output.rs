@@ -17,6 +17,8 @@ const REPORT_BYTES: usize = 64 * 1024;
 pub struct Output {
     buffer: Vec<u8>,
     written: usize,
+    /// Something has been written and not flushed.
+    is_unflushed: bool,
     /// Bytes of message frames in the buffer, or written and not reported yet.
     delivered: usize,
     /// Since when the peer takes nothing.
@@ -32,7 +34,7 @@ impl Output {
     /// Adds message frames.
     pub fn deliver(&mut self, frames: Vec<u8>) {
         self.delivered += frames.len();
-        if self.is_empty() {
+        if self.buffer.is_empty() {
             self.buffer = frames;
         } else {
             self.buffer.extend_from_slice(&frames);
@@ -45,8 +47,8 @@ impl Output {
     }
 
     /// Everything has left.
-    pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+    pub fn has_left(&self) -> bool {
+        self.buffer.is_empty() && !self.is_unflushed
     }
 
     /// Since when the peer takes nothing.
@@ -54,7 +56,8 @@ impl Output {
         self.stuck_since
     }
 
-    /// Writes until everything has left or the socket is full; `now` is read only in that case.
+    /// Writes and flushes until everything has left or the socket is full; `now` is read only in that
+    /// case.
     pub fn poll_write(
         &mut self,
         stream: &mut dyn Duplex,
@@ -65,20 +68,32 @@ impl Output {
         while self.written < self.buffer.len() {
             match Pin::new(&mut *stream).poll_write(cx, &self.buffer[self.written..]) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(count)) => self.written += count,
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
-                Poll::Pending => {
-                    if self.stuck_since.is_none() || self.written > before {
-                        self.stuck_since = Some(now());
-                    }
-                    return Poll::Pending;
+                Poll::Ready(Ok(count)) => {
+                    self.written += count;
+                    self.is_unflushed = true;
                 }
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => return self.stuck(self.written > before, now),
             }
         }
+        let is_progress = self.written > before;
         self.buffer = Vec::new();
         self.written = 0;
+        if self.is_unflushed {
+            match Pin::new(stream).poll_flush(cx)? {
+                Poll::Ready(()) => self.is_unflushed = false,
+                Poll::Pending => return self.stuck(is_progress, now),
+            }
+        }
         self.stuck_since = None;
         Poll::Ready(Ok(()))
+    }
+
+    fn stuck(&mut self, is_progress: bool, now: impl FnOnce() -> Moment) -> Poll<io::Result<()>> {
+        if is_progress || self.stuck_since.is_none() {
+            self.stuck_since = Some(now());
+        }
+        Poll::Pending
     }
 
     /// Bytes of deliveries that have left since the last call; `enough`: only if it is worth a

@@ -22,6 +22,8 @@ const BATCH_BYTES_MAX: usize = 1024 * 1024;
 struct Target {
     topic: Addr<Topic>,
     count: u64,
+    /// The client may publish to it: nobody need be asked.
+    is_permitted: bool,
 }
 
 /// Publishes to one topic that have been decoded and not sent to it yet.
@@ -52,16 +54,29 @@ impl Publishing {
         counts
     }
 
-    /// The connection knows where to publish to topic `name`.
-    pub fn knows(&self, name: &str) -> bool {
+    /// Publishes to topic `name` can be added: it is known where, and that the client may.
+    pub fn is_ready_for(&self, name: &str) -> bool {
         let is_open = self.open.as_ref().is_some_and(|open| open.name.as_str() == name);
-        is_open || self.targets.get(name).is_some_and(|target| target.topic.connected())
+        let is_ready = |target: &Target| target.is_permitted && target.topic.connected();
+        is_open || self.targets.get(name).is_some_and(is_ready)
     }
 
-    /// Learns where to publish to a topic.
+    /// The client may publish to topic `name`; false if it is not known where that is.
+    pub fn permit(&mut self, name: &str) -> bool {
+        let Some(target) = self.targets.get_mut(name) else { return false };
+        target.is_permitted = true;
+        target.topic.connected()
+    }
+
+    /// What the client may do is to be looked for again.
+    pub fn forget_permissions(&mut self) {
+        self.targets.values_mut().for_each(|target| target.is_permitted = false);
+    }
+
+    /// Learns where to publish to a topic, not that the client may.
     pub fn learn(&mut self, name: TopicName, topic: Addr<Topic>) {
         let count = self.targets.get(&name).map_or(0, |target| target.count);
-        self.targets.insert(name, Target { topic, count });
+        self.targets.insert(name, Target { topic, count, is_permitted: false });
     }
 
     /// Adds a publish to a topic that is known. `room`: an upper bound of what else may come.

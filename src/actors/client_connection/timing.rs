@@ -14,6 +14,8 @@ pub enum Due {
     Silence,
     /// The peer takes nothing from its socket.
     Stuck,
+    /// What the client was found to be allowed must be looked for again.
+    PermissionsExpired,
     /// Time to try again what a full mailbox refused.
     Retry,
     /// The peer has had its time to read the last error.
@@ -31,6 +33,8 @@ pub struct Timing {
     last_command: Moment,
     /// A full mailbox is tried again.
     pub retry_at: Option<Moment>,
+    /// Permissions that were found hold until this.
+    pub permitted_until: Option<Moment>,
     /// After the last error the socket is read until this, and what comes is dropped.
     pub linger_until: Option<Moment>,
 }
@@ -44,6 +48,7 @@ impl Timing {
             magic_until: Some(now + magic_timeout),
             last_command: now,
             retry_at: None,
+            permitted_until: None,
             linger_until: None,
         }
     }
@@ -76,6 +81,7 @@ impl Timing {
             self.silent_at(),
             self.stuck_at(output),
             self.retry_at,
+            self.permitted_until,
             self.linger_until,
         ];
         moments.into_iter().flatten().filter(|&moment| moment != Moment::NEVER).min()
@@ -99,6 +105,10 @@ impl Timing {
         }
         if passed(self.stuck_at(output)) {
             return Some(Due::Stuck);
+        }
+        if passed(self.permitted_until) {
+            self.permitted_until = None;
+            return Some(Due::PermissionsExpired);
         }
         let retry = passed(self.retry_at).then(|| self.retry_at.take());
         retry.map(|_| Due::Retry)
@@ -136,6 +146,16 @@ mod tests {
         assert_eq!(timing.due(&output, at(3000)), Some(Due::Heartbeat));
         assert_eq!(timing.next(&output), Some(at(3500)));
         assert_eq!(timing.due(&output, at(3500)), Some(Due::Silence));
+    }
+
+    #[test]
+    fn permissions_expire_once() {
+        let (mut timing, output) = (Timing::new(None, SECOND, at(0)), Output::default());
+        timing.magic_came(at(0));
+        timing.permitted_until = Some(at(5000));
+        assert_eq!((timing.next(&output), timing.due(&output, at(4999))), (Some(at(5000)), None));
+        assert_eq!(timing.due(&output, at(5000)), Some(Due::PermissionsExpired));
+        assert_eq!((timing.next(&output), timing.due(&output, at(5001))), (None, None));
     }
 
     #[test]

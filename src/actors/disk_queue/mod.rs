@@ -27,7 +27,9 @@ use super::{shared::Shared, supervisor::Crash};
 use crate::{
     config::Durability,
     protocol::TopicName,
-    storage::{Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, StoredTopic},
+    storage::{
+        Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, StoredTopic, TopicMetadata,
+    },
 };
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
@@ -291,6 +293,8 @@ impl Handler<SaveMetadata> for DiskQueue {
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        let file = TopicMetadata::path(&dir);
+        log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
         self.run_in(&self.small_files, move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
     }
 }

@@ -7,16 +7,15 @@ use tokio_rustls::rustls::{
     client::danger::HandshakeSignatureValid,
     crypto::{
         CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
-        verify_tls13_signature_with_raw_key,
     },
-    pki_types::{CertificateDer, SubjectPublicKeyInfoDer, UnixTime},
+    pki_types::{CertificateDer, UnixTime},
     server::{
-        ParsedCertificate, WebPkiClientVerifier,
+        WebPkiClientVerifier,
         danger::{ClientCertVerified, ClientCertVerifier},
     },
 };
 
-use super::{FileError, authorities::Authorities, current::Current, identity::public_key};
+use super::{FileError, authorities::Authorities, current::Current, old_key::OldKey};
 
 /// Checks the certificates of clients against what is current when they connect.
 #[derive(Debug)]
@@ -87,12 +86,10 @@ impl ClientCertVerifier for ClientCertificates {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match key_of_old_certificate(certificate) {
-            Some(key) => {
-                verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
-            }
-            None => verify_tls12_signature(message, certificate, signed, &self.algorithms),
-        }
+        let Some(key) = OldKey::of(certificate) else {
+            return verify_tls12_signature(message, certificate, signed, &self.algorithms);
+        };
+        key.verify_tls12(message, (signed.scheme, signed.signature()), &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -101,26 +98,13 @@ impl ClientCertVerifier for ClientCertificates {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        match key_of_old_certificate(certificate) {
-            Some(key) => {
-                verify_tls13_signature_with_raw_key(message, &key, signed, &self.algorithms)
-            }
+        match OldKey::of(certificate) {
+            Some(key) => key.verify_tls13(message, signed, &self.algorithms),
             None => verify_tls13_signature(message, certificate, signed, &self.algorithms),
         }
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
-    }
-}
-
-/// The key of a certificate of X.509 version 1, which rustls does not read and which some tools still make. Its signature
-/// is checked as TLS 1.3 does; under 1.2 that leaves out PKCS #1, which clients choose last.
-fn key_of_old_certificate(
-    certificate: &CertificateDer<'_>,
-) -> Option<SubjectPublicKeyInfoDer<'static>> {
-    match ParsedCertificate::try_from(certificate) {
-        Ok(_) => None,
-        Err(_) => public_key(certificate).map(SubjectPublicKeyInfoDer::from),
     }
 }

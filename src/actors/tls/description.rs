@@ -26,6 +26,16 @@ pub fn version_name(version: ProtocolVersion) -> String {
     }
 }
 
+/// Whose a certificate is and how long it holds, for the log.
+pub(super) fn describe(certificate: Option<&CertificateDer<'_>>) -> String {
+    let parsed = certificate.and_then(|certificate| Certificate::from_der(certificate).ok());
+    parsed.map_or_else(String::new, |certificate| {
+        let certificate = certificate.tbs_certificate();
+        let (subject, until) = (certificate.subject(), certificate.validity().not_after);
+        format!("certificate of {:?} is valid until {until}", subject.to_string())
+    })
+}
+
 /// The common name of a certificate's subject, as auth servers are told it; empty if there is none. Whatever a client
 /// has sent may stand in it.
 pub fn common_name(certificate: &CertificateDer<'_>) -> String {

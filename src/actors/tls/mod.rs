@@ -11,10 +11,15 @@ mod current;
 mod description;
 mod error;
 mod identity;
+mod old_key;
 #[cfg(test)]
 mod tests;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio_rustls::{
     TlsAcceptor,
@@ -38,6 +43,9 @@ pub use self::{
 };
 use crate::config::{ClientAuthPolicy, NsqdOptions, TlsMinVersion, TlsRequired};
 
+/// How long a peer may take for its handshake.
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// TLS as its options say, ready for handshakes.
 #[derive(Debug)]
 pub struct Tls {
@@ -45,6 +53,8 @@ pub struct Tls {
     current: Arc<Current>,
     files: Files,
     required: TlsRequired,
+    /// Held while files are read, so that whoever reads last has read the newest.
+    reading: Mutex<()>,
 }
 
 /// Where to read, and what for.
@@ -80,7 +90,7 @@ impl Tls {
         let server = server_config(files.policy, options.tls_min_version, &current)
             .map_err(|error| FileError::Refused(error.to_string()))?;
         let required = options.tls_required_in_effect();
-        Ok(Self { server: Arc::new(server), current, files, required })
+        Ok(Self { server: Arc::new(server), current, files, required, reading: Mutex::default() })
     }
 
     /// For one handshake or many: each uses what is current when it begins.
@@ -88,19 +98,20 @@ impl Tls {
         TlsAcceptor::from(Arc::clone(&self.server))
     }
 
-    /// The same for whoever wants the configuration itself.
-    pub fn server_config(&self) -> ServerConfig {
-        (*self.server).clone()
-    }
-
     /// Of whom TLS is required.
     pub fn required(&self) -> TlsRequired {
         self.required
     }
 
+    /// What is to say of the current certificate.
+    pub fn certificate(&self) -> String {
+        description::describe(self.current.get().identity.cert.first())
+    }
+
     /// Reads the files again, for all handshakes from now on. If one of them cannot be used everything stays as it was.
     /// Blocks while it reads.
     pub fn reload(&self) -> Result<(), TlsError> {
+        let _last = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let material = self.files.read().map_err(TlsError::Server)?;
         self.current.replace(material);
         Ok(())

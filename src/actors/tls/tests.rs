@@ -218,7 +218,7 @@ fn sessions_are_not_resumed_where_clients_show_certificates() {
             ..options.clone()
         };
         let tls = Tls::new(&options).unwrap().unwrap();
-        assert_eq!(tls.server_config().session_storage.can_cache(), resumed, "{policy:?}");
+        assert_eq!(tls.server.session_storage.can_cache(), resumed, "{policy:?}");
     }
 }
 

@@ -107,6 +107,11 @@ impl Appending {
         }
     }
 
+    /// Publishes that wait for a write to begin.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.gathered.iter().map(|unstamped| unstamped.replies.len()).sum()
+    }
+
     /// Drops every publish that waits; whoever waits for an answer is told by that.
     pub(super) fn abandon(&mut self) {
         *self = Self::default();

@@ -79,7 +79,7 @@ impl Topic {
         };
         AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
             result?;
-            log::info!("topic={} new channel={name}", topic.name);
+            log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
             topic.rules.set_has_channels(true);
             Ok(addr)
@@ -92,7 +92,7 @@ impl Topic {
         name: &ChannelName,
     ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
         let child = self.channels.remove(name)?;
-        log::info!("topic={} deleted channel={name}", self.name);
+        log::info!("TOPIC({}): deleting channel {name}", self.name);
         self.rules.set_has_channels(!self.channels.is_empty());
         // The border goes first: without it, a crash in between would give the next channel
         // everything that is still in the log.

@@ -51,6 +51,11 @@ impl From<StoreError> for PublishError {
     }
 }
 
+/// Drops what is only a copy of the log.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct DropCache;
+
 /// Asks for a channel, or creates it.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Addr<Channel>, ChannelError>")]

@@ -6,28 +6,30 @@ pub mod messages;
 mod recovery;
 mod syncing;
 
-use std::{collections::BTreeMap, sync::Arc, task};
+use std::{collections::BTreeMap, sync::Arc, task, time::Duration};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, Recipient,
     ResponseActFuture, Supervised, WrapFuture,
 };
 use actix_rt::ArbiterHandle;
-use futures_util::future::join_all;
 
 pub use messages::*;
 
 use self::{appending::Appending, channels::Entry};
 use super::{
     cache::Cache,
+    channel::Channel,
+    clock,
     disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
     shared::Shared,
     snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
     turn::{EndOfTurn, Turn},
+    waves::in_waves,
 };
 use crate::{
-    broker::{IdGenerator, TopicRules},
+    broker::{IdGenerator, Moment, TopicRules},
     config::Durability,
     protocol::{ChannelName, TopicName},
     storage::TopicMetadata,
@@ -35,6 +37,8 @@ use crate::{
 
 /// Messages in a topic's mailbox before `try_send` refuses.
 pub const MAILBOX: usize = 1024;
+/// A channel that cannot read its cursor is left out of the statistics; the topic itself is not.
+const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where a topic and its channels run, and whom it may speak to.
 #[derive(Clone)]
@@ -62,6 +66,8 @@ pub struct Topic {
     cache: Cache,
     message_count: u64,
     message_bytes: u64,
+    /// When it began to count.
+    since: Moment,
 }
 
 impl Topic {
@@ -80,6 +86,7 @@ impl Topic {
             cache,
             message_count: 0,
             message_bytes: 0,
+            since: clock::now(),
         }
     }
 
@@ -177,6 +184,17 @@ impl Handler<ReadCached> for Topic {
     }
 }
 
+impl Handler<DropCache> for Topic {
+    type Result = ();
+
+    fn handle(&mut self, _: DropCache, _: &mut Self::Context) {
+        // Of an ephemeral topic the cache is all there is.
+        if self.disk.is_some() {
+            self.cache.clear();
+        }
+    }
+}
+
 impl Handler<PauseTopic> for Topic {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
@@ -205,30 +223,43 @@ impl Handler<EmptyTopic> for Topic {
 impl Handler<Observe<TopicSnapshot>> for Topic {
     type Result = ResponseActFuture<Self, TopicSnapshot>;
 
-    fn handle(&mut self, _: Observe<TopicSnapshot>, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, observe: Observe<TopicSnapshot>, _: &mut Self::Context) -> Self::Result {
         let cached_from = self.cache.first_seq().unwrap_or(self.rules.committed_end());
-        let mut snapshot = TopicSnapshot {
+        let mut snapshot = self.observe_itself(cached_from);
+        let channels: Vec<_> = self.channels.values().map(|entry| entry.addr.clone()).collect();
+        let ask = move |channel: Addr<Channel>| {
+            let observe = Observe::<ChannelSnapshot>::within(observe.scope.clone());
+            channel.send(observe.with_cached_from(cached_from))
+        };
+        let count = channels.len();
+        let observed = async move {
+            let asked = in_waves(channels.into_iter().map(ask), OBSERVE_TIMEOUT).await;
+            let seen: Vec<_> = asked.into_iter().flatten().collect();
+            let silent = count - seen.len();
+            snapshot.set_channels(seen, silent);
+            snapshot
+        };
+        Box::pin(observed.into_actor(self))
+    }
+}
+
+impl Topic {
+    fn observe_itself(&self, cached_from: u64) -> TopicSnapshot {
+        let depth = self.rules.depth();
+        TopicSnapshot {
             topic_name: self.name.clone(),
             channels: Vec::new(),
-            depth: self.rules.depth(),
-            backend_depth: cached_from
-                .saturating_sub(self.rules.released())
-                .min(self.rules.depth()),
+            silent_channels: 0,
+            since: self.since,
+            depth,
+            backend_depth: cached_from.saturating_sub(self.rules.released()).min(depth),
             message_count: self.message_count,
             message_bytes: self.message_bytes,
             paused: self.rules.is_paused(),
             durability: self.durability(),
-        };
-        let asked = self.channels.values().map(|channel| {
-            let observe = Observe::<ChannelSnapshot>::with_cached_from(cached_from);
-            channel.addr.send(observe)
-        });
-        let asked = join_all(asked.collect::<Vec<_>>());
-        let observed = async move {
-            snapshot.channels = asked.await.into_iter().flatten().collect();
-            snapshot
-        };
-        Box::pin(observed.into_actor(self))
+            waiting_count: self.appending.waiting_count(),
+            latency: None,
+        }
     }
 }
 

@@ -42,7 +42,7 @@ impl Topic {
     }
 
     fn open(&mut self, ctx: &mut Context<Self>, go_on: fn(&mut Self, Opened, &mut Context<Self>)) {
-        let Some(disk) = self.disk.clone() else { return };
+        let Some(disk) = self.disk.clone().filter(|_| !self.is_exiting()) else { return };
         ctx.wait(disk.send(Open).into_actor(self).map(move |result, topic, ctx| {
             match result.unwrap_or(Err(StoreError::NotOpen)) {
                 Ok(opened) => {
@@ -59,6 +59,11 @@ impl Topic {
                 }
             }
         }));
+    }
+
+    /// True from the moment at which the topic is told to stop: its log may be gone.
+    fn is_exiting(&self) -> bool {
+        matches!(self.appending.refusal, Some(PublishError::Exiting))
     }
 
     /// Publishes are refused with the reason until the log can be opened.

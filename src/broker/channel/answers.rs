@@ -9,15 +9,15 @@ use crate::{
 };
 
 impl<B: Clone> ChannelRules<B> {
-    /// FIN.
-    pub fn finish(&mut self, key: SubscriberKey, id: MessageId) -> Result<(), SettleError> {
+    /// FIN. Gives back where the message's body was.
+    pub fn finish(&mut self, key: SubscriberKey, id: MessageId) -> Result<B, SettleError> {
         let flight = self.take_flight(key, id)?;
         self.finished.finish(flight.seq);
         self.subscribers.update(key, |subscriber| {
             subscriber.in_flight = subscriber.in_flight.saturating_sub(1);
             subscriber.finish_count += 1;
         });
-        Ok(())
+        Ok(flight.body)
     }
 
     /// REQ: gives a message back, to be delivered again after `delay`.

@@ -322,7 +322,7 @@ impl Rig {
             _ => Err(SettleError::NotInFlight),
         };
         let got = match answer {
-            Answer::Finish => self.rules.finish(key, id(seq)),
+            Answer::Finish => self.rules.finish(key, id(seq)).map(|_body| ()),
             Answer::Requeue { delay } => {
                 self.rules.requeue(key, id(seq), Duration::from_nanos(delay), self.now)
             }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::config::{flags, usage::usage};
+use crate::config::{file, flags, usage::usage};
 
 fn decide(arguments: &[&str]) -> Result<NsqdOptions, OptionError> {
     let arguments = arguments.iter().map(|&argument| argument.to_owned());
@@ -38,7 +38,7 @@ fn defaults_are_those_of_upstream() {
         http_client_request_timeout: seconds(5),
         topology_region: String::new(),
         topology_zone: String::new(),
-        data_path: ".".into(),
+        data_path: PathBuf::new(),
         durability: Durability::Process,
         mem_queue_size: 10_000,
         mem_queue_bytes: 256 << 20,
@@ -75,6 +75,9 @@ fn defaults_are_those_of_upstream() {
         deflate: true,
         snappy: true,
         worker_threads: 0,
+        sync_every: 2500,
+        queue_scan_worker_pool_max: 4,
+        queue_scan_selection_count: 20,
         experiments: Vec::new(),
     };
     assert_eq!(NsqdOptions::default(), expected);
@@ -147,13 +150,54 @@ fn values_are_taken_over() {
 
 #[test]
 fn options_without_effect_are_accepted() {
-    let arguments = [
-        "--verbose",
-        "--worker-id",
-        "--queue-scan-worker-pool-max=0",
-        "--queue-scan-selection-count=0",
-    ];
-    assert_eq!(decide(&arguments), Ok(NsqdOptions::default()));
+    assert_eq!(decide(&["--verbose", "--worker-id"]), Ok(NsqdOptions::default()));
+    for flag in ["sync-every", "queue-scan-worker-pool-max", "queue-scan-selection-count"] {
+        for value in ["-1", "0", "9223372036854775807"] {
+            assert!(decide(&[&format!("--{flag}={value}")]).is_ok(), "--{flag}={value}");
+        }
+    }
+}
+
+#[test]
+fn every_option_with_a_key_can_be_asked_for_by_it() {
+    let options = NsqdOptions::default();
+    for spec in NSQD_OPTIONS {
+        if let Some(key) = spec.key {
+            assert_eq!(options.value(key), Some(spec.default_value()), "{key}");
+        }
+        assert_eq!(
+            options.value(spec.flag),
+            spec.key.filter(|&key| key == spec.flag).map(|_| spec.default_value())
+        );
+    }
+    for none in ["", "node_id", "lookupd_tcp_address", "config", "version", "worker_id"] {
+        assert_eq!(options.value(none), None, "{none}");
+    }
+}
+
+#[test]
+fn statsd_prefix_names_the_node_and_ends_in_a_dot() {
+    for (prefix, address, full) in [
+        ("nsq.%s", "host.example.com", "nsq.host_example_com_14151."),
+        ("%s.%s.", "vm", "vm_14151.vm_14151."),
+        ("plain", "vm", "plain."),
+        ("%s", "::1", "[__1]_14151."),
+        ("", "vm", ""),
+    ] {
+        let options = NsqdOptions {
+            statsd_prefix: prefix.to_owned(),
+            broadcast_address: address.to_owned(),
+            broadcast_http_port: 14151,
+            ..NsqdOptions::default()
+        };
+        assert_eq!(options.full_statsd_prefix(), full);
+    }
+}
+
+#[test]
+fn data_goes_to_the_working_directory_unless_a_path_is_given() {
+    assert_eq!(NsqdOptions::default().data_dir(), Path::new("."));
+    assert_eq!(decide(&["--data-path=/data"]).unwrap().data_dir(), Path::new("/data"));
 }
 
 #[test]
@@ -207,7 +251,7 @@ fn what_cannot_be_done_is_refused() {
     refused("--auth-http-request-method=GET", "--auth-http-request-method must be post or get");
     refused(
         "--e2e-processing-latency-percentile=1.1",
-        "--e2e-processing-latency-percentile is an invalid E2E processing latency percentile: 1.1",
+        "invalid E2E processing latency percentile: 1.1",
     );
     refused(
         "--tls-client-auth-policy=verify",
@@ -224,15 +268,41 @@ fn checks_run_in_upstreams_order() {
     assert_eq!(error.flag, "max-deflate-level");
 }
 
+fn typed(arguments: &[&str]) -> TypedOptions {
+    flags::parse(NSQD_OPTIONS, arguments.iter().map(|&text| text.to_owned())).unwrap().options
+}
+
+fn in_file(text: &str) -> TypedOptions {
+    file::parse(text, NSQD_OPTIONS).unwrap().options
+}
+
 #[test]
-fn earlier_sources_win() {
-    let typed = |argument: &str| flags::parse(NSQD_OPTIONS, [argument.to_owned()]).unwrap().options;
-    let (first, second) = (typed("--node-id=1"), typed("--node-id=2"));
+fn flags_win_over_the_file_and_the_file_over_the_default() {
+    let (flags, file, none) = (typed(&["--node-id=1"]), in_file("id = 2"), TypedOptions::default());
     let node_id = |sources: &[&TypedOptions]| NsqdOptions::decide(sources).unwrap().node_id;
-    assert_eq!(node_id(&[&first, &second]), 1);
-    assert_eq!(node_id(&[&second, &first]), 2);
-    assert_eq!(node_id(&[&TypedOptions::default(), &second]), 2);
-    assert_eq!(node_id(&[]), NsqdOptions::default().node_id);
+    assert_eq!(node_id(&[&flags, &file]), 1);
+    assert_eq!(node_id(&[&flags, &none]), 1);
+    assert_eq!(node_id(&[&none, &file]), 2);
+    assert_eq!(node_id(&[&none, &none]), NsqdOptions::default().node_id);
+}
+
+#[test]
+fn switches_and_empty_values_are_values_too() {
+    let file = in_file("deflate = true\nhttp_address = '127.0.0.1:1'\nmax_channel_consumers = 5");
+    let flags = typed(&["--deflate=false", "--http-address=", "--max-channel-consumers=0"]);
+    let options = NsqdOptions::decide(&[&flags, &file]).unwrap();
+    assert!(!options.deflate);
+    assert_eq!((options.http_address, options.max_channel_consumers), (None, 0));
+}
+
+#[test]
+fn a_list_of_flags_replaces_the_list_of_the_file() {
+    let file = in_file("nsqlookupd_tcp_addresses = ['a:1', 'b:1']");
+    let flags = typed(&["--lookupd-tcp-address=c:1"]);
+    let lookupds =
+        |sources: &[&TypedOptions]| NsqdOptions::decide(sources).unwrap().nsqlookupd_tcp_addresses;
+    assert_eq!(lookupds(&[&flags, &file]), ["c:1"]);
+    assert_eq!(lookupds(&[&TypedOptions::default(), &file]), ["a:1", "b:1"]);
 }
 
 #[test]

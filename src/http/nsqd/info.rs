@@ -67,7 +67,8 @@ mod tests {
     #[test]
     fn keys_are_in_upstreams_order() {
         let options = NsqdOptions { broadcast_address: "b".into(), ..NsqdOptions::default() };
-        let info = Info::new(&options, "vm", Ports { tcp: -1, http: 14151 }, 1_795_367_468);
+        let info =
+            Info::new(&options, "vm", Ports { tcp: -1, http: 14151, https: 14152 }, 1_795_367_468);
         let expected = format!(
             "{{\"version\":\"{NSQ_VERSION}\",\"broadcast_address\":\"b\",\"hostname\":\"vm\",\
              \"http_port\":14151,\"tcp_port\":-1,\"start_time\":1795367468,\

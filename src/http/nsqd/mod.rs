@@ -2,44 +2,38 @@
 
 mod batching;
 mod channels;
+mod config;
 mod debug;
 mod info;
-mod memory;
 mod publish;
 mod stats;
 mod stats_json;
 mod stats_text;
 mod topics;
 
-use std::{future::Future, io, sync::Arc, thread::available_parallelism, time::Duration};
+use std::{
+    future::{Future, ready},
+    io,
+    sync::Arc,
+};
 
 use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
 use actix_web::{
-    App, HttpServer,
+    App,
     middleware::from_fn,
-    web::{Data, ServiceConfig},
+    web::{Data, ServiceConfig, to},
 };
 
-use super::{HttpError, middleware, routing::Routes};
+use self::debug::{block_rate, cpu_profile, crash, free_memory, pprof};
+use super::{HttpError, middleware, reply, routing::Routes, server};
 use crate::{
     actors::{
-        Channel, Node, Topic, node::FindTopic, shared::Shared, socket::BoundListener,
+        Channel, Node, Topic, node::FindTopic, shared::Shared, socket::BoundListener, tls::Tls,
         topic::FindChannel,
     },
+    config::TlsRequired,
     protocol::{ChannelName, TopicName},
 };
-
-/// An idle connection is kept longer than clients commonly do, so that they are the ones to close it.
-const KEEP_ALIVE: Duration = Duration::from_secs(300);
-/// How long a request's head may take to arrive.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a refused body is read and dropped, so that its sender can read why before it is cut off.
-/// actix takes the time from a clock that is up to 500 ms late: at least 200 ms are left of it.
-const LINGER: Duration = Duration::from_millis(700);
-/// How long requests may go on when the server stops.
-const SHUTDOWN_TIMEOUT_SECS: u64 = 1;
-/// From so many cores on, HTTP gets two of them.
-const CORES_OF_BIG_MACHINE: usize = 8;
 
 /// The ports that nsqd listens on; -1 for a unix socket, 0 for none.
 #[derive(Debug, Clone, Copy)]
@@ -48,42 +42,47 @@ pub struct Ports {
     pub tcp: i32,
     /// HTTP.
     pub http: i32,
+    /// HTTPS.
+    pub https: i32,
 }
 
-/// Serves the API.
+/// Serves the API in the clear; where TLS is required of everybody, all that is said is where to find it.
 pub fn serve(
     listener: BoundListener,
     node: Addr<Node>,
     shared: Arc<Shared>,
     ports: Ports,
-) -> io::Result<impl Future<Output = ()> + use<>> {
+) -> io::Result<impl Future<Output = ()>> {
+    let open = shared.tls_required() != TlsRequired::Yes;
     let api = Data::new(Api { node, shared, ports });
-    let app = move || {
+    server::serve(listener, move || {
         let api = Data::clone(&api);
-        App::new().configure(|config| register(config, api)).wrap(from_fn(middleware::serve))
-    };
-    let server = HttpServer::new(app)
-        .workers(worker_count())
-        .keep_alive(KEEP_ALIVE)
-        .client_request_timeout(HEAD_TIMEOUT)
-        .client_disconnect_timeout(LINGER)
-        .shutdown_timeout(SHUTDOWN_TIMEOUT_SECS)
-        .disable_signals();
-    let server = match listener {
-        BoundListener::Tcp(socket) => server.listen(socket)?,
-        BoundListener::Unix(socket) => server.listen_uds(socket)?,
-    };
-    let running = server.run();
-    Ok(async move {
-        if let Err(error) = running.await {
-            log::error!("HTTP: server failed: {error}");
-        }
+        let content = |config: &mut ServiceConfig| match open {
+            true => register(config, api),
+            false => register_refusal(config, ports.https),
+        };
+        App::new().configure(content).wrap(from_fn(middleware::serve))
     })
 }
 
-fn worker_count() -> usize {
-    let cores = available_parallelism().map_or(1, usize::from);
-    if cores >= CORES_OF_BIG_MACHINE { 2 } else { 1 }
+/// Serves the API over TLS.
+pub fn serve_tls(
+    listener: BoundListener,
+    tls: &Tls,
+    node: Addr<Node>,
+    shared: Arc<Shared>,
+    ports: Ports,
+) -> io::Result<impl Future<Output = ()> + use<>> {
+    let api = Data::new(Api { node, shared, ports });
+    server::serve_tls(listener, tls.acceptor(), move || {
+        let api = Data::clone(&api);
+        App::new().configure(|config| register(config, api)).wrap(from_fn(middleware::serve))
+    })
+}
+
+/// No path and no method is served.
+fn register_refusal(config: &mut ServiceConfig, https_port: i32) {
+    config.default_service(to(move || ready(reply::tls_required(https_port))));
 }
 
 /// The whole API.
@@ -105,7 +104,20 @@ fn register(config: &mut ServiceConfig, api: State) {
         .post("/channel/empty", channels::empty)
         .post("/channel/pause", channels::pause)
         .post("/channel/unpause", channels::unpause)
-        .post("/debug/crash", debug::crash)
+        .get("/config/{opt}", config::get)
+        .put("/config/{opt}", config::put)
+        .get("/debug/pprof/", pprof::index)
+        .get("/debug/pprof/cmdline", pprof::cmdline)
+        .get("/debug/pprof/symbol", pprof::symbol)
+        .post("/debug/pprof/symbol", pprof::symbol)
+        .get("/debug/pprof/profile", cpu_profile::profile)
+        .get("/debug/pprof/heap", pprof::heap)
+        .get("/debug/pprof/goroutine", pprof::goroutine)
+        .get("/debug/pprof/block", pprof::block)
+        .get("/debug/pprof/threadcreate", pprof::threadcreate)
+        .put("/debug/setblockrate", block_rate::set)
+        .post("/debug/freememory", free_memory::free)
+        .post("/debug/crash", crash::crash)
         .end();
 }
 

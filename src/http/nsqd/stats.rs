@@ -2,26 +2,38 @@
 
 use std::collections::HashMap;
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 
-use super::{State, ask, memory::Memory, stats_json, stats_text};
+use super::{State, ask, stats_json, stats_text};
 use crate::{
     actors::{
         clock,
-        snapshot::{ClientSnapshot, NodeSnapshot, Observe, TopicSnapshot},
+        process::Memory,
+        snapshot::{ClientSnapshot, NodeSnapshot, Observe, Scope, TopicSnapshot},
     },
     broker::ClientId,
+    config::Percentiles,
     http::{HttpError, Params, reply},
 };
 
-/// A node as far as it was asked for.
+/// A node as far as it was asked for. A large one takes milliseconds to write down: that is done on a
+/// thread of its own, so that other requests go on.
 pub async fn stats(api: State, params: Params) -> Result<HttpResponse, HttpError> {
-    let node = ask(&api.node, Observe::<NodeSnapshot>::new).await?;
-    let stats = Stats::new(node, &Selection::of(&params), clock::wall_ns());
-    match params.get("format") {
-        Some("json") => reply::json(&stats_json::view(&stats)),
-        _ => Ok(reply::text(stats_text::render(&stats))),
-    }
+    let selection = Selection::of(&params);
+    let observe = || Observe::<NodeSnapshot>::within(selection.scope());
+    let node = ask(&api.node, observe).await?;
+    let is_json = params.get("format") == Some("json");
+    let percentiles = api.shared.options.e2e_processing_latency_percentiles.clone();
+    let written = web::block(move || {
+        let stats = Stats::new(node, &selection, percentiles, clock::wall_ns());
+        if is_json {
+            reply::to_json(&stats_json::view(&stats))
+        } else {
+            Ok(stats_text::render(&stats).into_bytes())
+        }
+    });
+    let written = written.await.map_err(|_| HttpError::Internal)??;
+    Ok(if is_json { reply::json_text(written) } else { reply::text(written) })
 }
 
 /// What to show.
@@ -45,6 +57,12 @@ impl Selection {
             memory: params.flag("include_mem", true),
         }
     }
+
+    /// What must be asked for; the rest is left out of the answer.
+    fn scope(&self) -> Scope {
+        let topic = Some(self.topic.clone()).filter(|topic| !topic.is_empty());
+        Scope { topic, without_clients: !self.clients }
+    }
 }
 
 /// What is shown.
@@ -62,10 +80,17 @@ pub(super) struct Stats {
     pub(super) restarts: Vec<(&'static str, u64)>,
     /// Channels show their clients, not only how many they are.
     pub(super) with_clients: bool,
+    /// Those of the latency that are shown, in this order.
+    pub(super) percentiles: Percentiles,
 }
 
 impl Stats {
-    pub(super) fn new(mut node: NodeSnapshot, selection: &Selection, now_ns: i64) -> Self {
+    pub(super) fn new(
+        mut node: NodeSnapshot,
+        selection: &Selection,
+        percentiles: Percentiles,
+        now_ns: i64,
+    ) -> Self {
         merge_clients(&mut node);
         let mut stats = Self {
             health: node.health,
@@ -76,6 +101,7 @@ impl Stats {
             producers: node.producers,
             restarts: node.restarts,
             with_clients: selection.clients,
+            percentiles,
         };
         stats.producers.sort_unstable_by_key(|producer| producer.info.id);
         stats.select(selection);
@@ -145,7 +171,7 @@ mod tests {
 
     fn selected(query: &str) -> Stats {
         let params = Params::parse(query).unwrap();
-        Stats::new(example(), &Selection::of(&params), NOW_NS)
+        Stats::new(example(), &Selection::of(&params), Percentiles::default(), NOW_NS)
     }
 
     fn names(stats: &Stats) -> Option<Vec<(&str, usize)>> {
@@ -191,7 +217,8 @@ mod tests {
         let mut producer = consumer.clone();
         (producer.message_count, producer.pub_counts) = (0, vec![(topic_name("other"), 2)]);
         node.producers.insert(0, producer);
-        let stats = Stats::new(node, &Selection::of(&Params::default()), NOW_NS);
+        let selection = Selection::of(&Params::default());
+        let stats = Stats::new(node, &selection, Percentiles::default(), NOW_NS);
         let producer = stats.producers.iter().find(|client| client.info.id == consumer.info.id);
         let consumer = &stats.topics.as_ref().unwrap()[0].channels[0].clients[0];
         for client in [producer.unwrap(), consumer] {

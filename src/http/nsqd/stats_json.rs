@@ -2,24 +2,28 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{memory::Memory, stats::Stats};
+use super::stats::Stats;
 use crate::{
-    actors::snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    actors::{
+        process::Memory,
+        snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    },
+    broker::LatencySamples,
     config::{Durability, NSQ_VERSION},
     protocol::{ChannelName, ClientState, TopicName},
 };
 
 /// The stats as they are written.
 pub(super) fn view(stats: &Stats) -> impl Serialize {
-    let (with_clients, topics) = (stats.with_clients, stats.topics.as_ref());
-    let view_topic = |topic| TopicView::new(topic, with_clients);
+    let topics = stats.topics.as_ref();
+    let view_topic = |topic| TopicView::new(topic, stats);
     let producers: Vec<_> = stats.producers.iter().map(ClientView::new).collect();
     NodeView {
         version: NSQ_VERSION,
         health: &stats.health,
         start_time: stats.start_time,
         topics: topics.map(|topics| topics.iter().map(view_topic).collect()),
-        memory: stats.memory,
+        memory: stats.memory.map(MemoryView),
         producers: Some(producers).filter(|producers| !producers.is_empty()),
         restarts: Restarts(&stats.restarts),
     }
@@ -32,10 +36,18 @@ struct NodeView<'a> {
     start_time: i64,
     topics: Option<Vec<TopicView<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    memory: Option<Memory>,
+    memory: Option<MemoryView>,
     producers: Option<Vec<ClientView<'a>>>,
     /// Not in upstream's answer, and therefore last.
     restarts: Restarts<'a>,
+}
+
+struct MemoryView(Memory);
+
+impl Serialize for MemoryView {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.fields())
+    }
 }
 
 struct Restarts<'a>(&'a [(&'static str, u64)]);
@@ -55,23 +67,23 @@ struct TopicView<'a> {
     message_count: u64,
     message_bytes: u64,
     paused: bool,
-    e2e_processing_latency: Latency,
+    e2e_processing_latency: LatencyView,
     /// Not in upstream's answer, and therefore last.
     durability: &'static str,
 }
 
 impl<'a> TopicView<'a> {
-    fn new(topic: &'a TopicSnapshot, with_clients: bool) -> Self {
+    fn new(topic: &'a TopicSnapshot, stats: &'a Stats) -> Self {
         let channels = topic.channels.iter();
         Self {
             topic_name: &topic.topic_name,
-            channels: channels.map(|channel| ChannelView::new(channel, with_clients)).collect(),
+            channels: channels.map(|channel| ChannelView::new(channel, stats)).collect(),
             depth: topic.depth,
             backend_depth: topic.backend_depth,
             message_count: topic.message_count,
             message_bytes: topic.message_bytes,
             paused: topic.paused,
-            e2e_processing_latency: Latency::default(),
+            e2e_processing_latency: LatencyView::new(topic.latency.as_ref(), stats),
             durability: topic.durability.map_or("none", Durability::as_str),
         }
     }
@@ -92,11 +104,16 @@ struct ChannelView<'a> {
     client_count: usize,
     clients: Option<Vec<ClientView<'a>>>,
     paused: bool,
-    e2e_processing_latency: Latency,
+    e2e_processing_latency: LatencyView,
+    /// Not in upstream's answer, like the next one, and therefore last.
+    #[serde(skip_serializing_if = "is_zero")]
+    dropped_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    lost_count: u64,
 }
 
 impl<'a> ChannelView<'a> {
-    fn new(channel: &'a ChannelSnapshot, with_clients: bool) -> Self {
+    fn new(channel: &'a ChannelSnapshot, stats: &'a Stats) -> Self {
         let (counters, clients) = (&channel.counters, &channel.clients);
         Self {
             channel_name: &channel.channel_name,
@@ -108,10 +125,12 @@ impl<'a> ChannelView<'a> {
             global_msg_count: counters.delivered_count,
             requeue_count: counters.requeue_count,
             timeout_count: counters.timeout_count,
-            client_count: clients.len(),
-            clients: with_clients.then(|| clients.iter().map(ClientView::new).collect()),
+            client_count: channel.client_count,
+            clients: stats.with_clients.then(|| clients.iter().map(ClientView::new).collect()),
             paused: channel.paused,
-            e2e_processing_latency: Latency::default(),
+            e2e_processing_latency: LatencyView::new(channel.latency.as_ref(), stats),
+            dropped_count: counters.dropped_count,
+            lost_count: counters.lost_count,
         }
     }
 }
@@ -133,13 +152,19 @@ struct ClientView<'a> {
     deflate: bool,
     snappy: bool,
     user_agent: &'a str,
+    #[serde(skip_serializing_if = "is_false")]
+    authed: bool,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    auth_identity: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    auth_identity_url: &'a str,
     topology_zone: &'a str,
     topology_region: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub_counts: Vec<PubCount<'a>>,
     tls: bool,
-    tls_cipher_suite: &'static str,
-    tls_version: &'static str,
+    tls_cipher_suite: &'a str,
+    tls_version: &'a str,
     tls_negotiated_protocol: &'static str,
     tls_negotiated_protocol_is_mutual: bool,
 }
@@ -147,7 +172,7 @@ struct ClientView<'a> {
 impl<'a> ClientView<'a> {
     fn new(client: &'a ClientSnapshot) -> Self {
         let (info, said) = (&client.info, &client.info.negotiated);
-        let tls = said.features.tls_v1;
+        let (tls, grant) = (info.tls.as_deref(), info.grant.as_deref());
         Self {
             client_id: &said.client_id,
             hostname: &said.hostname,
@@ -164,14 +189,17 @@ impl<'a> ClientView<'a> {
             deflate: said.features.deflate,
             snappy: said.features.snappy,
             user_agent: &said.user_agent,
+            authed: grant.is_some(),
+            auth_identity: grant.map_or("", |grant| &grant.identity),
+            auth_identity_url: grant.map_or("", |grant| &grant.identity_url),
             topology_zone: &said.topology_zone,
             topology_region: &said.topology_region,
             pub_counts: PubCount::all_of(client),
-            tls,
-            tls_cipher_suite: "",
-            tls_version: "",
+            tls: tls.is_some(),
+            tls_cipher_suite: tls.map_or("", |tls| &tls.cipher_suite),
+            tls_version: tls.map_or("", |tls| &tls.version),
             tls_negotiated_protocol: "",
-            tls_negotiated_protocol_is_mutual: tls,
+            tls_negotiated_protocol_is_mutual: tls.is_some(),
         }
     }
 }
@@ -189,11 +217,38 @@ impl<'a> PubCount<'a> {
     }
 }
 
-/// Nothing is measured yet.
-#[derive(Default, Serialize)]
-struct Latency {
+#[derive(Serialize)]
+struct LatencyView {
     count: u64,
-    percentiles: Option<()>,
+    percentiles: Option<Vec<PercentileView>>,
+}
+
+impl LatencyView {
+    fn new(samples: Option<&LatencySamples>, stats: &Stats) -> Self {
+        let percentiles = samples.map(|samples| {
+            let quantiles = stats.percentiles.as_slice().iter();
+            let view = |&quantile| PercentileView { quantile, value: samples.value_at(quantile) };
+            quantiles.map(view).collect()
+        });
+        Self { count: samples.map_or(0, LatencySamples::count), percentiles }
+    }
+}
+
+#[derive(Serialize)]
+struct PercentileView {
+    #[serde(serialize_with = "without_decimals")]
+    quantile: f64,
+    /// In nanoseconds.
+    value: u64,
+}
+
+/// 1 is written as `1`, as Go does.
+fn without_decimals<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    if number.fract() == 0.0 {
+        serializer.serialize_u64(*number as u64)
+    } else {
+        serializer.serialize_f64(*number)
+    }
 }
 
 /// The numbers that upstream gives its states; 1 and 2 are of clients that it never lists.
@@ -205,19 +260,31 @@ pub(super) fn state_number(state: ClientState) -> u8 {
     }
 }
 
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::http::nsqd::stats::{Selection, samples};
+    use crate::{
+        actors::snapshot::NodeSnapshot,
+        broker::Grant,
+        config::Percentiles,
+        http::nsqd::stats::{Selection, samples},
+    };
 
     fn json(topic: &str, clients: bool, memory: bool) -> String {
         let channel = String::new();
         let selection = Selection { topic: topic.into(), channel, clients, memory };
-        let mut stats = Stats::new(samples::example(), &selection, samples::NOW_NS);
+        let off = Percentiles::default();
+        let mut stats = Stats::new(samples::example(), &selection, off, samples::NOW_NS);
         stats.memory = stats.memory.map(|_| Memory { resident_bytes: 7 });
         serde_json::to_string(&view(&stats)).unwrap()
     }
@@ -244,6 +311,17 @@ mod tests {
     }
 
     #[test]
+    fn who_has_authenticated_is_shown() {
+        let mut node = samples::example();
+        let client = &mut node.producers[0];
+        let grant = br#"{"ttl":1,"identity":"joe","identity_url":"http://x/joe"}"#;
+        Arc::make_mut(&mut client.info).grant = Some(Arc::new(Grant::parse(grant).unwrap()));
+        let shown = serde_json::to_string(&ClientView::new(client)).unwrap();
+        let keys = r#""user_agent":"pa/1.0","authed":true,"auth_identity":"joe","auth_identity_url":"http://x/joe","topology_zone":"","#;
+        assert!(shown.contains(keys), "{shown}");
+    }
+
+    #[test]
     fn without_clients_there_is_their_number_only() {
         let channel = r#"{"channel_name":"a_very_long_channel_name_over_25","depth":0,"backend_depth":0,"in_flight_count":0,"deferred_count":0,"message_count":0,"requeue_count":0,"timeout_count":0,"client_count":0,"clients":null,"paused":true,"#;
         let expected = format!(
@@ -258,5 +336,36 @@ mod tests {
             r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":null,"producers":null,{RESTARTS}"#
         );
         assert_eq!(json("none", true, false), expected);
+    }
+
+    fn text_of(node: NodeSnapshot, percentiles: &[f64]) -> String {
+        serde_json::to_string(&view(&samples::stats_of(node, percentiles))).unwrap()
+    }
+
+    #[test]
+    fn percentiles_are_in_the_order_asked_for_and_whole_numbers_have_no_decimals() {
+        let json = text_of(samples::example_with_latencies(), &[0.5, 1.0, 0.999]);
+        let latency = r#""e2e_processing_latency":{"count":1,"percentiles":[{"quantile":0.5,"value":3379059},{"quantile":1,"value":3379059},{"quantile":0.999,"value":3379059}]}}"#;
+        assert_eq!(json.matches(latency).count(), 2, "of the channel and of its topic: {json}");
+    }
+
+    #[test]
+    fn a_topic_without_channels_has_no_percentiles_and_a_channel_without_samples_zeros() {
+        let json = text_of(samples::example_with_latencies(), &[1.0]);
+        let (_, others) = json.split_once("\"topic_name\":\"other\"").unwrap();
+        let (other, paused) = others.split_once("\"topic_name\"").unwrap();
+        assert!(other.contains(LATENCY), "{other}");
+        let zero = r#"{"count":0,"percentiles":[{"quantile":1,"value":0}]}}"#;
+        assert_eq!(paused.matches(zero).count(), 2, "{paused}");
+    }
+
+    #[test]
+    fn what_was_dropped_or_lost_stands_last_and_only_if_there_is_any() {
+        let mut node = samples::example();
+        assert!(!text_of(node.clone(), &[]).contains("dropped_count"));
+        let counters = &mut node.topics[0].channels[0].counters;
+        (counters.dropped_count, counters.lost_count) = (3, 4);
+        let last = r#""percentiles":null},"dropped_count":3,"lost_count":4}]"#;
+        assert!(text_of(node, &[]).contains(last));
     }
 }

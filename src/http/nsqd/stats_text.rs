@@ -7,6 +7,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use super::{stats::Stats, stats_json::state_number};
 use crate::{
     actors::snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
+    broker::LatencySamples,
     config::{GoDuration, version::version_line},
 };
 
@@ -55,9 +56,9 @@ fn write_topics(page: &mut String, stats: &Stats) -> fmt::Result {
     }
     write!(page, "\nTopics:")?;
     for topic in topics {
-        write_topic(page, topic)?;
+        write_topic(page, topic, stats)?;
         for channel in &topic.channels {
-            write_channel(page, channel)?;
+            write_channel(page, channel, stats)?;
             let clients = if stats.with_clients { channel.clients.as_slice() } else { &[] };
             for client in clients {
                 write!(page, "        ")?;
@@ -68,16 +69,16 @@ fn write_topics(page: &mut String, stats: &Stats) -> fmt::Result {
     Ok(())
 }
 
-fn write_topic(page: &mut String, topic: &TopicSnapshot) -> fmt::Result {
+fn write_topic(page: &mut String, topic: &TopicSnapshot, stats: &Stats) -> fmt::Result {
     let mark = if topic.paused { "*P " } else { "   " };
     let (name, depth, backend_depth) =
         (topic.topic_name.as_str(), topic.depth, topic.backend_depth);
     let messages = topic.message_count;
     write!(page, "\n{mark}[{name:<15}] depth: {depth:<5} be-depth: {backend_depth:<5} ")?;
-    writeln!(page, "msgs: {messages:<8} e2e%: ")
+    writeln!(page, "msgs: {messages:<8} e2e%: {}", latencies(topic.latency.as_ref(), stats))
 }
 
-fn write_channel(page: &mut String, channel: &ChannelSnapshot) -> fmt::Result {
+fn write_channel(page: &mut String, channel: &ChannelSnapshot, stats: &Stats) -> fmt::Result {
     let mark = if channel.paused { "   *P " } else { "      " };
     let (name, depth) = (channel.channel_name.as_str(), channel.depth);
     let (backend_depth, counters) = (channel.backend_depth, &channel.counters);
@@ -86,7 +87,20 @@ fn write_channel(page: &mut String, channel: &ChannelSnapshot) -> fmt::Result {
     let messages = counters.message_count;
     write!(page, "{mark}[{name:<25}] depth: {depth:<5} be-depth: {backend_depth:<5} ")?;
     write!(page, "inflt: {in_flight:<4} def: {deferred:<4} re-q: {requeues:<5} ")?;
-    writeln!(page, "timeout: {timeouts:<5} msgs: {messages:<8} e2e%: ")
+    let latencies = latencies(channel.latency.as_ref(), stats);
+    writeln!(page, "timeout: {timeouts:<5} msgs: {messages:<8} e2e%: {latencies}")
+}
+
+/// The percentiles, in the largest unit of which there is more than one.
+fn latencies(samples: Option<&LatencySamples>, stats: &Stats) -> String {
+    let Some(samples) = samples else { return String::new() };
+    let text = |quantile: &f64| match samples.value_at(*quantile) as f64 {
+        nanos if nanos > 1e9 => format!("{:.1}s", nanos / 1e9),
+        nanos if nanos > 1e6 => format!("{:.1}ms", nanos / 1e6),
+        nanos if nanos > 1e3 => format!("{:.1}us", nanos / 1e3),
+        nanos => format!("{nanos:.1}ns"),
+    };
+    stats.percentiles.as_slice().iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn write_producers(page: &mut String, stats: &Stats) -> fmt::Result {
@@ -133,15 +147,18 @@ fn published(client: &ClientSnapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::nsqd::{
-        memory::Memory,
-        stats::{Selection, samples},
+    use crate::{
+        actors::process::Memory,
+        broker::{Latencies, Moment},
+        config::Percentiles,
+        http::nsqd::stats::{Selection, samples},
     };
 
     fn page(topic: &str, clients: bool, memory: bool) -> String {
         let channel = String::new();
         let selection = Selection { topic: topic.into(), channel, clients, memory };
-        let mut stats = Stats::new(samples::example(), &selection, samples::NOW_NS);
+        let off = Percentiles::default();
+        let mut stats = Stats::new(samples::example(), &selection, off, samples::NOW_NS);
         stats.memory = stats.memory.map(|_| Memory { resident_bytes: 2_506_752 });
         let mut page = String::new();
         write_page(&mut page, &stats, TimeZone::UTC).unwrap();
@@ -216,5 +233,33 @@ Producers: None
     fn times_stand_in_the_local_zone() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         assert_eq!(rfc3339(samples::START_TIME, zone), "2026-11-22T19:11:46+02:00");
+    }
+
+    #[test]
+    fn latencies_stand_at_the_end_of_topics_and_channels() {
+        let stats = samples::stats_of(samples::example_with_latencies(), &[1.0, 0.99]);
+        let page = render(&stats);
+        let latencies = page.lines().filter_map(|line| line.split_once("e2e%: "));
+        let latencies: Vec<_> = latencies.map(|(_, latencies)| latencies).collect();
+        let (some, none) = ("3.4ms, 3.4ms", "0.0ns, 0.0ns");
+        assert_eq!(latencies, [some, some, "", none, none]);
+    }
+
+    #[test]
+    fn a_latency_has_the_unit_of_its_size() {
+        let stats = samples::stats_of(samples::example(), &[1.0]);
+        let table = [
+            (1_000, "1000.0ns"),
+            (1_001, "1.0us"),
+            (1_000_000, "1000.0us"),
+            (3_379_059, "3.4ms"),
+            (1_000_000_001, "1.0s"),
+            (90_000_000_000, "90.0s"),
+        ];
+        for (nanos, expected) in table {
+            let mut latencies = Latencies::new(std::time::Duration::from_secs(1));
+            latencies.record(nanos, Moment(1));
+            assert_eq!(super::latencies(Some(&latencies.samples(Moment(1))), &stats), expected);
+        }
     }
 }

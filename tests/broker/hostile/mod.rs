@@ -2,6 +2,7 @@
 //! stays bounded, and everybody else is served as always.
 
 mod bytes;
+mod compressed;
 mod flood;
 mod http;
 mod sizes;

@@ -1,5 +1,8 @@
 //! The HTTP interface, as bytes where bytes are promised.
 
+mod config;
+mod debug;
+mod errors;
 mod operations;
 mod publishing;
 mod routing;

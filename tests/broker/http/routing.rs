@@ -1,10 +1,7 @@
 //! Paths, methods and what is no request at all.
 
 use super::expect_error;
-use crate::support::{
-    Nsqd,
-    http::{Response, exchange},
-};
+use crate::support::{Nsqd, http::Response};
 
 #[test]
 fn ping_is_plain_text() {
@@ -116,30 +113,6 @@ fn paths_that_are_nearly_right_are_corrected() {
         assert_eq!(response.text(), "");
     }
     assert!(nsqd.topic("a").is_null());
-}
-
-#[test]
-fn what_is_no_request_is_refused_and_closed() {
-    let nsqd = Nsqd::start();
-    for bytes in [
-        &b"nonsense\r\n\r\n"[..],
-        b"GET /ping\r\n\r\n",
-        b"GET /ping HTTP/1.1\r\nHost: b\r\nno colon\r\n\r\n",
-        b"POST /pub HTTP/1.1\r\nHost: b\r\nContent-Length: x\r\n\r\n",
-    ] {
-        let response = exchange(nsqd.http_address(), bytes);
-        assert_eq!(response.status, 400, "{:?}: {response:?}", String::from_utf8_lossy(bytes));
-    }
-    assert_eq!(nsqd.http("GET", "/ping", b"").status, 200);
-}
-
-#[test]
-fn request_without_host_is_refused_in_http_1_1_only() {
-    let nsqd = Nsqd::start();
-    let new = exchange(nsqd.http_address(), b"GET /ping HTTP/1.1\r\n\r\n");
-    assert_eq!(new.status, 400, "{new:?}");
-    let old = exchange(nsqd.http_address(), b"GET /ping HTTP/1.0\r\n\r\n");
-    assert_eq!((old.status, old.text().as_str()), (200, "OK"));
 }
 
 #[test]

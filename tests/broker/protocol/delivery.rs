@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, Random, commands, eventually};
+use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, Random, commands, eventually, ours};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -144,6 +144,9 @@ fn one_message_at_a_time_does_not_wait_for_the_buffer() {
 fn consumers_that_come_and_go_over_a_backlog_lose_nothing() {
     const BATCHES: usize = 200;
     const IN_BATCH: usize = 50;
+    if !ours() {
+        return; // With nsqd 1.3, what a lost connection had waits for its time.
+    }
     let nsqd = Nsqd::with(&["--mem-queue-size=0"]);
     let mut publisher = nsqd.client();
     for batch in 0..BATCHES {

@@ -2,11 +2,11 @@
 
 mod closing;
 mod delivery;
+mod errors;
 mod heartbeats;
 mod lifecycle;
 mod operations;
 mod publishing;
 mod restart;
 mod settling;
-mod states;
 mod timing;

@@ -1,8 +1,8 @@
 //! What an operator does over HTTP, seen by clients; and what ends by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::{Client, Nsqd, commands, eventually};
+use crate::support::{Client, Frame, Nsqd, commands, eventually};
 
 const A_WHILE: Duration = Duration::from_millis(400);
 
@@ -177,4 +177,40 @@ fn ephemeral_topic_ends_with_its_last_channel() {
     reader.expect_body("one");
     drop(reader);
     eventually("the topic is gone", || nsqd.topic("news#ephemeral").is_null().then_some(()));
+}
+
+#[test]
+fn deleting_a_topic_with_unsynced_messages_leaves_the_broker_healthy() {
+    let nsqd = Nsqd::with(&["--sync-timeout=20ms"]);
+    let mut publisher = nsqd.client();
+    for number in 0..20 {
+        let topic = format!("topic{number}");
+        publisher.publish(&topic, b"one");
+        nsqd.post(&format!("/topic/delete?topic={topic}"), b"");
+    }
+    let end = Instant::now() + A_WHILE;
+    while Instant::now() < end {
+        let ping = nsqd.http("GET", "/ping", b"");
+        assert_eq!((ping.status, ping.text().as_str()), (200, "OK"));
+    }
+}
+
+#[test]
+fn topics_deleted_under_their_publishers_leave_the_broker_healthy() {
+    let nsqd = Nsqd::start();
+    let mut publisher = nsqd.client();
+    for _ in 0..50 {
+        publisher.send(&commands::publish("orders", b"one"));
+        let deleted = nsqd.http("POST", "/topic/delete?topic=orders", b"");
+        assert!([200, 404].contains(&deleted.status), "{deleted:?}");
+        match publisher.expect_frame() {
+            Frame::Response(text) => assert_eq!(text, "OK"),
+            refused => {
+                assert_eq!(refused, Frame::Error("E_PUB_FAILED PUB failed exiting".to_owned()));
+                publisher = nsqd.client();
+            }
+        }
+    }
+    assert_eq!(nsqd.http("GET", "/ping", b"").text(), "OK");
+    publisher.publish("orders", b"two");
 }

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::nsqd::Nsqd;
+use super::{client::Client, nsqd::Nsqd};
 
 const TOPIC: &str = "bystander";
 /// Half of the messages take less, from before the publish to after the delivery. Ample, as it is an
@@ -28,8 +28,14 @@ pub struct Bystander {
 impl Bystander {
     #[track_caller]
     pub fn start(nsqd: &Nsqd) -> Self {
+        Self::start_with(|| nsqd.client())
+    }
+
+    /// The same with connections that need more to be made.
+    #[track_caller]
+    pub fn start_with(connect: impl Fn() -> Client) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let (mut publisher, mut consumer) = (nsqd.client(), nsqd.client());
+        let (mut publisher, mut consumer) = (connect(), connect());
         consumer.subscribe(TOPIC, "watch");
         consumer.ready(1);
         let told = Arc::clone(&stop);

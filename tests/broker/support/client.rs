@@ -4,13 +4,17 @@ use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use tokio_rustls::rustls::ClientConfig;
 
 use super::{
     commands,
     frame::{Frame, MessageId, NsqMessage},
     wait::DEADLINE,
+    wire::{self, Plain, Wire},
 };
 
 /// Why no frame came.
@@ -37,16 +41,21 @@ pub fn connect_raw(address: SocketAddr) -> Client {
 
 /// One connection to a broker. Whatever does not come in time, or not as expected, fails the test.
 pub struct Client {
-    stream: TcpStream,
+    socket: Arc<TcpStream>,
+    /// What goes over the socket.
+    wire: Box<dyn Wire>,
     received: Vec<u8>,
 }
 
 impl Client {
     /// Uses a connection made elsewhere.
-    pub fn over(stream: TcpStream) -> Self {
-        stream.set_nodelay(true).unwrap();
-        stream.set_write_timeout(Some(DEADLINE)).unwrap();
-        Self { stream, received: Vec::new() }
+    pub fn over(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(DEADLINE)).unwrap();
+        socket.set_write_timeout(Some(DEADLINE)).unwrap();
+        let socket = Arc::new(socket);
+        let wire = Box::new(Plain(Arc::clone(&socket)));
+        Self { socket, wire, received: Vec::new() }
     }
 
     /// Connects and says the magic.
@@ -64,9 +73,36 @@ impl Client {
         Ok(client)
     }
 
+    /// What has been received beyond the frames that were taken.
+    pub fn take_received(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.received)
+    }
+
     /// The connection itself.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        &self.socket
+    }
+
+    /// Goes on inside TLS.
+    #[track_caller]
+    pub fn upgrade_to_tls(&mut self, config: &Arc<ClientConfig>) {
+        self.wire = wire::tls(self.take_wire(), config).unwrap();
+    }
+
+    /// Goes on inside snappy.
+    pub fn upgrade_to_snappy(&mut self) {
+        self.wire = wire::snappy(self.take_wire());
+    }
+
+    /// Goes on inside DEFLATE.
+    pub fn upgrade_to_deflate(&mut self) {
+        self.wire = wire::deflate(self.take_wire());
+    }
+
+    /// What goes over the socket, with what has come already in front.
+    fn take_wire(&mut self) -> Box<dyn Wire> {
+        let wire = std::mem::replace(&mut self.wire, Box::new(io::empty()));
+        wire::behind(std::mem::take(&mut self.received), wire)
     }
 
     #[track_caller]
@@ -75,12 +111,13 @@ impl Client {
     }
 
     pub fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.write_all(bytes)
+        self.wire.write_all(bytes)?;
+        self.wire.flush()
     }
 
     /// Sends nothing more; can still receive.
     pub fn half_close(&mut self) {
-        let _closed_by_the_peer = self.stream.shutdown(Shutdown::Write);
+        let _closed_by_the_peer = self.socket.shutdown(Shutdown::Write);
     }
 
     /// The next frame, if one comes within `wait`.
@@ -97,9 +134,9 @@ impl Client {
 
     fn receive(&mut self, end: Instant) -> Result<(), Gone> {
         let left = end.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
-        self.stream.set_read_timeout(Some(left)).unwrap();
+        self.socket.set_read_timeout(Some(left)).unwrap();
         let mut bytes = [0; 65536];
-        match self.stream.read(&mut bytes) {
+        match self.wire.read(&mut bytes) {
             Ok(0) => Err(Gone::Closed),
             Ok(count) => {
                 self.received.extend_from_slice(&bytes[..count]);
@@ -123,6 +160,16 @@ impl Client {
             }
             self.try_send(commands::NOP).map_err(|_reset| Gone::Closed)?;
         }
+    }
+
+    /// Exactly these bytes come next.
+    #[track_caller]
+    pub fn expect_bytes(&mut self, expected: &[u8]) {
+        let end = Instant::now() + DEADLINE;
+        while self.received.len() < expected.len() && self.receive(end).is_ok() {}
+        let count = expected.len().min(self.received.len());
+        let came: Vec<_> = self.received.drain(..count).collect();
+        assert_eq!(came.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 
     #[track_caller]
@@ -162,6 +209,12 @@ impl Client {
             Err(Gone::Closed) => {}
             other => panic!("expected the end of the connection, found {other:?}"),
         }
+    }
+
+    /// TLS ends by saying so, and not only with the socket.
+    #[track_caller]
+    pub fn expect_end_of_tls(&mut self) {
+        assert_eq!(self.wire.read(&mut [0; 64]).expect("the end in TLS's own words"), 0);
     }
 
     #[track_caller]

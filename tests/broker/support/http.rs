@@ -1,7 +1,7 @@
 //! HTTP as bytes.
 
 use std::{
-    io::{ErrorKind, Read, Write},
+    io::{self, ErrorKind, Read, Write},
     net::{SocketAddr, TcpStream},
 };
 
@@ -81,18 +81,26 @@ pub fn try_exchange(address: SocketAddr, bytes: &[u8]) -> Option<Response> {
 }
 
 /// Reads one answer.
-pub fn read_response(stream: &mut TcpStream, head_only: bool) -> Option<Response> {
+pub fn read_response(stream: &mut impl Read, head_only: bool) -> Option<Response> {
+    try_read_response(stream, head_only).ok()
+}
+
+/// The same, with the reason if there is none.
+pub fn try_read_response(stream: &mut impl Read, head_only: bool) -> io::Result<Response> {
     let mut received = Vec::new();
     loop {
         if let Some(response) = parse(&received, head_only, false) {
-            return Some(response);
+            return Ok(response);
         }
         let mut bytes = [0; 65536];
         match stream.read(&mut bytes) {
-            Ok(0) => return parse(&received, head_only, true),
+            Ok(0) => {
+                let whole = parse(&received, head_only, true);
+                return whole.ok_or_else(|| ErrorKind::UnexpectedEof.into());
+            }
             Ok(count) => received.extend_from_slice(&bytes[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(_) => return None,
+            Err(error) => return Err(error),
         }
     }
 }

@@ -8,12 +8,14 @@ pub mod http;
 mod nsqd;
 mod program;
 mod random;
+pub mod tls;
 mod traffic;
 mod wait;
+mod wire;
 
 pub use bystander::Bystander;
 pub use client::{Client, Gone, connect_raw};
-pub use frame::{Frame, MessageId, NsqMessage};
+pub use frame::{Frame, NsqMessage};
 pub use nsqd::Nsqd;
 pub use program::{Ended, command, nsq_command, ours, run_to_end};
 pub use random::Random;

@@ -26,6 +26,7 @@ use super::{
 pub struct Nsqd {
     child: Child,
     flags: Vec<String>,
+    environment: Vec<(String, String)>,
     data: TempDir,
     log: Arc<Log>,
     tcp: SocketAddr,
@@ -42,10 +43,18 @@ impl Nsqd {
     /// A broker with flags, of which those that it cannot know are left out.
     #[track_caller]
     pub fn with(flags: &[&str]) -> Self {
+        Self::with_environment(flags, &[])
+    }
+
+    /// The same with variables in its environment.
+    #[track_caller]
+    pub fn with_environment(flags: &[&str], variables: &[(&str, &str)]) -> Self {
         let data = tempfile::tempdir().unwrap();
         let flags: Vec<_> = program::known(flags).into_iter().map(str::to_owned).collect();
-        let (child, log) = spawn(data.path(), &flags);
-        let mut nsqd = Self { child, flags, data, log, tcp: ANY, http: ANY };
+        let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
+        let environment: Vec<(String, String)> = variables.collect();
+        let (child, log) = spawn(data.path(), &flags, &environment);
+        let mut nsqd = Self { child, flags, environment, data, log, tcp: ANY, http: ANY };
         nsqd.learn_addresses();
         nsqd
     }
@@ -54,14 +63,49 @@ impl Nsqd {
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.child.try_wait().unwrap().is_some(), "the old process must have ended");
-        (self.child, self.log) = spawn(self.data.path(), &self.flags);
+        (self.child, self.log) = spawn(self.data.path(), &self.flags, &self.environment);
         self.learn_addresses();
     }
 
     #[track_caller]
     fn learn_addresses(&mut self) {
-        self.tcp = self.log.address("TCP: listening on ");
-        self.http = self.log.address("HTTP: listening on ");
+        self.tcp = self.address("TCP", "--tcp-address=");
+        self.http = self.address("HTTP", "--http-address=");
+    }
+
+    /// Where that protocol is spoken; [`ANY`] where its flag names no port.
+    #[track_caller]
+    fn address(&self, protocol: &str, flag: &str) -> SocketAddr {
+        let given = self.flags.iter().rev().find_map(|given| given.strip_prefix(flag));
+        match given {
+            Some("") => ANY,
+            Some(path) if path.parse::<SocketAddr>().is_err() => {
+                self.expect_line(&format!("{protocol}: listening on "));
+                ANY
+            }
+            _ => self.log.address(&format!("{protocol}: listening on ")),
+        }
+    }
+
+    /// A line of the log that contains `text`, which may be still to come.
+    #[track_caller]
+    pub fn expect_line(&self, text: &str) -> String {
+        let found = self.log.find(|line| line.contains(text).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("the log never said {text:?}"))
+    }
+
+    /// How many lines the log has.
+    pub fn line_count(&self) -> usize {
+        self.log.written.lock().unwrap().lines.len()
+    }
+
+    /// All lines of a process that has ended.
+    #[track_caller]
+    pub fn lines_to_the_end(&self) -> Vec<String> {
+        self.log.find(|_| None::<()>);
+        let written = self.log.written.lock().unwrap();
+        assert!(written.complete, "the log has not ended");
+        written.lines.clone()
     }
 
     /// Where clients connect.
@@ -72,6 +116,17 @@ impl Nsqd {
     /// Where HTTP is spoken.
     pub fn http_address(&self) -> SocketAddr {
         self.http
+    }
+
+    /// Where HTTP is spoken over TLS.
+    #[track_caller]
+    pub fn https_address(&self) -> SocketAddr {
+        self.log.address("HTTPS: listening on ")
+    }
+
+    /// True if a line of the log has this in it by now.
+    pub fn has_logged(&self, text: &str) -> bool {
+        self.log.written.lock().unwrap().lines.iter().any(|line| line.contains(text))
     }
 
     /// Where its files are.
@@ -143,6 +198,19 @@ impl Nsqd {
         }
     }
 
+    /// Waits for a line of its log that has all of these in it.
+    #[track_caller]
+    pub fn expect_logged(&self, parts: &[&str]) -> String {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part));
+        let found = self.log.find(|line| has_all(line).then(|| line.to_owned()));
+        found.unwrap_or_else(|| panic!("never logged: {parts:?}"))
+    }
+
+    /// Everything it has logged until now.
+    pub fn logged(&self) -> String {
+        self.log.written.lock().unwrap().lines.join("\n")
+    }
+
     /// Bytes of memory that it has, of the machine's.
     pub fn resident_bytes(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
@@ -200,11 +268,12 @@ fn named(list: &Value, key: &str, name: &str) -> Value {
     found.find(|entry| entry[key] == name).cloned().unwrap_or_default()
 }
 
-fn spawn(data: &Path, flags: &[String]) -> (Child, Arc<Log>) {
+fn spawn(data: &Path, flags: &[String], environment: &[(String, String)]) -> (Child, Arc<Log>) {
     let mut child = program::command()
         .arg(format!("--data-path={}", data.display()))
-        .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
+        .args(["tcp", "http", "https"].map(|name| format!("--{name}-address=127.0.0.1:0")))
         .args(flags)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,14 +1,15 @@
 //! A node as in the examples of upstream's answers, as a snapshot.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use super::{Selection, Stats};
 use crate::{
     actors::{
         client_connection::ClientInfo,
         snapshot::{ChannelSnapshot, ClientSnapshot, NodeSnapshot, TopicSnapshot},
     },
-    broker::{ClientId, channel::Counters},
-    config::Durability,
+    broker::{ClientId, Latencies, Moment, channel::Counters},
+    config::{Durability, Percentiles},
     protocol::{ChannelName, ClientState, Features, IdentifyLimits, Negotiated, TopicName},
 };
 
@@ -34,7 +35,32 @@ pub fn example() -> NodeSnapshot {
             ..client((1, 44012), "prod", ClientState::Init)
         }],
         restarts: vec![("node", 0), ("topic", 1)],
+        ..NodeSnapshot::default()
     }
+}
+
+/// What is shown of a node, without clients and memory.
+pub fn stats_of(node: NodeSnapshot, percentiles: &[f64]) -> Stats {
+    let (topic, channel) = (String::new(), String::new());
+    let selection = Selection { topic, channel, clients: false, memory: false };
+    Stats::new(node, &selection, Percentiles::new(percentiles.to_vec()).unwrap(), NOW_NS)
+}
+
+/// The same with one message of `archive` finished after 3.379059 ms.
+pub fn example_with_latencies() -> NodeSnapshot {
+    let mut node = example();
+    for topic in &mut node.topics {
+        let mut channels = std::mem::take(&mut topic.channels);
+        for channel in &mut channels {
+            let mut latencies = Latencies::new(Duration::from_secs(600));
+            if channel.channel_name.as_str() == "archive" {
+                latencies.record(3_379_059, Moment(1));
+            }
+            channel.latency = Some(latencies.samples(Moment(1)));
+        }
+        topic.set_channels(channels, 0);
+    }
+    node
 }
 
 fn topic(
@@ -47,12 +73,16 @@ fn topic(
     TopicSnapshot {
         topic_name,
         channels,
+        silent_channels: 0,
+        since: Moment(1),
         depth,
         backend_depth: 0,
         message_count,
         message_bytes,
         paused,
         durability: Some(Durability::Process),
+        waiting_count: 0,
+        latency: None,
     }
 }
 
@@ -72,6 +102,7 @@ fn archive() -> ChannelSnapshot {
         in_flight_count: 2,
         deferred_count: 1,
         counters,
+        client_count: 2,
         clients: vec![busy, client((3, 44036), "", subscribed)],
         paused: false,
         ..paused_channel_called("archive")
@@ -85,13 +116,16 @@ fn paused_channel() -> ChannelSnapshot {
 fn paused_channel_called(name: &str) -> ChannelSnapshot {
     ChannelSnapshot {
         channel_name: ChannelName::parse(name).unwrap(),
+        since: Moment(1),
         depth: 0,
         backend_depth: 0,
         in_flight_count: 0,
         deferred_count: 0,
         counters: Counters::default(),
+        client_count: 0,
         clients: Vec::new(),
         paused: true,
+        latency: None,
     }
 }
 
@@ -108,12 +142,14 @@ fn client((id, port): (u64, u16), name: &str, state: ClientState) -> ClientSnaps
         remote_address: format!("127.0.0.1:{port}"),
         connect_ts: START_TIME,
         negotiated,
+        tls: None,
+        grant: None,
     };
     ClientSnapshot::producer(&Arc::new(info), state, Vec::new())
 }
 
 fn limits() -> IdentifyLimits {
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
     IdentifyLimits {
         max_heartbeat_interval: second,
         default_output_buffer_timeout: second,

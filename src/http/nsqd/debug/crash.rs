@@ -2,10 +2,13 @@
 
 use actix_web::HttpResponse;
 
-use super::{State, ask, find_channel};
 use crate::{
     actors::node::{CrashActor, CrashTarget},
-    http::{HttpError, Params, reply},
+    http::{
+        HttpError, Params,
+        nsqd::{State, ask, find_channel},
+        reply,
+    },
 };
 
 /// Answers when the actor has been told; it panics a moment later.
