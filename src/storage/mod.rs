@@ -29,6 +29,8 @@ pub(crate) mod lossy_disk;
 #[cfg(test)]
 mod recovery_tests;
 #[cfg(test)]
+mod stored_topic_tests;
+#[cfg(test)]
 mod test_log;
 
 pub use batch::{Batch, BatchBuilder, Stamp};
