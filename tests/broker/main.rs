@@ -12,6 +12,7 @@
 mod auth;
 mod config_file;
 mod crash;
+mod damage;
 mod durability;
 mod hostile;
 mod http;
