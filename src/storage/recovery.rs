@@ -295,7 +295,11 @@ fn cut(last: &PlacedSegment, end: LogPosition, options: &LogOptions) -> Result<(
     let len = last.segment.offset_of(end);
     last.segment
         .file(&*options.disk)
-        .and_then(|file| file.set_len(len))
+        .and_then(|file| {
+            file.set_len(len)?;
+            // For good: what is cut off must not come back among what is written there next.
+            file.sync_data()
+        })
         .map_err(|source| LogError::io("cut", last.segment.path(), source))?;
     last.segment.set_len(len);
     Ok(())
