@@ -5,7 +5,7 @@ use std::{
     ops::Range,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -16,17 +16,30 @@ use crate::storage::Batch;
 pub struct CacheBudget {
     bytes_max: usize,
     bytes: AtomicUsize,
+    hits: AtomicU64,
+    misses: AtomicU64,
 }
 
 impl CacheBudget {
     /// A budget of `bytes_max` for the node.
     pub fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: AtomicUsize::new(0) }
+        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self { bytes_max, bytes: AtomicUsize::new(0), hits, misses }
     }
 
     /// Bytes in use.
     pub fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that may be in use.
+    pub fn bytes_max(&self) -> usize {
+        self.bytes_max
+    }
+
+    /// Reads of channels that found what they wanted, and those that had to go to the log.
+    pub fn reads(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
     }
 
     fn is_exceeded(&self) -> bool {
@@ -80,6 +93,13 @@ impl Cache {
         self.batches.front().map(|batch| batch.first_seq())
     }
 
+    /// Batches that have a message of `seqs`.
+    pub fn within(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
+        let within =
+            |batch: &&Arc<Batch>| batch.end_seq() > seqs.start && batch.first_seq() < seqs.end;
+        self.batches.iter().filter(within).cloned().collect()
+    }
+
     /// Batches within `seqs` that may not go out before some time.
     pub fn deferred(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
         let deferred = |batch: &&Arc<Batch>| {
@@ -92,7 +112,12 @@ impl Cache {
     /// in memory.
     pub fn read(&self, seq: u64, bytes_max: usize) -> Option<Vec<Arc<Batch>>> {
         let from = self.batches.partition_point(|batch| batch.end_seq() <= seq);
-        self.batches.get(from).filter(|batch| batch.first_seq() <= seq)?;
+        let is_there = self.batches.get(from).is_some_and(|batch| batch.first_seq() <= seq);
+        let reads = if is_there { &self.budget.hits } else { &self.budget.misses };
+        reads.fetch_add(1, Ordering::Relaxed);
+        if !is_there {
+            return None;
+        }
         let mut bytes = 0;
         let within = |batch: &&Arc<Batch>| {
             let first = bytes == 0;
@@ -150,6 +175,7 @@ mod tests {
         assert_eq!(cache.read(4, 1000).unwrap().len(), 2);
         assert_eq!(cache.read(4, 1).unwrap().len(), 1);
         assert!(cache.read(7, 1000).is_none());
+        assert_eq!(cache.budget.reads(), (2, 2));
     }
 
     #[test]

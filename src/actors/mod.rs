@@ -19,6 +19,7 @@ pub mod disk_queue;
 pub mod health;
 pub mod listener;
 pub mod live_settings;
+pub mod meters;
 pub mod node;
 pub mod process;
 pub mod shared;
@@ -29,11 +30,14 @@ pub mod supervisor;
 pub mod tls;
 pub mod topic;
 pub mod turn;
+pub mod watchdog;
 pub mod waves;
 pub mod workers;
 
 #[cfg(test)]
 mod lost_writes;
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 

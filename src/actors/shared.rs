@@ -5,10 +5,11 @@ use std::sync::{Arc, atomic::AtomicU64};
 use tokio::sync::Semaphore;
 
 use super::{
-    cache::CacheBudget, health::Health, live_settings::LiveSettings, tls::Tls, workers::Workers,
+    cache::CacheBudget, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
+    workers::Workers,
 };
 use crate::{
-    broker::{Latencies, Settings},
+    broker::{Latencies, Settings, Topology},
     config::{NsqdOptions, TlsRequired},
     storage::{DataDir, LogOptions},
 };
@@ -35,6 +36,8 @@ pub struct Shared {
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.
     pub restarts: Restarts,
+    /// What else is counted.
+    pub meters: Meters,
     /// Unix time of the start in seconds.
     pub start_time: i64,
 }
@@ -59,6 +62,15 @@ pub struct Restarts {
 }
 
 impl Shared {
+    /// Where this node stands, and whether consumers that are near come first.
+    pub fn topology(&self) -> Topology<'_> {
+        Topology {
+            is_aware: self.options.prefers_near_consumers(),
+            region: &self.options.topology_region,
+            zone: &self.options.topology_zone,
+        }
+    }
+
     /// Of whom TLS is required.
     pub fn tls_required(&self) -> TlsRequired {
         self.tls.as_ref().map_or(TlsRequired::No, |tls| tls.required())
@@ -76,8 +88,9 @@ impl Shared {
     }
 
     /// What a channel keeps its latencies in, if percentiles of them are asked for.
-    pub fn new_latencies(&self) -> Option<Latencies> {
+    pub fn new_latencies(&self) -> Option<Box<Latencies>> {
         let is_on = !self.options.e2e_processing_latency_percentiles.as_slice().is_empty();
-        is_on.then(|| Latencies::new(self.options.e2e_processing_latency_window_time))
+        let window = self.options.e2e_processing_latency_window_time;
+        is_on.then(|| Box::new(Latencies::new(window)))
     }
 }

@@ -116,6 +116,10 @@ pub struct TopicSnapshot {
     pub waiting_count: usize,
     /// Of all channels together; none if it is not asked for, or without channels.
     pub latency: Option<LatencySamples>,
+    /// Segments of its log.
+    pub log_segments: u64,
+    /// Bytes of its log.
+    pub log_bytes: u64,
 }
 
 impl TopicSnapshot {

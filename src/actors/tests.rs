@@ -15,25 +15,21 @@ use std::{
 
 use actix::Addr;
 use actix_rt::{Arbiter, time::timeout};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::{
-    Node, Topic,
-    cache::CacheBudget,
-    disk_queue::SYNCS_MAX,
-    health::Health,
-    live_settings::LiveSettings,
+    Node, Topic, clock,
     node::{FindTopic, Shutdown},
-    shared::{Restarts, Shared},
+    shared::Shared,
     snapshot::{NodeSnapshot, Observe},
     supervisor::{ChildFailed, ChildSpec, supervise},
+    testing,
     topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
-    workers::Workers,
 };
 use crate::{
     config::NsqdOptions,
     protocol::TopicName,
-    storage::{BatchBuilder, DataDir, Disk, DiskFile, LogOptions, RealDisk},
+    storage::{BatchBuilder, Disk, DiskFile, LogOptions, RealDisk},
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -157,6 +153,7 @@ impl DiskFile for GatedFile {
 struct TestNode {
     node: Addr<Node>,
     gate: Arc<Gate>,
+    shared: Arc<Shared>,
     _dir: Option<tempfile::TempDir>,
 }
 
@@ -175,27 +172,16 @@ impl TestNode {
 
     /// On a disk that is not gated.
     fn on(path: &Path, log: LogOptions, options: NsqdOptions) -> Self {
-        let shared = Arc::new(Shared {
-            live: LiveSettings::new(&options),
-            options,
-            workers: Workers::current_thread(),
-            data: DataDir::open(path, Arc::clone(&log.disk)).unwrap(),
-            log,
-            cache: Arc::new(CacheBudget::new(1 << 20)),
-            health: Health::default(),
-            syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
-            tls: None,
-            restarts: Restarts::default(),
-            start_time: 0,
-        });
+        let shared = Arc::new(testing::shared_with(path, log, options));
         let spec = ChildSpec {
             name: "node".into(),
             mailbox: 16,
             restarts: Arc::clone(&shared.restarts.node),
             failed: nobody(),
         };
-        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(shared));
-        Self { node, gate: Arc::default(), _dir: None }
+        let of_node = Arc::clone(&shared);
+        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node));
+        Self { node, gate: Arc::default(), shared, _dir: None }
     }
 
     async fn health(&self) -> String {
@@ -254,6 +240,8 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
         timeout(SOON, publish(&fast)).await.expect("not held up").unwrap().unwrap();
     }
     assert!(stuck.try_recv().is_err(), "not stored, so not answered");
+    let waiting = node.shared.meters.waiting_for_disk(clock::now() + SOON);
+    assert_eq!(waiting.iter().map(|(topic, _)| topic.as_str()).collect::<Vec<_>>(), ["slow"]);
     assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
     node.gate.open();
     timeout(SOON, stuck).await.unwrap().unwrap().unwrap();

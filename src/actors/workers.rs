@@ -38,6 +38,11 @@ impl Workers {
         Self { arbiters: vec![Arbiter::current()], next: AtomicUsize::new(0) }
     }
 
+    /// All of them.
+    pub fn all(&self) -> &[ArbiterHandle] {
+        &self.arbiters
+    }
+
     /// Where a topic lives.
     pub fn of_topic(&self, topic: &TopicName) -> &ArbiterHandle {
         let mut hasher = DefaultHasher::new();

@@ -7,8 +7,8 @@ use super::{
     moment::Moment,
 };
 
-/// A grant that cannot be renewed, because no auth server answers, is relied on for as long again as it
-/// held, and no longer than this.
+/// A grant that cannot be renewed, because no auth server answers, is relied on for as long again
+/// as it held, and no longer than this.
 pub const GRACE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Within that time the auth servers are asked again after this.
 pub const GRACE_RETRY: Duration = Duration::from_secs(10);

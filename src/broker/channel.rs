@@ -83,10 +83,21 @@ pub struct Counters {
     pub timeout_count: u64,
     /// Messages handed to consumers.
     pub delivered_count: u64,
+    /// Those of them that went to consumers in the node's zone.
+    pub zone_local_count: u64,
+    /// Those of them that went to consumers of other zones in the node's region.
+    pub region_local_count: u64,
     /// Messages that an ephemeral channel could not keep.
     pub dropped_count: u64,
     /// Messages that the log could not give back.
     pub lost_count: u64,
+}
+
+impl Counters {
+    /// Messages handed to consumers that are not near, or of which nobody asks where they are.
+    pub fn global_count(&self) -> u64 {
+        self.delivered_count.saturating_sub(self.zone_local_count + self.region_local_count)
+    }
 }
 
 /// What a cursor file holds of a channel.
@@ -152,16 +163,32 @@ impl<B: Clone> ChannelRules<B> {
     // What the topic says.
 
     /// Takes note that every message below `end` may be delivered; `count_new` of them were published
-    /// since the process started. An ephemeral channel drops what exceeds its depth.
+    /// since the process started. An ephemeral channel drops what exceeds its depth and is more than
+    /// its consumers take at once.
     pub fn released(&mut self, end: u64, count_new: u64) {
         if end <= self.end {
             return;
         }
         self.end = end;
         self.counters.message_count += count_new;
-        if let Some(max) = self.settings.depth_max {
-            self.drop_newest(self.depth().saturating_sub(max));
+        if let Some(max) = self.settings.depth_max
+            && self.depth() > max
+        {
+            let taken = if self.paused { 0 } else { self.subscribers.credit() };
+            self.drop_newest(self.depth().saturating_sub(max.saturating_add(taken)));
         }
+    }
+
+    /// The first message at or above `seq` that has been released and is still to be taken from the
+    /// log.
+    pub fn first_wanted_from(&self, seq: u64) -> Option<u64> {
+        self.ahead.first_gap(seq.max(self.next)..self.end)
+    }
+
+    /// True if a message of a range is still to be taken from the log.
+    pub fn wants_any_of(&self, range: Range<u64>) -> bool {
+        let range = range.start.max(self.next)..range.end;
+        !range.is_empty() && self.ahead.count_within(range.clone()) < range.end - range.start
     }
 
     /// Drops the newest `surplus` of the messages that wait in the log.
@@ -203,12 +230,22 @@ impl<B: Clone> ChannelRules<B> {
     pub fn lose(&mut self, end: u64) {
         let end = end.min(self.end);
         if end > self.next {
-            self.counters.lost_count += end - self.next - self.ahead.count_within(self.next..end);
-            self.finish_gap(self.next..end);
+            self.lose_range(self.next..end);
             self.next = end;
             self.ahead.remove_below(end);
-            self.changed = true;
         }
+    }
+
+    /// Passes over those messages of a range that wait in the log, which can no longer give them.
+    pub fn lose_range(&mut self, range: Range<u64>) {
+        let range = range.start.max(self.next)..range.end.min(self.end);
+        if self.wants_any_of(range.clone()) {
+            let known = self.ahead.count_within(range.clone());
+            self.counters.lost_count += range.end - range.start - known;
+            self.finish_gap(range.clone());
+            self.ahead.insert_range(range);
+        }
+        self.changed = true;
     }
 
     /// Finishes what is not accounted for in `range`.

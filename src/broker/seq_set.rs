@@ -84,6 +84,13 @@ impl SeqSet {
             .sum()
     }
 
+    /// The lowest number of `range` that is not in the set.
+    pub fn first_gap(&self, range: Range<u64>) -> Option<u64> {
+        let below = self.ranges.range(..=range.start).next_back();
+        let start = below.map_or(range.start, |(_, &end)| end.max(range.start));
+        (start < range.end).then_some(start)
+    }
+
     /// The highest run of numbers of `range` that are not in the set.
     pub fn last_gap(&self, range: Range<u64>) -> Option<Range<u64>> {
         let end = match self.ranges.range(..range.end).next_back() {

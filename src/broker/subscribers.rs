@@ -4,6 +4,8 @@ use std::{collections::VecDeque, fmt, time::Duration};
 
 use hashbrown::HashMap;
 
+use super::{Proximity, locality::RANKS};
+
 /// Identifies a client connection within the process; never on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub u64);
@@ -28,6 +30,9 @@ pub enum SubscribeError {
     /// `--max-channel-consumers` is reached.
     #[error("the limit of {0} consumers is reached")]
     TooManyConsumers(usize),
+    /// The channel is about to end.
+    #[error("exiting")]
+    Exiting,
 }
 
 /// What a consumer agreed on with IDENTIFY.
@@ -37,6 +42,16 @@ pub struct Terms {
     pub msg_timeout: Duration,
     /// Percentage of messages wanted, 1 to 99; 0 for all.
     pub sample_rate: u8,
+    /// How near it is to the node.
+    pub proximity: Proximity,
+}
+
+impl Terms {
+    /// True if a message that was delivered `attempts` times before is in the consumer's sample;
+    /// what was delivered once stays in it. `draw` gives a number from 0 to 99, each as likely.
+    pub fn sample_has(&self, attempts: u16, draw: impl FnOnce() -> u8) -> bool {
+        self.sample_rate == 0 || attempts > 0 || draw() < self.sample_rate
+    }
 }
 
 /// One consumer of a channel.
@@ -69,12 +84,15 @@ impl Subscriber {
     }
 }
 
-/// All consumers of a channel; those with credit take turns.
+/// All consumers of a channel; those with credit take turns, of each rank among themselves.
 #[derive(Debug, Default)]
 pub struct Subscribers {
     slots: Vec<Option<Subscriber>>,
     by_client: HashMap<ClientId, SubscriberKey>,
-    turns: VecDeque<SubscriberKey>,
+    /// By rank; a rank has its turns when nobody of a lower one has credit.
+    turns: [VecDeque<SubscriberKey>; RANKS],
+    /// The rank whose turn it is.
+    rank: usize,
 }
 
 impl Subscribers {
@@ -122,7 +140,7 @@ impl Subscribers {
     pub fn remove(&mut self, client: ClientId) -> Option<SubscriberKey> {
         let key = self.by_client.remove(&client)?;
         self.slots[key.0 as usize] = None;
-        self.turns.retain(|&turn| turn != key);
+        self.turns.iter_mut().for_each(|turns| turns.retain(|&turn| turn != key));
         Some(key)
     }
 
@@ -144,7 +162,7 @@ impl Subscribers {
         change(subscriber);
         if subscriber.has_credit() && !subscriber.queued {
             subscriber.queued = true;
-            self.turns.push_back(key);
+            self.turns[rank_of(subscriber)].push_back(key);
         }
     }
 
@@ -153,13 +171,13 @@ impl Subscribers {
         self.by_client.values().copied()
     }
 
-    /// Notes that a consumer was handed a message as a frame of `bytes`; returns its message timeout.
-    pub fn handed(&mut self, key: SubscriberKey, bytes: usize) -> Option<Duration> {
+    /// Notes that a consumer was handed a message as a frame of `bytes`; returns its terms.
+    pub fn handed(&mut self, key: SubscriberKey, bytes: usize) -> Option<&Terms> {
         let subscriber = self.slots.get_mut(key.0 as usize)?.as_mut()?;
         subscriber.in_flight += 1;
         subscriber.message_count += 1;
         subscriber.unsent_bytes += bytes;
-        Some(subscriber.terms.msg_timeout)
+        Some(&subscriber.terms)
     }
 
     /// Notes bytes that left through a consumer's socket.
@@ -169,23 +187,108 @@ impl Subscribers {
         });
     }
 
-    /// Whose turn it is among those with credit; it stays theirs until [`Subscribers::pass`].
+    /// Whose turn it is among those with credit; it stays theirs until [`Subscribers::pass`], unless
+    /// somebody nearer is given credit.
     pub fn whose_turn(&mut self) -> Option<SubscriberKey> {
-        while let Some(&key) = self.turns.front() {
-            let subscriber = self.slots[key.0 as usize].as_mut()?;
-            if subscriber.has_credit() {
-                return Some(key);
+        for (rank, turns) in self.turns.iter_mut().enumerate() {
+            while let Some(&key) = turns.front() {
+                let subscriber = self.slots[key.0 as usize].as_mut()?;
+                if subscriber.has_credit() {
+                    self.rank = rank;
+                    return Some(key);
+                }
+                subscriber.queued = false;
+                turns.pop_front();
             }
-            subscriber.queued = false;
-            self.turns.pop_front();
         }
         None
     }
 
-    /// Ends the turn of the consumer in front.
+    /// Ends the turn of the consumer that [`Subscribers::whose_turn`] named.
     pub fn pass(&mut self) {
-        if self.turns.len() > 1 {
-            self.turns.rotate_left(1);
+        let turns = &mut self.turns[self.rank];
+        if turns.len() > 1 {
+            turns.rotate_left(1);
         }
+    }
+
+    /// Messages that the consumers would take at once.
+    pub fn credit(&self) -> u64 {
+        let with_credit = self.iter().filter(|subscriber| subscriber.has_credit());
+        with_credit.map(|subscriber| u64::from(subscriber.ready - subscriber.in_flight)).sum()
+    }
+}
+
+fn rank_of(subscriber: &Subscriber) -> usize {
+    usize::from(subscriber.terms.proximity.rank).min(RANKS - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sample_of_r_is_r_of_a_hundred() {
+        for rate in 0..100u8 {
+            let proximity = Proximity::default();
+            let terms = Terms { msg_timeout: Duration::ZERO, sample_rate: rate, proximity };
+            let hits = (0..100).filter(|&draw| terms.sample_has(0, || draw)).count();
+            assert_eq!(hits, if rate == 0 { 100 } else { usize::from(rate) });
+            assert!(terms.sample_has(1, || 99), "what was delivered once stays in the sample");
+        }
+    }
+
+    #[test]
+    fn chance_is_asked_only_for_a_sample() {
+        let proximity = Proximity::default();
+        let all = Terms { msg_timeout: Duration::ZERO, sample_rate: 0, proximity };
+        assert!(all.sample_has(0, || unreachable!("everything is wanted")));
+    }
+
+    fn consumer(subscribers: &mut Subscribers, client: u64, rank: u8) -> SubscriberKey {
+        let proximity = Proximity { rank, ..Proximity::default() };
+        let terms = Terms { msg_timeout: Duration::ZERO, sample_rate: 0, proximity };
+        let key = subscribers.add(ClientId(client), terms);
+        subscribers.update(key, |subscriber| subscriber.ready = 2);
+        key
+    }
+
+    /// Who is given `count` messages, one after the other.
+    fn turns(subscribers: &mut Subscribers, count: usize) -> Vec<SubscriberKey> {
+        let turn = |_| {
+            let key = subscribers.whose_turn()?;
+            subscribers.handed(key, 1);
+            subscribers.pass();
+            Some(key)
+        };
+        (0..count).map_while(turn).collect()
+    }
+
+    #[test]
+    fn who_is_nearer_comes_first_and_nobody_waits_while_only_others_have_credit() {
+        let mut subscribers = Subscribers::default();
+        let far = consumer(&mut subscribers, 1, 2);
+        let in_region = consumer(&mut subscribers, 2, 1);
+        let in_zone = [consumer(&mut subscribers, 3, 0), consumer(&mut subscribers, 4, 0)];
+        let [one, two] = in_zone;
+        let expected = [one, two, one, two, in_region, in_region, far, far];
+        assert_eq!(turns(&mut subscribers, 9), expected);
+        subscribers.update(far, |subscriber| subscriber.in_flight = 0);
+        assert_eq!(turns(&mut subscribers, 1), [far]);
+        subscribers.update(two, |subscriber| subscriber.in_flight = 1);
+        assert_eq!(turns(&mut subscribers, 3), [two, far]);
+    }
+
+    #[test]
+    fn credit_is_what_would_be_taken_at_once() {
+        let mut subscribers = Subscribers::default();
+        let one = consumer(&mut subscribers, 1, 0);
+        let two = consumer(&mut subscribers, 2, 2);
+        assert_eq!(subscribers.credit(), 4);
+        subscribers.handed(one, 1);
+        subscribers.update(two, |subscriber| subscriber.ready = 0);
+        assert_eq!(subscribers.credit(), 1);
+        subscribers.update(one, |subscriber| subscriber.closing = true);
+        assert_eq!(subscribers.credit(), 0);
     }
 }

@@ -85,6 +85,13 @@ impl TopicRules {
         self.paused
     }
 
+    /// How many more messages a topic may stamp that can hold `held_max`: any number while it hands
+    /// them on.
+    pub fn room(&self, held_max: u64) -> u64 {
+        let is_open = !self.paused && self.has_channels;
+        if is_open { u64::MAX } else { held_max.saturating_sub(self.next_seq - self.released) }
+    }
+
     /// Messages that wait in the topic itself.
     pub fn depth(&self) -> u64 {
         self.committed - self.released
@@ -147,6 +154,18 @@ mod tests {
         topic.committed(6);
         assert_eq!(topic.empty(), 1..6);
         assert_eq!((topic.depth(), topic.held_from()), (0, Some(6)));
+    }
+
+    #[test]
+    fn there_is_room_for_what_cannot_be_handed_on() {
+        let mut topic = topic();
+        topic.stamp(2, 0);
+        assert_eq!((topic.room(5), topic.room(2), topic.room(1)), (3, 0, 0));
+        topic.set_has_channels(true);
+        assert_eq!(topic.room(0), u64::MAX);
+        topic.committed(3);
+        topic.set_paused(true);
+        assert_eq!((topic.room(5), topic.room(0)), (5, 0));
     }
 
     #[test]

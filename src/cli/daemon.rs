@@ -21,12 +21,14 @@ use crate::{
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
+        meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
         supervisor::{ChildFailed, ChildSpec, supervise},
         tls::{Tls, client_config},
         topic::WhenOpen,
+        watchdog,
         workers::Workers,
     },
     config::{ListenAddress, NsqdOptions, TlsMinVersion},
@@ -51,6 +53,7 @@ pub fn run(
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
+        watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
         let node = start_node(&shared, &root);
@@ -118,7 +121,7 @@ impl Sockets {
         let socket = Socket::new(self.tcp.listener).map_err(not_started)?;
         let auth = start_auth_client(shared, root)?;
         start_listener(socket, node, auth, shared, root);
-        start_statsd(u16::try_from(http).unwrap_or(0), node, shared, root);
+        start_statsd(node, shared, root);
         if let Some(http) = self.http {
             let server = http::nsqd::serve(http.listener, node.clone(), Arc::clone(shared), ports);
             actix_rt::spawn(server.map_err(not_started)?);
@@ -161,8 +164,10 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
     let log =
         LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
+    let workers = Workers::start(options.worker_threads);
     Shared {
-        workers: Workers::start(options.worker_threads),
+        meters: Meters::new(workers.all().len()),
+        workers,
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
@@ -242,7 +247,7 @@ fn load_tls(options: &NsqdOptions) -> Result<Option<Arc<Tls>>, DaemonError> {
 }
 
 /// Pushes to statsd, if that is asked for.
-fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
+fn start_statsd(node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
     if shared.options.statsd_address.is_empty() {
         return;
     }
@@ -253,7 +258,7 @@ fn start_statsd(http_port: u16, node: &Addr<Node>, shared: &Arc<Shared>, root: &
         failed: root.clone().recipient(),
     };
     let (child_node, shared) = (node.clone(), Arc::clone(shared));
-    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared, http_port);
+    let make = move |_: &mut Context<Statsd>| Statsd::new(child_node, &shared);
     node.do_send(StatsdStarted(supervise(&Arbiter::current(), spec, make)));
 }
 

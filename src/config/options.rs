@@ -38,6 +38,8 @@ const HEARTBEAT: Bounds = Bounds::new(1_000_000_000, i64::MAX, "must be at least
 
 /// The name by which `--enable-experiment` opens `POST /debug/crash`.
 pub const CHAOS: &str = "chaos";
+/// The name by which `--enable-experiment` prefers consumers that are near.
+pub const TOPOLOGY_AWARE_CONSUMPTION: &str = "topology-aware-consumption";
 
 declare_options! {
     /// What an nsqd was told to do: decided, checked and ready for use.
@@ -208,7 +210,7 @@ declare_options! {
         /// has no effect: timeouts are exact and nothing is scanned
         queue_scan_selection_count: i64 =
             flag("queue-scan-selection-count").key("queue_scan_selection_count").default("20"),
-        /// name of an experimental feature to enable (may be given multiple times): chaos (POST /debug/crash)
+        /// name of an experimental feature to enable (may be given multiple times): chaos (POST /debug/crash), topology-aware-consumption
         experiments: Vec<String> = flag("enable-experiment").key("enable_experiment"),
     }
     without field {
@@ -236,24 +238,18 @@ impl NsqdOptions {
         if self.data_path.as_os_str().is_empty() { Path::new(".") } else { &self.data_path }
     }
 
-    /// `--statsd-prefix` as it stands before every key: each `%s` is the node's broadcast address, and a dot ends it.
-    /// Asks for the port that HTTP is really listening on.
-    pub fn full_statsd_prefix(&self) -> String {
-        let host = if self.broadcast_address.contains(':') {
-            format!("[{}]:{}", self.broadcast_address, self.broadcast_http_port)
-        } else {
-            format!("{}:{}", self.broadcast_address, self.broadcast_http_port)
-        };
-        let mut prefix = self.statsd_prefix.replace("%s", &host.replace(['.', ':'], "_"));
-        if !prefix.is_empty() && !prefix.ends_with('.') {
-            prefix.push('.');
-        }
-        prefix
-    }
-
     /// True if actors may be crashed on request.
     pub fn chaos_enabled(&self) -> bool {
-        self.experiments.iter().any(|name| name == CHAOS)
+        self.has_experiment(CHAOS)
+    }
+
+    /// True if consumers in this node's zone or region come first.
+    pub fn prefers_near_consumers(&self) -> bool {
+        self.has_experiment(TOPOLOGY_AWARE_CONSUMPTION)
+    }
+
+    fn has_experiment(&self, name: &str) -> bool {
+        self.experiments.iter().any(|given| given == name)
     }
 
     /// Of whom TLS is required: a policy for the certificates of clients makes sense only if nobody can come without TLS.
@@ -268,7 +264,8 @@ impl NsqdOptions {
 
     /// Names given to `--enable-experiment` that mean nothing here.
     pub fn unknown_experiments(&self) -> impl Iterator<Item = &str> {
-        self.experiments.iter().map(String::as_str).filter(|name| *name != CHAOS)
+        let known = [CHAOS, TOPOLOGY_AWARE_CONSUMPTION];
+        self.experiments.iter().map(String::as_str).filter(move |name| !known.contains(name))
     }
 }
 

@@ -118,6 +118,7 @@ impl From<TopicError> for HttpError {
         match error {
             TopicError::NotFound => Self::TopicNotFound,
             TopicError::Exiting => Self::Exiting,
+            TopicError::NotRemoved => Self::Internal,
         }
     }
 }

@@ -23,6 +23,11 @@ impl Prefix {
         }
         Self(prefix)
     }
+
+    /// The prefix.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Lines, packed into datagrams.

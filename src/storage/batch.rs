@@ -204,6 +204,19 @@ impl BatchBuilder {
         }
     }
 
+    /// Keeps the first `count` messages.
+    pub fn truncate(&mut self, count: u32) {
+        if count >= self.count {
+            return;
+        }
+        let mut rest = self.buf.get(RECORD_HEADER_BYTES..).unwrap_or_default();
+        for _ in 0..count {
+            rest = split_message(rest).map_or(rest, |(_, rest)| rest);
+        }
+        self.buf.truncate(self.buf.len() - rest.len());
+        self.count = count;
+    }
+
     /// Messages so far. The log takes at most [`super::BATCH_MESSAGES_MAX`] in one batch.
     pub fn count(&self) -> u32 {
         self.count
@@ -331,6 +344,23 @@ mod tests {
         first.append(&second);
         first.append(&second);
         assert_eq!((first.count(), first.payload_bytes(), first.body_bytes()), (4, 22, 6));
+    }
+
+    #[test]
+    fn a_builder_is_cut_between_messages() {
+        for (kept, bodies) in
+            [(0, &[][..]), (2, &[&b"a"[..], b"bc"]), (3, &[&b"a"[..], b"bc", b"def"])]
+        {
+            for count in [kept, if kept == 3 { 9 } else { kept }] {
+                let mut builder = BatchBuilder::new();
+                builder.push_framed(&framed(&[b"a", b"bc", b"def"]), 3);
+                builder.truncate(count);
+                let mut expected = BatchBuilder::new();
+                expected.push_framed(&framed(bodies), kept);
+                assert_eq!((builder.count(), builder.is_empty()), (kept, kept == 0));
+                assert_eq!(builder.buf, expected.buf);
+            }
+        }
     }
 
     #[test]

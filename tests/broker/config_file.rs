@@ -84,6 +84,9 @@ fn a_file_that_is_not_there_is_fatal() {
 
 #[test]
 fn a_file_that_makes_no_sense_is_fatal_and_says_where() {
+    if !ours() {
+        return; // nsqd 1.3 takes numbers for words and switches.
+    }
     for (text, problem) in [
         ("id = 1\nid = 2\n", "toml: line 2: duplicate key at \"id\""),
         ("\nmsg_timeout = \"5000\"\n", "toml: line 2: msg_timeout must be a duration"),
@@ -96,11 +99,9 @@ fn a_file_that_makes_no_sense_is_fatal_and_says_where() {
         let file = File::new(text);
         let ended = start(&[&file.flag()]);
         assert_eq!(ended.code, Some(1), "{text}: {}", ended.err);
-        if ours() {
-            let path = file.path.display();
-            let said = format!(" FATAL: failed to load config file {path} - {problem}");
-            assert!(ended.err.contains(&said), "{said} in {}", ended.err);
-        }
+        let path = file.path.display();
+        let said = format!(" FATAL: failed to load config file {path} - {problem}");
+        assert!(ended.err.contains(&said), "{said} in {}", ended.err);
     }
 }
 

@@ -11,13 +11,16 @@
 
 mod auth;
 mod config_file;
+mod conformance;
 mod crash;
 mod damage;
 mod durability;
+mod ephemeral;
 mod hostile;
 mod http;
 mod latency;
 mod logging;
+mod metrics;
 mod panics;
 mod process;
 mod protocol;
@@ -25,5 +28,4 @@ mod sockets;
 mod statsd;
 mod support;
 mod tls;
-mod unix_sockets;
 mod upgrades;

@@ -53,6 +53,19 @@ fn both_protocols_are_spoken_over_unix_sockets() {
 }
 
 #[test]
+fn consumer_on_a_unix_socket_is_seen_to_come_and_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let tcp = dir.path().join("tcp.sock");
+    let nsqd = Nsqd::with(&[&format!("--tcp-address={}", tcp.display())]);
+    let mut client = UnixStream::connect(&tcp).unwrap();
+    client.write_all(&[&b"  V2"[..], &commands::sub("orders", "audit")].concat()).unwrap();
+    nsqd.expect_channel("orders", "audit", &[("client_count", 1)]);
+    assert_eq!(nsqd.channel("orders", "audit")["clients"][0]["remote_address"], "@");
+    drop(client);
+    nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
+}
+
+#[test]
 fn broadcast_ports_of_unix_sockets_may_be_given() {
     let dir = tempfile::tempdir().unwrap();
     let http = dir.path().join("http.sock");

@@ -1,5 +1,5 @@
-//! The actor that asks auth servers. One for all connections: equal questions are asked once, and only
-//! so many at a time.
+//! The actor that asks auth servers. One for all connections: equal questions are asked once, and
+//! only so many at a time.
 
 mod question;
 mod server;

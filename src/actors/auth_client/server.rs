@@ -79,11 +79,11 @@ impl Server {
             AuthMethod::Get => self.with_query(&question.to_query()),
             AuthMethod::Post => self.url.clone(),
         };
-        let url: Uri = url.parse().map_err(unavailable)?;
+        let url: Uri = url.parse().map_err(|error| unavailable(&error))?;
         match self.exchange(client, manner, question, url.clone()).await? {
             Answer::Granted(body) => Ok(body),
             Answer::UseTls(port) => {
-                let url = over_tls(&url, port).map_err(unavailable)?;
+                let url = over_tls(&url, port).map_err(|error| unavailable(&error))?;
                 match self.exchange(client, manner, question, url).await? {
                     Answer::Granted(body) => Ok(body),
                     Answer::UseTls(_) => Err(refused(StatusCode::FORBIDDEN)),
@@ -116,14 +116,14 @@ impl Server {
                 AuthMethod::Get => request.send(),
                 AuthMethod::Post => request.send_body(question.to_json()),
             };
-            let mut response = sent.await.map_err(|error: SendRequestError| unavailable(error))?;
+            let mut response = sent.await.map_err(|error: SendRequestError| unavailable(&error))?;
             let status = response.status();
             let body = response.body().limit(ANSWER_BYTES_MAX).await;
             judge(status, body, is_plain)
         };
         match timeout(manner.timeout, exchanged).await {
             Ok(answer) => answer,
-            Err(_elapsed) => Err(unavailable(format!("no answer within {:?}", manner.timeout))),
+            Err(_elapsed) => Err(unavailable(&format!("no answer within {:?}", manner.timeout))),
         }
     }
 
@@ -165,7 +165,7 @@ fn judge(
             Err(PayloadError::Overflow) => {
                 Err(Failure::Refused(format!("answer of more than {ANSWER_BYTES_MAX} bytes")))
             }
-            Err(error) => Err(unavailable(format!("answer not read: {error}"))),
+            Err(error) => Err(unavailable(&format!("answer not read: {error}"))),
         },
         StatusCode::FORBIDDEN if is_plain => match body.ok().as_deref().and_then(https_port) {
             Some(port) => Ok(Answer::UseTls(port)),
@@ -186,7 +186,7 @@ fn refused(status: StatusCode) -> Failure {
     }
 }
 
-fn unavailable(reason: impl ToString) -> Failure {
+fn unavailable(reason: &impl ToString) -> Failure {
     Failure::Unavailable(reason.to_string())
 }
 

@@ -12,7 +12,7 @@ use crate::{
         topic::Released,
     },
     broker::{
-        ClientId, Moment, SubscriberKey,
+        ClientId, Moment, SubscriberKey, Terms,
         channel::{Pending, Source},
         holdings::Holding,
     },
@@ -30,7 +30,7 @@ pub(super) struct Outbox {
     pub(super) client: ClientId,
     pub(super) connection: Addr<ClientConnection>,
     pub(super) info: Arc<ClientInfo>,
-    pub(super) sample_rate: u8,
+    pub(super) terms: Terms,
     frames: Vec<u8>,
     holdings: Vec<Holding>,
     /// Bytes of the last delivery: the next one is likely as large.
@@ -43,7 +43,7 @@ impl Outbox {
             client: consumer.client,
             connection: consumer.connection,
             info: consumer.info,
-            sample_rate: consumer.terms.sample_rate,
+            terms: consumer.terms,
             frames: Vec::new(),
             holdings: Vec::new(),
             frames_expected: 0,
@@ -105,7 +105,7 @@ impl Channel {
 
     /// The log skips from `seq` to `first_seq`: nothing in between can be delivered.
     pub(super) fn lose(&mut self, seq: u64, first_seq: u64) {
-        if !self.is_in_memory() {
+        if !self.keeps_bodies {
             let (topic, channel, end) = (&self.topic, &self.name, first_seq - 1);
             log::error!(
                 "topic={topic} channel={channel} messages {seq} to {end} are not in the log"
@@ -121,7 +121,7 @@ impl Channel {
             return false;
         }
         let due = clock::moment_of(batch.due_ns());
-        let body = body(self.disk.is_none(), batch, offset);
+        let body = body(self.keeps_bodies, batch, offset);
         self.rules.defer(seq, due, body);
         true
     }
@@ -133,9 +133,9 @@ impl Channel {
         let Some(seq) = self.rules.next_fresh() else { return };
         let Some((batch, offset)) = self.window.here() else { return };
         let (message, next_offset) = batch.body_at(offset);
-        if outbox.sample_rate == 0 || in_sample(&mut self.sampler, outbox.sample_rate) {
+        if outbox.terms.sample_has(0, || self.sampler.draw()) {
             let id = batch.id(seq);
-            let body = body(self.disk.is_none(), batch, offset);
+            let body = body(self.keeps_bodies, batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
             let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -153,11 +153,14 @@ impl Channel {
         let Some(outbox) = self.outboxes.get_mut(key.0 as usize).and_then(Option::as_mut) else {
             return;
         };
+        if !outbox.terms.sample_has(pending.attempts, || self.sampler.draw()) {
+            return self.rules.skip_again(&pending);
+        }
         let (seq, id) = (pending.seq, batch.id(pending.seq));
         let message = batch.body_at(offset).0;
         let bytes = frame::message_frame_bytes(message.len());
         // What was kept for this delivery only need not be kept while it is in flight.
-        let body = body(self.disk.is_none(), &batch, offset);
+        let body = body(self.keeps_bodies, &batch, offset);
         let pending = Pending { body, ..pending };
         let delivery = self.rules.deliver_again(key, id, pending, bytes, now);
         outbox.put(&batch, message, Holding { id, seq, attempts: delivery.attempts });
@@ -172,11 +175,14 @@ impl Channel {
 
     /// Takes new messages into the window as long as the channel keeps up.
     fn take(&mut self, batches: &[Arc<Batch>], end_before: u64) {
+        if self.keeps_bodies {
+            return batches.iter().for_each(|batch| self.keep(batch));
+        }
         for batch in batches.iter().filter(|batch| batch.end_seq() > end_before) {
             let follows = self.window.end_seq().or_else(|| self.rules.next_fresh());
             let wanted = !self.rules.subscribers().is_empty()
                 && self.window.bytes() + batch.encoded_len() <= WINDOW_BYTES_MAX;
-            if self.is_in_memory() || follows == Some(batch.first_seq()) && wanted {
+            if follows == Some(batch.first_seq()) && wanted {
                 self.window.push(Arc::clone(batch));
             }
         }
@@ -187,7 +193,7 @@ impl Channel {
         if batch.due_ns() > clock::wall_ns() {
             let due = clock::moment_of(batch.due_ns());
             for (seq, offset) in offsets(batch) {
-                let body = body(self.disk.is_none(), batch, offset);
+                let body = body(self.keeps_bodies, batch, offset);
                 self.rules.defer(seq, due, body);
             }
         }
@@ -204,32 +210,13 @@ impl Handler<Released> for Channel {
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);
         self.take(&released.batches, before);
-    }
-}
-
-/// How a message remembers its body; without a log, only memory has it.
-fn body(is_in_memory: bool, batch: &Arc<Batch>, offset: u32) -> Body {
-    if is_in_memory { Body::kept(batch, offset) } else { Body::logged(batch) }
-}
-
-/// True for `rate` of a hundred calls (xorshift64*).
-fn in_sample(state: &mut u64, rate: u8) -> bool {
-    *state ^= *state >> 12;
-    *state ^= *state << 25;
-    *state ^= *state >> 27;
-    (state.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33) % 100 < u64::from(rate)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_has_the_rate_that_was_asked_for() {
-        let mut state = 0x9e37_79b9_7f4a_7c15;
-        for rate in [1, 30, 99] {
-            let hits = (0..100_000).filter(|_| in_sample(&mut state, rate)).count();
-            assert!(hits.abs_diff(usize::from(rate) * 1000) < 600, "{hits} at {rate}%");
+        if self.keeps_bodies {
+            self.rules.mark_changed(); // what it has in memory it needs no more from the log
         }
     }
+}
+
+/// How a message remembers its body.
+fn body(keeps_bodies: bool, batch: &Arc<Batch>, offset: u32) -> Body {
+    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch) }
 }

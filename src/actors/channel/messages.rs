@@ -56,7 +56,7 @@ pub struct Ready {
     pub count: u32,
 }
 
-/// `CLS`: a consumer wants nothing more, but will still answer.
+/// `CLS`: a consumer wants nothing more, but will still answer. It hears [`SubscriptionClosed`].
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct CloseSubscription(pub ClientId);
@@ -140,6 +140,11 @@ pub struct Refused(pub Vec<(Answer, SettleError)>);
 
 /// Where refusals go that a connection wants in their place among its other answers.
 pub type RefusedReply = oneshot::Sender<Refused>;
+
+/// To a connection: behind this, no message comes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SubscriptionClosed;
 
 /// To a connection: the channel has lost its memory and asks what the consumer holds: [`Resume`].
 #[derive(Debug, Message)]

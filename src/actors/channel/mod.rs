@@ -2,9 +2,11 @@
 
 mod body;
 mod delivering;
+mod keeping;
 pub mod messages;
 mod operating;
 mod reading;
+mod sampler;
 mod saving;
 mod settling;
 mod window;
@@ -15,7 +17,7 @@ use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, Wrap
 
 pub use messages::*;
 
-use self::{body::Body, delivering::Outbox, window::Window};
+use self::{body::Body, delivering::Outbox, sampler::Sampler, window::Window};
 use super::{
     alarm::Alarm,
     clock,
@@ -44,6 +46,8 @@ pub struct Channel {
     first_seq: u64,
     /// The channel is new: what waits for it in the topic counts as received.
     created: bool,
+    /// Ephemeral, or its topic is: what waits is in memory, and needs no log.
+    keeps_bodies: bool,
     rules: ChannelRules<Body>,
     window: Window,
     /// Of each consumer, by its key: its connection and what this turn has for it.
@@ -53,9 +57,11 @@ pub struct Channel {
     reading: bool,
     save_scheduled: bool,
     alarm: Alarm,
-    sampler: u64,
+    sampler: Sampler,
+    /// Ephemeral, and its last consumer has gone: the topic is about to end it.
+    abandoned: bool,
     /// Only if percentiles of the latency are asked for.
-    latencies: Option<Latencies>,
+    latencies: Option<Box<Latencies>>,
     /// When it began to count.
     since: Moment,
 }
@@ -71,7 +77,8 @@ impl Channel {
         first_seq: u64,
         created: bool,
     ) -> Self {
-        let settings = shared.channel_settings(disk.is_none() || name.is_ephemeral());
+        let keeps_bodies = disk.is_none() || name.is_ephemeral();
+        let settings = shared.channel_settings(keeps_bodies);
         let finished = AckSet::starting_at(first_seq);
         let latencies = shared.new_latencies();
         Self {
@@ -82,6 +89,7 @@ impl Channel {
             disk,
             first_seq,
             created,
+            keeps_bodies,
             rules: ChannelRules::new(settings, finished, false, Counters::default()),
             window: Window::default(),
             outboxes: Vec::new(),
@@ -89,7 +97,8 @@ impl Channel {
             reading: false,
             save_scheduled: false,
             alarm: Alarm::default(),
-            sampler: 0x9e37_79b9_7f4a_7c15,
+            sampler: Sampler::new(),
+            abandoned: false,
             latencies,
             since: clock::now(),
         }
@@ -101,7 +110,7 @@ impl Channel {
     }
 
     fn has_cursor(&self) -> bool {
-        !self.name.is_ephemeral() && !self.is_in_memory()
+        !self.keeps_bodies
     }
 
     /// Reads the cursor; messages wait in the mailbox meanwhile.
@@ -128,8 +137,7 @@ impl Channel {
 
     fn loaded(&mut self, cursor: Option<Cursor>) {
         let cursor = cursor.unwrap_or_else(|| self.cursor_at_start());
-        let in_memory = self.is_in_memory() || self.name.is_ephemeral();
-        let settings = self.shared.channel_settings(in_memory);
+        let settings = self.shared.channel_settings(self.keeps_bodies);
         let mut finished = AckSet::starting_at(cursor.floor);
         cursor.finished.into_iter().for_each(|range| finished.finish_range(range));
         let counters = self.rules.counters();

@@ -79,11 +79,12 @@ impl Handler<Observe<ChannelSnapshot>> for Channel {
 
     fn handle(&mut self, observe: Observe<ChannelSnapshot>, _: &mut Self::Context) -> Self::Result {
         let with_clients = !observe.scope.without_clients;
+        let cached_from = if self.keeps_bodies { 0 } else { observe.cached_from };
         MessageResult(ChannelSnapshot {
             channel_name: self.name.clone(),
             since: self.since,
             depth: self.rules.depth(),
-            backend_depth: self.rules.depth_below(observe.cached_from),
+            backend_depth: self.rules.depth_below(cached_from),
             in_flight_count: self.rules.in_flight_count(),
             deferred_count: self.rules.deferred_count(),
             counters: self.rules.counters(),

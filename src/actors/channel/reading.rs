@@ -20,9 +20,18 @@ const READ_BYTES: usize = WINDOW_BYTES_MAX / 2;
 const FETCH_BYTES: usize = 64 * 1024;
 
 impl Channel {
-    /// Reads on when consumers wait for what is not in memory.
+    /// Reads on when consumers wait for what is not in memory. What must be in memory is read
+    /// whether they wait for it or not: it is no more than may wait.
     pub(super) fn read_ahead(&mut self, ctx: &mut Context<Self>) {
-        if self.reading || self.rules.whose_turn().is_none() || !self.resuming.is_empty() {
+        if self.reading || !self.resuming.is_empty() {
+            return;
+        }
+        if self.keeps_bodies
+            && let Some(seq) = self.unread()
+        {
+            return self.read(seq, ctx);
+        }
+        if self.rules.whose_turn().is_none() {
             return;
         }
         if let Some(pending) = self.rules.next_to_fetch() {
@@ -71,6 +80,9 @@ impl Channel {
 
     fn read_done(&mut self, seq: u64, batches: Vec<Arc<Batch>>) {
         self.reading = false;
+        if self.keeps_bodies {
+            return self.keep_read(seq, &batches);
+        }
         let Some(next) = self.rules.next_fresh() else { return };
         if batches.is_empty() && seq <= next {
             // Released, yet neither in memory nor in the log.

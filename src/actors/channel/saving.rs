@@ -38,7 +38,7 @@ impl Channel {
         let Some(progress) = self.rules.progress_if_changed() else {
             return Box::pin(fut::ready(Ok(())));
         };
-        let floor = progress.floor;
+        let floor = self.needed_from();
         let disk = self.disk.clone().filter(|_| self.has_cursor());
         let cursor = self.cursor(progress);
         let channel = self.name.clone();

@@ -1,14 +1,16 @@
 //! Consumers: how they come, what they answer, how they go.
 
-use actix::{Handler, MessageResult};
+use actix::{AsyncContext, Context, Handler, MessageResult};
 
 use super::{
     Answer, Body, Channel, ClientClosed, CloseSubscription, Outbox, Ready, Refused, Resume, Settle,
-    Subscribe,
+    Subscribe, SubscriptionClosed,
 };
 use crate::{
     actors::{clock, topic::ChannelAbandoned},
-    broker::{ClientId, Moment, SubscriberKey, channel::Pending, channel::SettleError},
+    broker::{
+        ClientId, Moment, SubscribeError, SubscriberKey, channel::Pending, channel::SettleError,
+    },
     storage::LogPosition,
 };
 
@@ -23,6 +25,22 @@ impl Channel {
             self.outboxes.resize_with(index + 1, || None);
         }
         self.outboxes[index] = Some(outbox);
+    }
+
+    /// An ephemeral channel ends with its last consumer. Who comes meanwhile is sent away: the topic
+    /// has been told, and will not ask whether somebody has come.
+    fn abandon(&mut self, ctx: &Context<Self>) {
+        self.abandoned = true;
+        let (name, channel) = (self.name.clone(), ctx.address());
+        self.parent.abandoned.do_send(ChannelAbandoned { name, channel });
+    }
+
+    /// What was handed out before is in the connection's mailbox before the answer.
+    fn close(&mut self, key: SubscriberKey) {
+        self.rules.close(key);
+        if let Some(Some(outbox)) = self.outboxes.get(key.0 as usize) {
+            outbox.connection.do_send(SubscriptionClosed);
+        }
     }
 
     fn settle(
@@ -61,7 +79,11 @@ impl Channel {
 impl Handler<Subscribe> for Channel {
     type Result = MessageResult<Subscribe>;
 
-    fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) -> Self::Result {
+        if self.abandoned {
+            self.abandon(ctx); // again, in case that the topic has lost it in a crash
+            return MessageResult(Err(SubscribeError::Exiting));
+        }
         let consumer = subscribe.0;
         let key = self.rules.subscribe(consumer.client, consumer.terms);
         MessageResult(key.map(|key| self.seat(key, Outbox::new(consumer))))
@@ -89,7 +111,7 @@ impl Handler<Resume> for Channel {
         }
         self.rules.ready(key, ready);
         if closing {
-            self.rules.close(key);
+            self.close(key);
         }
     }
 }
@@ -109,7 +131,7 @@ impl Handler<CloseSubscription> for Channel {
 
     fn handle(&mut self, close: CloseSubscription, _: &mut Self::Context) {
         if let Some(key) = self.key(close.0) {
-            self.rules.close(key);
+            self.close(key);
         }
     }
 }
@@ -138,17 +160,18 @@ impl Handler<Settle> for Channel {
 impl Handler<ClientClosed> for Channel {
     type Result = ();
 
-    fn handle(&mut self, closed: ClientClosed, _: &mut Self::Context) {
-        self.resuming.remove(&closed.0);
+    fn handle(&mut self, closed: ClientClosed, ctx: &mut Self::Context) {
+        let mut has_left = self.resuming.remove(&closed.0);
         if let Some(key) = self.rules.client_closed(closed.0) {
             self.outboxes[key.0 as usize] = None;
+            has_left = true;
         }
-        if self.rules.subscribers().is_empty() && self.resuming.is_empty() {
-            if !self.is_in_memory() {
+        if has_left && self.rules.subscribers().is_empty() && self.resuming.is_empty() {
+            if !self.keeps_bodies {
                 self.window.clear();
             }
             if self.name.is_ephemeral() {
-                self.parent.abandoned.do_send(ChannelAbandoned(self.name.clone()));
+                self.abandon(ctx);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! AUTH, and what a client may do after it.
 
 use std::{
+    future::Future,
     pin::Pin,
     sync::Arc,
     task::{self, Poll, ready},
@@ -143,8 +144,8 @@ impl ClientConnection {
         self.watch_grant();
     }
 
-    /// Permissions that were found are forgotten when their grant expires, so that a publish need not
-    /// look at the clock.
+    /// Permissions that were found are forgotten when their grant expires, so that a publish need
+    /// not look at the clock.
     fn watch_grant(&mut self) {
         self.timing.permitted_until =
             self.authorizing.authorization.as_ref().map(Authorization::ask_at);
@@ -161,7 +162,6 @@ fn poll_answer(
     asking: &mut Asking,
     cx: &mut task::Context<'_>,
 ) -> Poll<Result<Arc<Grant>, AuthError>> {
-    use std::future::Future;
     let answer = ready!(Pin::new(asking).poll(cx));
     Poll::Ready(answer.unwrap_or(Err(AuthError::Unavailable)))
 }

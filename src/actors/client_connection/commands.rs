@@ -192,9 +192,9 @@ impl ClientConnection {
         self.settle();
         self.session.state = ClientState::Closing;
         if let Some(subscription) = &mut self.subscription {
-            subscription.close();
+            self.publishing.flush(&mut self.responses);
+            self.responses.put_closed(subscription.close());
         }
-        self.respond(|frames| frames.extend_from_slice(&frame::CLOSE_WAIT_FRAME));
     }
 
     /// Answers in order: at once if nothing before is unanswered.
@@ -214,8 +214,8 @@ impl ClientConnection {
     pub(super) fn fail(&mut self, error: ProtocolError) {
         log::debug!("client={} {}", self.spec.remote_address, error);
         self.publishing.flush(&mut self.responses);
-        self.settle();
         self.is_failing = true;
+        self.settle();
         self.responses.put_fatal(error);
     }
 }

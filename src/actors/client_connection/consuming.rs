@@ -3,6 +3,7 @@
 use std::{future::Future, pin::Pin, time::Duration};
 
 use actix::{Addr, AsyncContext, Context, Handler, MailboxError, Recipient, prelude::SendError};
+use tokio::sync::oneshot;
 
 use super::ClientConnection;
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
         channel::{
             Answer, Channel, ChannelEmptied, ChannelRestarted, ClientClosed, CloseClient,
             CloseSubscription, Consumer, Deliver, Ready, Refused, RefusedReply, Resume, Settle,
-            Subscribe,
+            Subscribe, SubscriptionClosed,
         },
         node::{FindTopic, TopicError},
         topic::{ChannelError, FindChannel},
@@ -49,6 +50,8 @@ pub(super) struct Subscription {
     holdings: Holdings,
     /// Bytes that have left the socket; the channel has not been told.
     unreported_bytes: usize,
+    /// Hears that the channel has closed the subscription, after CLS.
+    closed: Option<oneshot::Sender<()>>,
 }
 
 pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<Subscription, ProtocolError>>>>;
@@ -67,7 +70,7 @@ pub(super) fn subscribe(
             actix_rt::time::sleep(SUBSCRIBE_RETRY).await;
             seat = take_seat(&node, &topic, &channel, &consumer).await;
         }
-        let seat = seat.map_err(ProtocolError::SubscribeFailed)?;
+        let seat = seat.map_err(|failure| refusal(failure, &topic, &channel))?;
         Ok(Subscription {
             seat,
             consumer,
@@ -75,7 +78,17 @@ pub(super) fn subscribe(
             answers: Vec::new(),
             holdings: Holdings::new(held_max),
             unreported_bytes: 0,
+            closed: None,
         })
+    })
+}
+
+/// Upstream has words of its own for what is ephemeral and ends while it is asked for.
+fn refusal(failure: SubscribeFailure, topic: &TopicName, channel: &ChannelName) -> ProtocolError {
+    let ephemeral = topic.is_ephemeral() || channel.is_ephemeral();
+    ProtocolError::SubscribeFailed(match failure {
+        SubscribeFailure::Exiting if ephemeral => SubscribeFailure::Deleted,
+        failure => failure,
     })
 }
 
@@ -100,12 +113,13 @@ async fn take_seat(
     // The seat exists before it is taken, so that it is given up if this future is dropped between.
     let seat = Seat { channel: found, client: consumer.client };
     let subscribed = seat.channel.send(Subscribe(consumer.clone())).await.map_err(exiting)?;
-    subscribed.map_err(|SubscribeError::TooManyConsumers(limit)| {
-        SubscribeFailure::TooManyConsumers {
+    subscribed.map_err(|error| match error {
+        SubscribeError::Exiting => SubscribeFailure::Exiting,
+        SubscribeError::TooManyConsumers(limit) => SubscribeFailure::TooManyConsumers {
             topic: topic.clone(),
             channel: channel.clone(),
             limit: limit as u64,
-        }
+        },
     })?;
     Ok(seat)
 }
@@ -116,9 +130,13 @@ impl Subscription {
         self.seat.channel.do_send(Ready { client: self.seat.client, count });
     }
 
-    pub(super) fn close(&mut self) {
+    /// Wants nothing more; what is returned resolves when nothing more comes.
+    pub(super) fn close(&mut self) -> oneshot::Receiver<()> {
         self.ready = 0;
+        let (closed, heard) = oneshot::channel();
+        self.closed = Some(closed);
         self.seat.channel.do_send(CloseSubscription(self.seat.client));
+        heard
     }
 
     pub(super) fn answer(&mut self, answer: Answer) {
@@ -185,6 +203,17 @@ pub(super) fn put_refused(frames: &mut Vec<u8>, refused: &Refused) {
         };
         let id = MessageRef::new(id.to_hex());
         frame::put_error(frames, &ProtocolError::settle_failed(keyword, &id, failure));
+    }
+}
+
+impl Handler<SubscriptionClosed> for ClientConnection {
+    type Result = ();
+
+    fn handle(&mut self, _: SubscriptionClosed, _: &mut Self::Context) {
+        let closed = self.subscription.as_mut().and_then(|subscription| subscription.closed.take());
+        if let Some(closed) = closed {
+            let _ = closed.send(()); // the answers may have ended with an error
+        }
     }
 }
 

@@ -212,7 +212,13 @@ impl ClientConnection {
 
     fn terms(&self) -> Terms {
         let negotiated = &self.negotiated;
-        Terms { msg_timeout: negotiated.msg_timeout, sample_rate: negotiated.sample_rate }
+        let place = (&*negotiated.topology_region, &*negotiated.topology_zone);
+        let topology = self.spec.shared.topology();
+        Terms {
+            msg_timeout: negotiated.msg_timeout,
+            sample_rate: negotiated.sample_rate,
+            proximity: topology.proximity(Some(place).filter(|_| self.is_identified)),
+        }
     }
 
     fn is_ending(&self) -> bool {
@@ -254,6 +260,9 @@ impl ClientConnection {
         }
         self.publishing.flush(&mut self.responses);
         self.settle();
+        if self.has_heard_all() {
+            self.leave_channel();
+        }
         let held_up = !self.may_read();
         if self.responses.poll(self.output.buffer(), cx) {
             self.is_answered = true;
@@ -306,11 +315,21 @@ impl ClientConnection {
     /// The peer has sent its last byte: what it asked for is still answered.
     fn at_end(&mut self) -> Progress {
         self.is_at_end = true;
-        if self.subscription.is_some() || !self.magic_came {
+        if !self.magic_came {
             return Err(Ended);
         }
         self.fail_truncated();
         Ok(())
+    }
+
+    /// Nothing more can come from the peer, and nothing of what came is left to carry out.
+    fn has_heard_all(&self) -> bool {
+        self.is_at_end && self.waiting.is_none() && !self.input.may_decode()
+    }
+
+    /// Gives the seat in the channel up, unless that still has to hear what was answered.
+    fn leave_channel(&mut self) {
+        self.subscription = self.subscription.take().filter(Subscription::has_news);
     }
 
     fn fail_truncated(&mut self) {
@@ -347,8 +366,8 @@ impl ClientConnection {
         if self.output.poll_write(&mut *self.stream, cx, clock::now)?.is_pending() {
             return Ok(());
         }
-        let done = self.is_at_end && self.responses.is_empty() && self.waiting.is_none();
-        if self.is_answered || done && !self.input.may_decode() {
+        let done = self.responses.is_empty() && self.subscription.is_none();
+        if self.is_answered || done && self.has_heard_all() {
             self.begin_lingering(cx)?;
         }
         Ok(())
@@ -363,8 +382,7 @@ impl ClientConnection {
         if self.timing.linger_until.is_none() {
             let _ = Pin::new(&mut *self.stream).poll_shutdown(cx)?;
             self.timing.linger_until = Some(clock::now() + LINGER);
-            // Nothing more can be delivered. The channel still has to hear what was answered.
-            self.subscription = self.subscription.take().filter(Subscription::has_news);
+            self.leave_channel();
             self.linger(cx)?;
         }
         Ok(())
@@ -385,13 +403,14 @@ impl ClientConnection {
     }
 
     /// Sends the channel the answers that have gathered; false if its mailbox is full. To a client
-    /// that publishes as well, refusals are given in their place among the other answers.
+    /// that publishes as well, or is about to go, refusals are given in their place among the other
+    /// answers.
     fn settle(&mut self) -> bool {
         let Some(subscription) = &mut self.subscription else { return true };
         if !subscription.has_news() {
             return true;
         }
-        let (reply, refused) = if self.is_producer {
+        let (reply, refused) = if self.is_producer || self.is_failing || self.is_at_end {
             let (reply, refused) = oneshot::channel();
             (Some(reply), Some(refused))
         } else {
@@ -422,7 +441,10 @@ impl ClientConnection {
                 match due {
                     // In the middle of an upgrade nobody could read it, and nobody can say a command.
                     Due::Heartbeat if self.is_upgrading() => {}
-                    Due::Silence if self.is_upgrading() => self.timing.command_came(clock::now()),
+                    // Nor can it be heard while it waits for what it may do.
+                    Due::Silence if self.is_upgrading() || self.awaits_auth_servers() => {
+                        self.timing.command_came(clock::now());
+                    }
                     Due::Heartbeat => {
                         self.output.buffer().extend_from_slice(&frame::HEARTBEAT_FRAME);
                     }
@@ -430,9 +452,6 @@ impl ClientConnection {
                         self.settle();
                     }
                     Due::PermissionsExpired => self.publishing.forget_permissions(),
-                    Due::Silence if self.awaits_auth_servers() => {
-                        self.timing.command_came(clock::now()); // the silence is ours
-                    }
                     Due::Silence if self.decoder_awaits_body() => {
                         self.timing.command_came(clock::now()); // time to say so
                         self.fail_truncated();

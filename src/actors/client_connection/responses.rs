@@ -29,6 +29,8 @@ enum Response {
     },
     /// Errors for those of some FINs, REQs and TOUCHs that their channel refuses.
     Refused(oneshot::Receiver<Refused>),
+    /// `CLOSE_WAIT`, once the channel hands out nothing more.
+    Closed(oneshot::Receiver<()>),
     /// The last answer: an error, then the end.
     Fatal(ProtocolError),
 }
@@ -79,6 +81,11 @@ impl Responses {
         self.queue.push_back(Response::Refused(refused));
     }
 
+    /// Answers CLS when the channel has said that nothing more comes.
+    pub fn put_closed(&mut self, closed: oneshot::Receiver<()>) {
+        self.queue.push_back(Response::Closed(closed));
+    }
+
     /// Moves answers to `out` as far as they are known. True after the last answer of all.
     pub fn poll(&mut self, out: &mut Vec<u8>, cx: &mut task::Context<'_>) -> bool {
         while let Some(response) = self.queue.front_mut() {
@@ -93,6 +100,10 @@ impl Responses {
                     let Poll::Ready(refused) = Pin::new(refused).poll(cx) else { return false };
                     // A channel that has crashed says nothing: what it was told is lost with it.
                     put_refused(out, &refused.unwrap_or_default());
+                }
+                Response::Closed(closed) => {
+                    let Poll::Ready(_) = Pin::new(closed).poll(cx) else { return false };
+                    out.extend_from_slice(&frame::CLOSE_WAIT_FRAME);
                 }
                 Response::Publish { stored, verb, count, bytes } => {
                     let Poll::Ready(result) = Pin::new(stored).poll(cx) else { return false };

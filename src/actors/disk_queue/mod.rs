@@ -13,6 +13,7 @@ use std::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use actix::{
@@ -23,7 +24,11 @@ use actix::{
 pub use messages::*;
 pub use syncing::SYNCS_MAX;
 
-use super::{shared::Shared, supervisor::Crash};
+use super::{
+    meters::{DiskCall, DiskGauges},
+    shared::Shared,
+    supervisor::Crash,
+};
 use crate::{
     config::Durability,
     protocol::TopicName,
@@ -65,8 +70,17 @@ impl Files {
 
 /// Calls that run one after the other, in the order in which they were asked for (tokio's mutex is
 /// fair).
-#[derive(Debug, Default)]
-struct Lane(Arc<tokio::sync::Mutex<()>>);
+#[derive(Debug)]
+struct Lane {
+    kind: DiskCall,
+    turn: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Lane {
+    fn new(kind: DiskCall) -> Self {
+        Self { kind, turn: Arc::default() }
+    }
+}
 
 /// Work on a thread that may wait for the disk.
 trait Job<T>: FnOnce(&Files) -> Result<T, StoreError> + Send + 'static {}
@@ -80,6 +94,7 @@ pub struct DiskQueue {
     shared: Arc<Shared>,
     restarted: Recipient<LogRestarted>,
     files: Arc<Files>,
+    gauges: Arc<DiskGauges>,
     /// Cursor and metadata files are replaced one at a time, in the order in which that was asked
     /// for: a removal must not be overtaken by a save.
     small_files: Lane,
@@ -94,26 +109,38 @@ pub struct DiskQueue {
 
 impl DiskQueue {
     /// The log of `topic`, not open yet.
-    pub fn new(topic: TopicName, shared: Arc<Shared>, restarted: Recipient<LogRestarted>) -> Self {
+    pub fn new(
+        topic: TopicName,
+        shared: Arc<Shared>,
+        restarted: Recipient<LogRestarted>,
+        gauges: Arc<DiskGauges>,
+    ) -> Self {
         let dir = shared.data.topic_dir(&topic);
+        shared.meters.watch(&topic, Arc::downgrade(&gauges));
         Self {
             topic,
             dir,
             shared,
             restarted,
             files: Arc::default(),
-            small_files: Lane::default(),
-            writes: Lane::default(),
-            syncs: Lane::default(),
+            gauges,
+            small_files: Lane::new(DiskCall::SmallFile),
+            writes: Lane::new(DiskCall::Write),
+            syncs: Lane::new(DiskCall::Sync),
             must_open: true,
             sync_scheduled: false,
         }
     }
 
     /// Runs `job` on a thread that may wait for the disk, at once.
-    fn run<T: Send + 'static>(&self, job: impl Job<T>) -> ResponseFuture<Result<T, StoreError>> {
-        let files = Arc::clone(&self.files);
-        let job = actix_rt::task::spawn_blocking(move || job(&files));
+    fn run<T: Send + 'static>(
+        &self,
+        kind: DiskCall,
+        job: impl Job<T>,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        let (files, gauges) = (Arc::clone(&self.files), Arc::clone(&self.gauges));
+        let call = move || gauges.during(kind, || job(&files));
+        let job = actix_rt::task::spawn_blocking(call);
         Box::pin(async { job.await.unwrap_or(Err(StoreError::NotOpen)) })
     }
 
@@ -123,14 +150,14 @@ impl DiskQueue {
         lane: &Lane,
         job: impl Job<T>,
     ) -> ResponseFuture<Result<T, StoreError>> {
-        let files = Arc::clone(&self.files);
-        let turn = Arc::clone(&lane.0).lock_owned();
+        let (files, gauges) = (Arc::clone(&self.files), Arc::clone(&self.gauges));
+        let (turn, kind) = (Arc::clone(&lane.turn).lock_owned(), lane.kind);
         Box::pin(async move {
             let turn = turn.await;
             let job = actix_rt::task::spawn_blocking(move || {
                 let _until_done = turn;
                 files.check_not_deleted()?;
-                job(&files)
+                gauges.during(kind, || job(&files))
             });
             job.await.unwrap_or(Err(StoreError::NotOpen))
         })
@@ -167,7 +194,15 @@ impl Handler<Open> for DiskQueue {
         self.must_open = false;
         self.schedule_sync(ctx); // what an earlier process wrote may not be durable
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
-        let opened = self.run_in(&self.writes, move |files| open(files, &dir, &topic, &shared));
+        let gauges = Arc::clone(&self.gauges);
+        let opened = self.run_in(&self.writes, move |files| {
+            let opened = open(files, &dir, &topic, &shared)?;
+            files.with_log(|log| {
+                gauges.set_size(log);
+                Ok(())
+            })?;
+            Ok(opened)
+        });
         let (synced, default) = (self.sync(), self.shared.options.durability);
         Box::pin(async move {
             let opened = opened.await?;
@@ -211,7 +246,18 @@ impl Handler<Append> for DiskQueue {
         if !append.durable {
             self.schedule_sync(ctx);
         }
-        self.run_write(move |files| files.with_log(|log| log.append(&append.batches)))
+        let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
+        self.run_write(move |files| {
+            let started = Instant::now();
+            let appended = files.with_log(|log| {
+                let appended = log.append(&append.batches);
+                gauges.set_size(log);
+                appended
+            });
+            let batches = append.batches.iter().map(|batch| &**batch);
+            shared.meters.logs.wrote(batches, started.elapsed(), appended.is_ok());
+            appended
+        })
     }
 }
 
@@ -220,7 +266,7 @@ impl Handler<Read> for DiskQueue {
 
     fn handle(&mut self, read: Read, _: &mut Self::Context) -> Self::Result {
         let topic = self.topic.clone();
-        self.run(move |files| {
+        self.run(DiskCall::Read, move |files| {
             let chunk = read_from(&files.reader()?, &read)?;
             for damage in chunk.damaged {
                 log::error!("topic={topic} log is damaged: {damage}; skipped");
@@ -304,7 +350,14 @@ impl Handler<Trim> for DiskQueue {
 
     fn handle(&mut self, trim: Trim, ctx: &mut Self::Context) {
         let topic = self.topic.clone();
-        let trimmed = self.run_write(move |files| files.with_log(|log| log.trim(trim.floor)));
+        let gauges = Arc::clone(&self.gauges);
+        let trimmed = self.run_write(move |files| {
+            files.with_log(|log| {
+                let trimmed = log.trim(trim.floor);
+                gauges.set_size(log);
+                trimmed
+            })
+        });
         ctx.spawn(trimmed.into_actor(self).map(move |result, _, _| match result {
             Ok(0) | Err(StoreError::NotOpen) => {}
             Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),

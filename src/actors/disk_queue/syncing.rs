@@ -1,6 +1,9 @@
 //! Making a log durable: one sync of a log at a time, and not too many over all logs.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 
@@ -34,13 +37,14 @@ impl DiskQueue {
             return Box::pin(async { Err(StoreError::NotOpen) });
         }
         let (files, shared) = (Arc::clone(&self.files), Arc::clone(&self.shared));
-        let (topic, turn) = (self.topic.clone(), Arc::clone(&self.syncs.0).lock_owned());
+        let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
+        let (turn, kind) = (Arc::clone(&self.syncs.turn).lock_owned(), self.syncs.kind);
         Box::pin(async move {
             let turn = turn.await;
             let permit = Arc::clone(&shared.syncs).acquire_owned().await;
             let job = actix_rt::task::spawn_blocking(move || {
                 let _until_done = (turn, permit);
-                sync_files(&files, &topic, &shared)
+                gauges.during(kind, || sync_files(&files, &topic, &shared))
             });
             job.await.unwrap_or(Err(StoreError::NotOpen))
         })
@@ -52,7 +56,11 @@ impl DiskQueue {
 fn sync_files(files: &Files, topic: &TopicName, shared: &Shared) -> Result<(), StoreError> {
     files.check_not_deleted()?;
     let unsynced = files.with_log(Log::begin_sync)?;
+    let started = Instant::now();
     let result = unsynced.sync();
+    if !unsynced.is_empty() {
+        shared.meters.logs.syncs.record(started.elapsed());
+    }
     if files.check_not_deleted().is_err() {
         return Ok(()); // nothing of it is wanted any more
     }

@@ -27,16 +27,16 @@ pub struct Format {
 }
 
 impl Format {
-    /// As the options say; `http_port` is the port that HTTP is served on.
-    pub fn new(options: &NsqdOptions, http_port: u16) -> Self {
-        let http_port = match options.broadcast_http_port {
-            0 => http_port,
-            told => told,
-        };
+    /// As the options say.
+    pub fn new(options: &NsqdOptions) -> Self {
         let percentiles = options.e2e_processing_latency_percentiles.as_slice();
         let names = percentile_names(percentiles).into_iter();
         Self {
-            prefix: Prefix::new(&options.statsd_prefix, &options.broadcast_address, http_port),
+            prefix: Prefix::new(
+                &options.statsd_prefix,
+                &options.broadcast_address,
+                options.broadcast_http_port,
+            ),
             datagram_bytes_max: options.statsd_udp_packet_size,
             percentiles: names.zip(percentiles.iter().copied()).collect(),
             with_memory: options.statsd_mem_stats,
@@ -190,6 +190,8 @@ mod tests {
             durability: None,
             waiting_count: 0,
             latency: None,
+            log_segments: 1,
+            log_bytes: 4096,
         }
     }
 
@@ -230,7 +232,7 @@ mod tests {
             ..NsqdOptions::default()
         };
         change(&mut options);
-        Format::new(&options, 4151)
+        Format::new(&options)
     }
 
     fn push(pushed: &mut Pushed, node: &NodeSnapshot, format: &Format) -> Vec<String> {

@@ -53,14 +53,14 @@ enum PushError {
 }
 
 impl Statsd {
-    /// Pushes to `--statsd-address`; `http_port` is the port that HTTP is served on, 0 for none.
-    pub fn new(node: Addr<Node>, shared: &Shared, http_port: u16) -> Self {
+    /// Pushes to `--statsd-address`.
+    pub fn new(node: Addr<Node>, shared: &Shared) -> Self {
         let options = &shared.options;
         Self {
             node,
             address: options.statsd_address.clone(),
             interval: options.statsd_interval,
-            format: Arc::new(Format::new(options, http_port)),
+            format: Arc::new(Format::new(options)),
             pushed: Pushed::default(),
             is_pushing: watch::Sender::new(false),
             hurry: watch::Sender::new(false),

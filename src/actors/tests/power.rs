@@ -12,7 +12,9 @@ use crate::{
         channel::PauseChannel,
         node::{DeleteTopic, FindTopic, Shutdown, TopicError},
         snapshot::{Observe, TopicSnapshot},
-        topic::{Child, CrashChild, DeleteChannel, FindChannel, PauseTopic, SetDurability},
+        topic::{
+            Child, CrashChild, DeleteChannel, FindChannel, PauseTopic, SetDurability, WhenOpen,
+        },
     },
     config::{Durability, NsqdOptions},
     protocol::{ChannelName, TopicName},
@@ -188,6 +190,27 @@ async fn a_log_whose_sync_failed_takes_nothing_until_the_process_ends() {
     }
     stored(publish(&node.topic("other").await)).await;
     assert!(node.health().await.starts_with("NOK - cannot sync"));
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn what_could_not_be_made_durable_is_not_said_to_be_done() {
+    let path = tempfile::tempdir().unwrap();
+    let disk = LossyDisk::new(path.path());
+    let node = on(&disk, path.path(), power());
+    let kept = node.topic("kept").await;
+    disk.set_sync_fails(true);
+    let name = TopicName::parse("new").unwrap();
+    let new = node.node.send(FindTopic { name, create: true }).await.unwrap().unwrap();
+    assert!(new.send(WhenOpen).await.unwrap().is_err());
+    assert!(kept.send(PauseTopic(true)).await.unwrap().is_err());
+    let name = ChannelName::parse("c").unwrap();
+    assert!(kept.send(FindChannel { name, create: true }).await.unwrap().is_err());
+    let deleted = node.node.send(DeleteTopic(TopicName::parse("kept").unwrap())).await.unwrap();
+    assert_eq!(deleted, Err(TopicError::NotRemoved));
+    disk.set_sync_fails(false);
+    assert!(after_power_loss(&disk, "new").await.is_none());
+    assert!(after_power_loss(&disk, "kept").await.is_some());
     node.node.send(Shutdown).await.unwrap();
 }
 

@@ -140,7 +140,12 @@ impl Topic {
     fn stamp_gathered(&mut self) {
         let (now, wall_ns) = (clock::now(), clock::wall_ns());
         for unstamped in std::mem::take(&mut self.appending.gathered) {
-            let Unstamped { builder, delay, replies } = unstamped;
+            let Unstamped { mut builder, delay, replies } = unstamped;
+            self.drop_surplus(&mut builder);
+            if builder.is_empty() {
+                replies.into_iter().for_each(|reply| _ = reply.send(Ok(()))); // who may have gone
+                continue;
+            }
             let (first_seq, first_id) = self.rules.stamp(builder.count(), wall_ns);
             let due_ns = if delay.is_zero() { 0 } else { clock::wall_of(now + delay) };
             let position = self.appending.position;
@@ -149,6 +154,19 @@ impl Topic {
             self.appending.position = batch.end_position();
             self.appending.writing.push(Writing { batch, replies });
         }
+    }
+
+    /// An ephemeral topic that cannot hand its messages on keeps `--mem-queue-size` of them. What is
+    /// more counts as published all the same.
+    fn drop_surplus(&mut self, builder: &mut BatchBuilder) {
+        if !self.name.is_ephemeral() {
+            return;
+        }
+        let room = self.rules.room(self.shared().options.mem_queue_size as u64);
+        let (count, bytes) = (builder.count(), builder.body_bytes());
+        builder.truncate(u32::try_from(room).unwrap_or(u32::MAX));
+        self.message_count += u64::from(count - builder.count());
+        self.message_bytes += (bytes - builder.body_bytes()) as u64;
     }
 
     /// Hands what is on its way to the log. An ephemeral topic has none.

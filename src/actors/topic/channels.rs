@@ -19,7 +19,7 @@ use crate::{
         supervisor::{ChildSpec, Crash, supervise},
     },
     protocol::ChannelName,
-    storage::{Cursor, LogPosition},
+    storage::{Batch, Cursor, LogPosition},
 };
 
 /// A channel as its topic knows it.
@@ -82,6 +82,8 @@ impl Topic {
             log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
             topic.rules.set_has_channels(true);
+            // At once: what the topic held must not be pushed out of memory by what comes.
+            addr.do_send(topic.released_so_far(&name, floor));
             Ok(addr)
         })))
     }
@@ -116,11 +118,18 @@ impl Topic {
         })))
     }
 
-    /// For a channel that has heard nothing since `seq`: how far it may go, and which of the messages
-    /// in memory must wait. Their time runs, whatever the channel has to deliver before them.
-    pub(super) fn released_so_far(&self, seq: u64) -> Released {
+    /// For a channel that has heard nothing since `seq`.
+    pub(super) fn released_so_far(&self, name: &ChannelName, seq: u64) -> Released {
         let end = self.rules.released();
-        Released { end, batches: self.cache.deferred(seq..end) }
+        let is_kept = self.disk.is_none() || name.is_ephemeral();
+        Released { end, batches: self.held_batches(seq..end, is_kept) }
+    }
+
+    /// Which of the messages in memory a channel must be given that may go on over `seqs`: those that
+    /// must wait, as their time runs, whatever the channel has to deliver before them. A channel
+    /// that keeps its messages in memory is given all.
+    pub(super) fn held_batches(&self, seqs: Range<u64>, all: bool) -> Arc<[Arc<Batch>]> {
+        if all { self.cache.within(seqs) } else { self.cache.deferred(seqs) }
     }
 
     /// Tells every channel to pass over `range`, and waits until they have.
@@ -140,6 +149,10 @@ impl Handler<FindChannel> for Topic {
         let answer = |result| AtomicResponse::new(Box::pin(fut::ready(result)));
         if let Some(child) = self.channels.get(&find.name) {
             return answer(Ok(child.addr.clone()));
+        }
+        if self.abandoned {
+            self.abandon_if_unused(); // again, in case that the node has lost it in a crash
+            return answer(Err(ChannelError::Exiting));
         }
         if self.appending.refusal.is_some() {
             return answer(Err(ChannelError::Exiting));
@@ -170,7 +183,11 @@ impl Handler<ChannelAbandoned> for Topic {
     type Result = ();
 
     fn handle(&mut self, abandoned: ChannelAbandoned, ctx: &mut Self::Context) {
-        if let Some(removed) = self.remove_channel(&abandoned.0) {
+        let named = self.channels.get(&abandoned.name);
+        if named.is_none_or(|child| child.addr != abandoned.channel) {
+            return; // it is on its way out
+        }
+        if let Some(removed) = self.remove_channel(&abandoned.name) {
             ctx.spawn(removed.map(|result, topic, _| {
                 if let Err(error) = result {
                     log::warn!("topic={} not all of its channel removed: {error}", topic.name);
@@ -182,8 +199,11 @@ impl Handler<ChannelAbandoned> for Topic {
 }
 
 impl Topic {
-    fn abandon_if_unused(&self) {
+    /// An ephemeral topic ends with its last channel. Who asks for a channel meanwhile is sent away:
+    /// the node has been told, and will not ask whether there is a new one.
+    fn abandon_if_unused(&mut self) {
         if self.channels.is_empty() && self.name.is_ephemeral() {
+            self.abandoned = true;
             self.place.abandoned.do_send(TopicAbandoned(self.name.clone()));
         }
     }
@@ -194,7 +214,7 @@ impl Handler<ChannelStarted> for Topic {
 
     fn handle(&mut self, started: ChannelStarted, _: &mut Self::Context) {
         if let Some(child) = self.channels.get(&started.0) {
-            child.addr.do_send(self.released_so_far(child.floor));
+            child.addr.do_send(self.released_so_far(&started.0, child.floor));
         }
     }
 }

@@ -108,7 +108,7 @@ pub struct WhenOpen;
 
 /// Stops the topic: what is being written is finished, progress is saved, the log synced.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), StoreError>")]
 pub struct ShutdownTopic {
     /// The topic is deleted: nothing need be saved.
     pub delete: bool,
@@ -144,7 +144,12 @@ pub struct ChannelStarted(pub ChannelName);
 /// The last consumer of an ephemeral channel has gone.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct ChannelAbandoned(pub ChannelName);
+pub struct ChannelAbandoned {
+    /// Its name.
+    pub name: ChannelName,
+    /// Itself: another channel may have taken the name meanwhile.
+    pub channel: Addr<Channel>,
+}
 
 /// The last channel of an ephemeral topic has gone.
 #[derive(Debug, Message)]

@@ -6,7 +6,12 @@ pub mod messages;
 mod recovery;
 mod syncing;
 
-use std::{collections::BTreeMap, sync::Arc, task, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task,
+    time::Duration,
+};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult, Recipient,
@@ -22,6 +27,7 @@ use super::{
     channel::Channel,
     clock,
     disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
+    meters::DiskGauges,
     shared::Shared,
     snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
     supervisor::{ChildFailed, ChildSpec, Crash, escalate, supervise},
@@ -68,6 +74,10 @@ pub struct Topic {
     message_bytes: u64,
     /// When it began to count.
     since: Moment,
+    /// Ephemeral, and its last channel has gone: the node is about to end it.
+    abandoned: bool,
+    /// What its log's actor says of the disk.
+    gauges: Arc<DiskGauges>,
 }
 
 impl Topic {
@@ -87,6 +97,8 @@ impl Topic {
             message_count: 0,
             message_bytes: 0,
             since: clock::now(),
+            abandoned: false,
+            gauges: Arc::default(),
         }
     }
 
@@ -103,7 +115,9 @@ impl Topic {
         };
         let (name, shared) = (self.name.clone(), Arc::clone(&self.place.shared));
         let restarted = ctx.address().recipient();
-        supervise(&self.place.arbiter, spec, move |_| DiskQueue::new(name, shared, restarted))
+        let gauges = Arc::clone(&self.gauges);
+        let make = move |_: &mut _| DiskQueue::new(name, shared, restarted, gauges);
+        supervise(&self.place.arbiter, spec, make)
     }
 
     /// Writes down what a restart must know of the topic itself.
@@ -201,7 +215,8 @@ impl Handler<PauseTopic> for Topic {
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
         let held_from = self.rules.released();
         if self.rules.set_paused(pause.0) {
-            self.tell_released(self.cache.deferred(held_from..self.rules.released()));
+            let all = self.channels.keys().any(ChannelName::is_ephemeral) || self.disk.is_none();
+            self.tell_released(self.held_batches(held_from..self.rules.released(), all));
         }
         self.save_metadata()
     }
@@ -259,6 +274,8 @@ impl Topic {
             durability: self.durability(),
             waiting_count: self.appending.waiting_count(),
             latency: None,
+            log_segments: self.gauges.segments.load(Relaxed),
+            log_bytes: self.gauges.bytes.load(Relaxed),
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix::{
-    ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
-    ResponseActFuture, WrapFuture,
+    ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture,
+    WrapFuture,
 };
 use futures_util::future::join_all;
 
@@ -123,19 +123,27 @@ impl Handler<LogRestarted> for Topic {
 }
 
 impl Handler<WhenOpen> for Topic {
-    type Result = MessageResult<WhenOpen>;
+    type Result = ResponseActFuture<Self, Result<(), ChannelError>>;
 
+    /// With `--durability=power` the topic would outlive a loss of power by then.
     fn handle(&mut self, _: WhenOpen, _: &mut Self::Context) -> Self::Result {
-        MessageResult(match &self.appending.refusal {
+        let open = match &self.appending.refusal {
             None => Ok(()),
             Some(PublishError::Exiting) => Err(ChannelError::Exiting),
             Some(PublishError::Store(reason)) => Err(StoreError::Disk(reason.clone()).into()),
-        })
+        };
+        let disk = self.disk.clone().filter(|_| self.is_durable());
+        let durable = async move {
+            open?;
+            let Some(disk) = disk else { return Ok(()) };
+            Ok(ask(&disk, Sync).await?)
+        };
+        Box::pin(durable.into_actor(self))
     }
 }
 
 impl Handler<ShutdownTopic> for Topic {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, shutdown: ShutdownTopic, _: &mut Self::Context) -> Self::Result {
         let delete = shutdown.delete;
@@ -147,13 +155,16 @@ impl Handler<ShutdownTopic> for Topic {
         let (name, disk) = (self.name.clone(), self.disk.clone());
         let stopped = async move {
             join_all(channels).await;
-            let Some(disk) = disk else { return };
+            let Some(disk) = disk else { return Ok(()) };
             let closed = if delete { ask(&disk, Delete).await } else { sync(&disk).await };
-            if let Err(error) = closed {
+            closed.inspect_err(|error| {
                 log::error!("topic={name} could not be closed cleanly: {error}");
-            }
+            })
         };
-        Box::pin(stopped.into_actor(self).map(|(), _, ctx| ctx.stop()))
+        Box::pin(stopped.into_actor(self).map(|closed, _, ctx| {
+            ctx.stop();
+            closed
+        }))
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{ChannelRules, Delivery, Flight, Pending, Source};
 use crate::{
-    broker::{Moment, SubscriberKey},
+    broker::{Locality, Moment, SubscriberKey},
     protocol::MessageId,
 };
 
@@ -60,6 +60,15 @@ impl<B: Clone> ChannelRules<B> {
     pub fn skip_fresh(&mut self) {
         self.finished.finish(self.next);
         self.next += 1;
+        self.again_is_next = true;
+        self.changed = true;
+    }
+
+    /// Finishes a message that was popped from those to be delivered again: it was deferred, and is
+    /// not in the sample of the consumer that would have been the first to have it.
+    pub fn skip_again(&mut self, pending: &Pending<B>) {
+        self.finished.finish(pending.seq);
+        self.again_is_next = false;
         self.changed = true;
     }
 
@@ -129,10 +138,15 @@ impl<B: Clone> ChannelRules<B> {
         let delivery = Delivery { seq: pending.seq, attempts: pending.attempts.wrapping_add(1) };
         self.counters.delivered_count += 1;
         let pending = Pending { attempts: delivery.attempts, ..pending };
-        self.put_in_flight(key, id, pending, now, bytes);
+        match self.put_in_flight(key, id, pending, now, bytes) {
+            Locality::Zone => self.counters.zone_local_count += 1,
+            Locality::Region => self.counters.region_local_count += 1,
+            Locality::Global => {}
+        }
         delivery
     }
 
+    /// Returns how near the consumer is.
     pub(super) fn put_in_flight(
         &mut self,
         key: SubscriberKey,
@@ -140,8 +154,10 @@ impl<B: Clone> ChannelRules<B> {
         held: Pending<B>,
         now: Moment,
         bytes: usize,
-    ) {
-        let timeout = self.subscribers.handed(key, bytes).unwrap_or_default();
+    ) -> Locality {
+        let terms = self.subscribers.handed(key, bytes);
+        let (timeout, locality) =
+            terms.map(|terms| (terms.msg_timeout, terms.proximity.locality)).unwrap_or_default();
         let seq = held.seq;
         let flight = Flight {
             seq,
@@ -159,5 +175,6 @@ impl<B: Clone> ChannelRules<B> {
                 self.deferred.add(twin.deadline, twin.into());
             }
         }
+        locality
     }
 }

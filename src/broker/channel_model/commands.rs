@@ -2,6 +2,9 @@
 
 use proptest::prelude::*;
 
+use super::model::PROXIMITIES;
+use crate::broker::Proximity;
+
 /// One thing that happens. `client` is 0 to 3; times are ticks.
 #[derive(Debug, Clone, Copy)]
 pub enum Command {
@@ -30,11 +33,7 @@ pub enum Command {
         kilobytes: usize,
     },
     /// Up to `limit` messages are handed out.
-    Turn {
-        limit: u8,
-        kilobytes: usize,
-        cached: Cached,
-    },
+    Turn(Turn),
     /// The next fresh message is not in the sample.
     Skip,
     /// Somebody answers for one of the messages in flight, or for one that is not.
@@ -72,6 +71,17 @@ pub enum Command {
     /// The cursor file is written.
     Save,
     Restart(Restart),
+}
+
+/// How much is handed out, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Turn {
+    pub limit: u8,
+    /// Of each frame.
+    pub kilobytes: usize,
+    pub cached: Cached,
+    /// What chance gives a consumer that wants a sample only.
+    pub draw: u8,
 }
 
 /// Which bodies are in memory.
@@ -112,6 +122,14 @@ pub struct Setup {
     pub requeue_on_disconnect: bool,
     pub depth_max: Option<u64>,
     pub consumers_max: usize,
+    /// Consumers that are near come first.
+    pub is_aware: bool,
+}
+
+impl Setup {
+    pub fn proximity(&self, client: usize) -> Proximity {
+        if self.is_aware { PROXIMITIES[client] } else { Proximity::default() }
+    }
 }
 
 pub const CLIENTS: usize = 4;
@@ -119,11 +137,12 @@ pub const CLIENTS: usize = 4;
 pub fn setup() -> impl Strategy<Value = Setup> {
     let depth_max = prop_oneof![3 => Just(None), 1 => (0..5u64).prop_map(Some)];
     let consumers_max = prop_oneof![3 => Just(0), 1 => Just(2usize)];
-    (any::<bool>(), depth_max, consumers_max).prop_map(
-        |(requeue_on_disconnect, depth_max, consumers_max)| Setup {
+    (any::<bool>(), depth_max, consumers_max, any::<bool>()).prop_map(
+        |(requeue_on_disconnect, depth_max, consumers_max, is_aware)| Setup {
             requeue_on_disconnect,
             depth_max,
             consumers_max,
+            is_aware,
         },
     )
 }
@@ -177,9 +196,11 @@ fn of_consumers() -> impl Strategy<Value = Command> {
 fn of_deliveries() -> impl Strategy<Value = Command> {
     let kilobytes = prop_oneof![4 => Just(0usize), 1 => Just(200), 1 => Just(512)];
     let cached = (prop::bool::weighted(0.8), prop::bool::weighted(0.7));
-    let turn = (0..8u8, kilobytes, cached).prop_map(|(limit, kilobytes, (fresh, again))| {
-        Command::Turn { limit, kilobytes, cached: Cached { fresh, again } }
-    });
+    let turn = (0..8u8, kilobytes, cached, 0..100u8).prop_map(
+        |(limit, kilobytes, (fresh, again), draw)| {
+            Command::Turn(Turn { limit, kilobytes, cached: Cached { fresh, again }, draw })
+        },
+    );
     let who = prop_oneof![4 => Just(Who::Owner), 1 => (0..CLIENTS).prop_map(Who::Client)];
     let answer = prop_oneof![
         3 => Just(Answer::Finish),

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use super::commands::CLIENTS;
-use crate::broker::{Moment, channel::Counters, subscribers::UNSENT_BYTES_MAX};
+use crate::broker::{
+    Locality, Moment, Proximity, channel::Counters, subscribers::UNSENT_BYTES_MAX,
+};
 
 /// Where a message is: exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,15 @@ pub struct Model {
 /// Each consumer agreed on another timeout; the last one's is above the maximum.
 pub const TIMEOUTS: [u64; CLIENTS] = [5, 10, 10, 40];
 pub const TIMEOUT_MAX: u64 = 25;
+/// Where consumers are, when the node prefers those that are near.
+pub const PROXIMITIES: [Proximity; CLIENTS] = [
+    Proximity { locality: Locality::Zone, rank: 0 },
+    Proximity { locality: Locality::Region, rank: 1 },
+    Proximity { locality: Locality::Region, rank: 1 },
+    Proximity { locality: Locality::Global, rank: 2 },
+];
+/// What each consumer wants of a hundred messages; 0 for all.
+pub const SAMPLE_RATES: [u8; CLIENTS] = [0, 0, 30, 0];
 
 impl Model {
     pub fn new() -> Self {
@@ -78,17 +89,29 @@ impl Model {
         }
         self.end = self.published;
         self.counters.message_count += count_new;
-        let surplus = depth_max.map_or(0, |max| self.depth().saturating_sub(max));
+        let taken = if self.paused { 0 } else { self.credit() };
+        let surplus = depth_max.map_or(0, |max| self.depth().saturating_sub(max + taken));
         let fresh: Vec<u64> = self.fresh().rev().take(surplus as usize).collect();
         self.counters.dropped_count += fresh.len() as u64;
         fresh.into_iter().for_each(|seq| self.set(seq, State::Finished));
     }
 
-    pub fn deliver(&mut self, seq: u64, client: usize, bytes: usize, now: Moment) -> u16 {
+    pub fn deliver(
+        &mut self,
+        seq: u64,
+        (client, locality): (usize, Locality),
+        bytes: usize,
+        now: Moment,
+    ) -> u16 {
         let attempts = self.states[&seq].attempts() + 1;
         self.put_in_flight(seq, client, attempts, now);
         self.clients[client].unsent += bytes;
         self.counters.delivered_count += 1;
+        match locality {
+            Locality::Zone => self.counters.zone_local_count += 1,
+            Locality::Region => self.counters.region_local_count += 1,
+            Locality::Global => {}
+        }
         attempts
     }
 
@@ -231,6 +254,13 @@ impl Model {
         let Client { subscribed, ready, closing, unsent } = self.clients[client];
         let in_flight = self.held_by(client) as u32;
         subscribed && !closing && in_flight < ready && unsent < UNSENT_BYTES_MAX
+    }
+
+    /// Messages that consumers would take at once.
+    fn credit(&self) -> u64 {
+        let with_credit = (0..CLIENTS).filter(|&client| self.has_credit(client));
+        let free = |client: usize| self.clients[client].ready as usize - self.held_by(client);
+        with_credit.map(free).sum::<usize>() as u64
     }
 
     pub fn subscribed(&self) -> Vec<usize> {

@@ -1,15 +1,17 @@
 //! Drives the rules and the model side by side.
 
+mod answers;
+
 use std::time::Duration;
 
 use super::{
-    commands::{Answer, CLIENTS, Cached, Command, Restart, Setup, Who},
-    model::{Client, Model, State, TIMEOUT_MAX, TIMEOUTS},
+    commands::{Answer, CLIENTS, Cached, Command, Restart, Setup, Turn, Who},
+    model::{Client, Model, SAMPLE_RATES, State, TIMEOUT_MAX, TIMEOUTS},
 };
 use crate::{
     broker::{
         AckSet, ChannelRules, ClientId, Moment, Settings, SubscriberKey, Terms,
-        channel::{Delivery, Pending, Progress, SettleError, Source},
+        channel::{Delivery, Pending, Progress, Source},
         holdings::{Holding, Holdings},
     },
     protocol::MessageId,
@@ -64,7 +66,7 @@ impl Rig {
             Command::Close { client } => self.close(client),
             Command::Disconnect { client } => self.disconnect(client),
             Command::Sent { client, kilobytes } => self.sent(client, kilobytes << 10),
-            Command::Turn { limit, kilobytes, cached } => self.turn(limit, kilobytes << 10, cached),
+            Command::Turn(turn) => self.turn(turn),
             Command::Skip => self.skip(),
             Command::Answer { who, pick, answer } => self.answer(who, pick, answer),
             Command::Wait { ticks } => self.now = self.now + Duration::from_nanos(ticks),
@@ -123,9 +125,7 @@ impl Rig {
     // Consumers.
 
     fn subscribe(&mut self, client: usize) {
-        let msg_timeout = Duration::from_nanos(TIMEOUTS[client]);
-        let terms = Terms { msg_timeout, sample_rate: 0 };
-        let answer = self.rules.subscribe(client_id(client), terms);
+        let answer = self.rules.subscribe(client_id(client), self.terms(client));
         let (max, consumers) = (self.setup.consumers_max, self.model.subscribed());
         if consumers.contains(&client) {
             assert_eq!(answer.ok(), self.key(client), "subscribed twice");
@@ -136,6 +136,14 @@ impl Rig {
             let key = answer.expect("there is room");
             self.model.clients[client].subscribed = true;
             self.hold(client, key);
+        }
+    }
+
+    fn terms(&self, client: usize) -> Terms {
+        Terms {
+            msg_timeout: Duration::from_nanos(TIMEOUTS[client]),
+            sample_rate: SAMPLE_RATES[client],
+            proximity: self.setup.proximity(client),
         }
     }
 
@@ -185,27 +193,37 @@ impl Rig {
 
     // Deliveries.
 
-    fn turn(&mut self, limit: u8, bytes: usize, cached: Cached) {
-        for _ in 0..limit {
+    fn turn(&mut self, turn: Turn) {
+        for _ in 0..turn.limit {
             let Some((key, client)) = self.whose_turn() else { return };
             let fresh = self.next_fresh();
-            let fresh_at_hand = cached.fresh && fresh.is_some();
+            let fresh_at_hand = turn.cached.fresh && fresh.is_some();
             let again_at_hand = self.model.again_count() > 0;
             let source = self.rules.source(fresh_at_hand);
             self.check_source(source, fresh_at_hand, again_at_hand);
             match (source, fresh) {
-                (Some(Source::Fresh), Some(seq)) => self.deliver_fresh(key, client, seq, bytes),
-                (Some(Source::Again), _) => self.again(key, client, bytes, cached.again),
+                (Some(Source::Fresh), Some(seq)) => self.fresh(key, client, seq, turn),
+                (Some(Source::Again), _) => self.again(key, client, turn),
                 _ => return,
             }
             self.pass(client);
         }
     }
 
-    /// Nobody with credit waits for more than one turn of each other consumer.
+    fn fresh(&mut self, key: SubscriberKey, client: usize, seq: u64, turn: Turn) {
+        if self.terms(client).sample_has(0, || turn.draw) {
+            self.deliver_fresh(key, client, seq, turn.kilobytes << 10);
+        } else {
+            self.skip();
+        }
+    }
+
+    /// Nobody with credit waits for more than one turn of each other consumer of its rank.
     fn pass(&mut self, client: usize) {
         self.rules.pass();
-        let consumers = self.model.subscribed();
+        let rank = self.setup.proximity(client).rank;
+        let mut consumers = self.model.subscribed();
+        consumers.retain(|&other| self.setup.proximity(other).rank == rank);
         for &other in &consumers {
             self.waited[other] = if other == client { 0 } else { self.waited[other] + 1 };
         }
@@ -230,6 +248,9 @@ impl Rig {
         assert_eq!(turn.is_some(), expected, "somebody has credit: {credited:?}");
         if let Some((_, client)) = turn {
             assert!(credited.contains(&client), "client {client} has no credit");
+            let rank = |client: usize| self.setup.proximity(client).rank;
+            let first = credited.iter().map(|&client| rank(client)).min();
+            assert_eq!(Some(rank(client)), first, "somebody nearer has credit: {credited:?}");
         }
         turn
     }
@@ -258,22 +279,28 @@ impl Rig {
         self.last_source = Some(Source::Fresh);
     }
 
-    fn again(&mut self, key: SubscriberKey, client: usize, bytes: usize, at_hand: bool) {
+    fn again(&mut self, key: SubscriberKey, client: usize, turn: Turn) {
         let pending = self.rules.pop_again().expect("source says again");
         let Pending { seq, attempts, .. } = pending;
         assert_eq!(self.model.states[&seq], State::Again { attempts }, "message {seq}");
-        if at_hand {
+        if !turn.cached.again {
+            self.rules.fetch(pending);
+            return self.model.set(seq, State::Fetching { attempts });
+        }
+        self.last_source = Some(Source::Again);
+        if self.terms(client).sample_has(attempts, || turn.draw) {
+            let bytes = turn.kilobytes << 10;
             let delivery = self.rules.deliver_again(key, id(seq), pending, bytes, self.now);
             self.delivered(delivery, seq, client, bytes);
-            self.last_source = Some(Source::Again);
         } else {
-            self.rules.fetch(pending);
-            self.model.set(seq, State::Fetching { attempts });
+            self.rules.skip_again(&pending);
+            self.model.set(seq, State::Finished);
         }
     }
 
     fn delivered(&mut self, delivery: Delivery, seq: u64, client: usize, bytes: usize) {
-        let attempts = self.model.deliver(seq, client, bytes, self.now);
+        let locality = self.setup.proximity(client).locality;
+        let attempts = self.model.deliver(seq, (client, locality), bytes, self.now);
         assert_eq!(delivery, Delivery { seq, attempts });
         self.holdings[client].delivered(&[Holding { id: id(seq), seq, attempts }]);
     }
@@ -282,6 +309,7 @@ impl Rig {
         if let Some(seq) = self.next_fresh() {
             self.rules.skip_fresh();
             self.model.set(seq, State::Finished);
+            self.last_source = Some(Source::Fresh);
         }
     }
 
@@ -305,64 +333,6 @@ impl Rig {
     fn fetch_failed(&mut self) {
         self.rules.fetch_failed();
         self.model.fetch_failed();
-    }
-
-    // Answers.
-
-    fn answer(&mut self, who: Who, pick: usize, answer: Answer) {
-        let (seq, owner) = self.pick(pick);
-        let client = match who {
-            Who::Owner => owner.unwrap_or_default(),
-            Who::Client(client) => client,
-        };
-        let Some(key) = self.key(client) else { return };
-        let expected = match self.model.states.get(&seq) {
-            Some(State::InFlight { client: Some(owner), .. }) if *owner == client => Ok(()),
-            Some(State::InFlight { .. }) => Err(SettleError::NotOwner),
-            _ => Err(SettleError::NotInFlight),
-        };
-        let got = match answer {
-            Answer::Finish => self.rules.finish(key, id(seq)).map(|_body| ()),
-            Answer::Requeue { delay } => {
-                self.rules.requeue(key, id(seq), Duration::from_nanos(delay), self.now)
-            }
-            Answer::Touch => self.rules.touch(key, id(seq), self.now),
-        };
-        assert_eq!(got, expected, "answer of client {client} for message {seq}");
-        self.settle(client, seq, answer, got.is_ok());
-    }
-
-    /// One of the messages in flight and its owner; beyond those, any other number.
-    fn pick(&self, pick: usize) -> (u64, Option<usize>) {
-        let in_flight = self.model.in_flight();
-        let seq = in_flight.get(pick).copied().unwrap_or((pick - in_flight.len().min(pick)) as u64);
-        match self.model.states.get(&seq) {
-            Some(State::InFlight { client, .. }) => (seq, *client),
-            _ => (seq, None),
-        }
-    }
-
-    /// A connection forgets what it has answered, whatever the channel says to it.
-    fn settle(&mut self, client: usize, seq: u64, answer: Answer, accepted: bool) {
-        if !matches!(answer, Answer::Touch) {
-            self.holdings[client].settled(id(seq));
-        }
-        if !accepted {
-            return;
-        }
-        let attempts = self.model.states[&seq].attempts();
-        match answer {
-            Answer::Finish => self.model.set(seq, State::Finished),
-            Answer::Touch => self.model.touch(seq, self.now),
-            Answer::Requeue { delay: 0 } => self.model.set(seq, State::Again { attempts }),
-            Answer::Requeue { delay } => {
-                let due = self.now + Duration::from_nanos(delay);
-                self.model.set(seq, State::Deferred { attempts, due });
-            }
-        }
-        if matches!(answer, Answer::Requeue { .. }) {
-            self.model.counters.requeue_count += 1;
-        }
     }
 
     // Time and operators.
@@ -437,7 +407,8 @@ impl Rig {
         self.ready(0, 1000);
         while self.model.floor() < self.model.end {
             let before = self.model.states.clone();
-            self.turn(u8::MAX, 0, Cached { fresh: true, again: true });
+            let cached = Cached { fresh: true, again: true };
+            self.turn(Turn { limit: u8::MAX, kilobytes: 0, cached, draw: 0 });
             while !self.model.in_flight().is_empty() && self.pick(0).1.is_some() {
                 self.answer(Who::Owner, 0, Answer::Finish);
             }

@@ -134,6 +134,7 @@ fn values_are_taken_over() {
         "--msg-timeout=1500ms",
         "--requeue-on-disconnect=false",
         "--enable-experiment=chaos",
+        "--enable-experiment=topology-aware-consumption",
         "--enable-experiment=other",
         "--log-level=DEBUG",
     ])
@@ -143,7 +144,7 @@ fn values_are_taken_over() {
     assert_eq!(options.data_path, PathBuf::from("data"));
     assert_eq!(options.msg_timeout, Duration::from_millis(1500));
     assert!(!options.requeue_on_disconnect);
-    assert!(options.chaos_enabled());
+    assert!(options.chaos_enabled() && options.prefers_near_consumers());
     assert_eq!(options.unknown_experiments().collect::<Vec<_>>(), ["other"]);
     assert_eq!(options.log_level, LogLevel::Debug);
 }
@@ -172,25 +173,6 @@ fn every_option_with_a_key_can_be_asked_for_by_it() {
     }
     for none in ["", "node_id", "lookupd_tcp_address", "config", "version", "worker_id"] {
         assert_eq!(options.value(none), None, "{none}");
-    }
-}
-
-#[test]
-fn statsd_prefix_names_the_node_and_ends_in_a_dot() {
-    for (prefix, address, full) in [
-        ("nsq.%s", "host.example.com", "nsq.host_example_com_14151."),
-        ("%s.%s.", "vm", "vm_14151.vm_14151."),
-        ("plain", "vm", "plain."),
-        ("%s", "::1", "[__1]_14151."),
-        ("", "vm", ""),
-    ] {
-        let options = NsqdOptions {
-            statsd_prefix: prefix.to_owned(),
-            broadcast_address: address.to_owned(),
-            broadcast_http_port: 14151,
-            ..NsqdOptions::default()
-        };
-        assert_eq!(options.full_statsd_prefix(), full);
     }
 }
 

@@ -7,8 +7,12 @@ use actix_web::{
 
 use super::{Api, State};
 use crate::{
-    config::value::{Kind, Value},
+    config::{
+        NsqdOptions,
+        value::{Kind, Value},
+    },
     http::{HttpError, body, reply},
+    protocol::statsd::Prefix,
 };
 
 const LOG_LEVEL: &str = "log_level";
@@ -48,9 +52,15 @@ fn present(api: &Api, key: &str) -> Result<Value, HttpError> {
         LOOKUPDS => Ok(Value::List(shared.live.lookupds())),
         // A policy for client certificates raises it.
         "tls_required" => Ok(Value::TlsRequired(shared.tls_required())),
-        "statsd_prefix" => Ok(Value::Text(shared.options.full_statsd_prefix())),
+        "statsd_prefix" => Ok(Value::Text(statsd_prefix(&shared.options))),
         key => shared.options.value(key).ok_or(HttpError::InvalidOption),
     }
+}
+
+/// As it stands before every name.
+fn statsd_prefix(options: &NsqdOptions) -> String {
+    let (address, port) = (&options.broadcast_address, options.broadcast_http_port);
+    Prefix::new(&options.statsd_prefix, address, port).as_str().to_owned()
 }
 
 fn set_log_level(api: &Api, body: &[u8]) -> Result<(), HttpError> {

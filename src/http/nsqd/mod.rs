@@ -5,6 +5,7 @@ mod channels;
 mod config;
 mod debug;
 mod info;
+mod metrics;
 mod publish;
 mod stats;
 mod stats_json;
@@ -92,6 +93,7 @@ fn register(config: &mut ServiceConfig, api: State) {
         .get("/ping", info::ping)
         .get("/info", info::info)
         .get("/stats", stats::stats)
+        .get("/metrics", metrics::metrics)
         .post("/pub", publish::one)
         .post("/mpub", publish::many)
         .post("/topic/create", topics::create)

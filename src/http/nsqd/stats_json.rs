@@ -98,6 +98,10 @@ struct ChannelView<'a> {
     deferred_count: usize,
     message_count: u64,
     #[serde(skip_serializing_if = "is_zero")]
+    zone_local_msg_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
+    region_local_msg_count: u64,
+    #[serde(skip_serializing_if = "is_zero")]
     global_msg_count: u64,
     requeue_count: u64,
     timeout_count: u64,
@@ -122,7 +126,9 @@ impl<'a> ChannelView<'a> {
             in_flight_count: channel.in_flight_count,
             deferred_count: channel.deferred_count,
             message_count: counters.message_count,
-            global_msg_count: counters.delivered_count,
+            zone_local_msg_count: counters.zone_local_count,
+            region_local_msg_count: counters.region_local_count,
+            global_msg_count: counters.global_count(),
             requeue_count: counters.requeue_count,
             timeout_count: counters.timeout_count,
             client_count: channel.client_count,

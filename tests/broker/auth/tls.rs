@@ -1,61 +1,39 @@
 //! Auth servers over https.
 
-use std::path::PathBuf;
-
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use tempfile::TempDir;
 use tokio_rustls::rustls::{
     ServerConfig,
     crypto::ring,
-    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+    pki_types::{PrivateKeyDer, pem::PemObject},
 };
 
 use super::{
-    authed, expect_logged,
+    GRANTED, auth, authed, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
-use crate::support::Nsqd;
+use crate::{
+    support::{
+        Nsqd,
+        tls::{Authority, Identity},
+    },
+    upgrades::{TLS, upgrade},
+};
 
 const FAILED: &str = "E_AUTH_FAILED AUTH failed";
 
-/// An authority, with its certificate in a file.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    folder: TempDir,
+fn trusting(authority: &Authority) -> String {
+    format!("--tls-root-ca-file={}", authority.file().display())
 }
 
-impl Authority {
-    fn new() -> Self {
-        let (mut params, key) = (CertificateParams::default(), KeyPair::generate().unwrap());
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let folder = tempfile::tempdir().unwrap();
-        let pem = params.self_signed(&key).unwrap().pem();
-        std::fs::write(folder.path().join("ca.pem"), pem).unwrap();
-        Self { issuer: Issuer::new(params, key), folder }
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
-    }
-
-    fn flag(&self) -> String {
-        format!("--tls-root-ca-file={}", self.file().display())
-    }
-
-    /// A server's identity under that name.
-    fn server(&self, name: &str) -> ServerConfig {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        let certificate = params.signed_by(&key, &self.issuer).unwrap().der().clone();
-        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        ServerConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate], key)
-            .unwrap()
-    }
+/// What an auth server needs that is to have this certificate.
+fn shows(identity: &Identity) -> ServerConfig {
+    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
+    ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![identity.certificate()], key)
+        .unwrap()
 }
 
 fn https(server: &AuthServer, path: &str) -> String {
@@ -65,8 +43,8 @@ fn https(server: &AuthServer, path: &str) -> String {
 #[test]
 fn a_server_of_a_trusted_authority_is_asked() {
     let authority = Authority::new();
-    let server = AuthServer::over_tls(authority.server("127.0.0.1"), Reply::everything());
-    let nsqd = Nsqd::with(&[&https(&server, "/auth"), &authority.flag()]);
+    let server = AuthServer::over_tls(shows(&authority.server("auth")), Reply::everything());
+    let nsqd = Nsqd::with(&[&https(&server, "/auth"), &trusting(&authority)]);
     authed(&nsqd, "s");
     let query = "common_name=&remote_ip=127.0.0.1&secret=s&tls=false";
     assert_eq!(server.requests()[0].line, format!("GET /auth?{query} HTTP/1.1"));
@@ -75,10 +53,11 @@ fn a_server_of_a_trusted_authority_is_asked() {
 #[test]
 fn a_server_that_cannot_be_verified_learns_nothing() {
     let (authority, other) = (Authority::new(), Authority::new());
-    let named_otherwise = AuthServer::over_tls(authority.server("auth.test"), Reply::everything());
-    let of_another = AuthServer::over_tls(other.server("127.0.0.1"), Reply::everything());
+    let named_otherwise =
+        AuthServer::over_tls(shows(&authority.client("auth")), Reply::everything());
+    let of_another = AuthServer::over_tls(shows(&other.server("auth")), Reply::everything());
     for server in [&named_otherwise, &of_another] {
-        let nsqd = Nsqd::with(&[&https(server, "/auth"), &authority.flag()]);
+        let nsqd = Nsqd::with(&[&https(server, "/auth"), &trusting(&authority)]);
         turned_away(&nsqd, "s", FAILED);
         expect_logged(&nsqd, &["auth server https://127.0.0.1:", "invalid peer certificate"]);
         assert!(server.requests().is_empty());
@@ -91,12 +70,12 @@ fn a_server_that_cannot_be_verified_learns_nothing() {
 #[test]
 fn a_server_that_wants_tls_is_asked_again_over_it() {
     let authority = Authority::new();
-    let tls = AuthServer::over_tls(authority.server("127.0.0.1"), Reply::everything());
+    let tls = AuthServer::over_tls(shows(&authority.server("auth")), Reply::everything());
     let body = format!(r#"{{"message":"TLS required","https_port":{}}}"#, tls.port());
     let plain = AuthServer::always(Reply::Answer("403 Forbidden", Vec::new(), body.into_bytes()));
     for method in ["get", "post"] {
         let method = format!("--auth-http-request-method={method}");
-        let nsqd = Nsqd::with(&[&plain.flag(), &authority.flag(), &method]);
+        let nsqd = Nsqd::with(&[&plain.flag(), &trusting(&authority), &method]);
         authed(&nsqd, "s");
         let (first, second) = (plain.requests().pop().unwrap(), tls.requests().pop().unwrap());
         assert_eq!((first.line, first.body), (second.line, second.body));
@@ -107,10 +86,38 @@ fn a_server_that_wants_tls_is_asked_again_over_it() {
 fn a_server_that_wants_tls_again_is_not_asked_a_third_time() {
     let authority = Authority::new();
     let again = Reply::Answer("403 Forbidden", Vec::new(), br#"{"https_port":1}"#.to_vec());
-    let tls = AuthServer::over_tls(authority.server("127.0.0.1"), again);
+    let tls = AuthServer::over_tls(shows(&authority.server("auth")), again);
     let body = format!(r#"{{"https_port":{}}}"#, tls.port());
     let plain = AuthServer::always(Reply::Answer("403 Forbidden", Vec::new(), body.into_bytes()));
-    let nsqd = Nsqd::with(&[&plain.flag(), &authority.flag()]);
+    let nsqd = Nsqd::with(&[&plain.flag(), &trusting(&authority)]);
     turned_away(&nsqd, "s", FAILED);
     assert_eq!((plain.requests().len(), tls.requests().len()), (1, 1));
+}
+
+#[test]
+fn a_client_over_tls_is_asked_about_with_its_common_name() {
+    let authority = Authority::new();
+    let server = AuthServer::always(Reply::everything());
+    let [cert, key] = authority.server("nsqd").flags();
+    let policies = [
+        ("--tls-client-auth-policy=require-verify", Some("joe smith"), "joe+smith"),
+        ("--tls-client-auth-policy=require", Some("joe smith"), "joe+smith"),
+        ("--tls-client-auth-policy=", None, ""),
+    ];
+    for (policy, shown, name) in policies {
+        let tcp_only = "--tls-required=tcp-https";
+        let flags = [&server.flag(), &cert, &key, policy, &trusting(&authority), tcp_only];
+        let nsqd = Nsqd::with(&flags);
+        let peer = match shown {
+            Some(name) => authority.peer().showing(&authority.client(name)),
+            None => authority.peer(),
+        };
+        let mut client = upgrade(nsqd.client(), TLS, &peer.config());
+        client.send(&auth("s"));
+        client.expect_response(GRANTED);
+        client.publish("orders", b"one");
+        let query = format!("common_name={name}&remote_ip=127.0.0.1&secret=s&tls=true");
+        let asked = server.requests().pop().unwrap();
+        assert_eq!(asked.line, format!("GET /auth?{query} HTTP/1.1"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{Client, Frame, Gone, NsqMessage, Nsqd, Random, commands, eventually, ours};
+use crate::support::{Client, NsqMessage, Nsqd, Random, commands, ours};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -80,63 +80,6 @@ fn consumers_of_one_channel_share_its_messages() {
     bodies.sort_by_key(|message| message.body.clone());
     let texts: Vec<_> = bodies.iter().map(NsqMessage::text).collect();
     assert_eq!(texts, ["0000", "0001", "0002", "0003"]);
-}
-
-#[test]
-fn no_more_consumers_are_let_in_than_allowed() {
-    let nsqd = Nsqd::with(&["--max-channel-consumers=2"]);
-    let consumers = [consumer(&nsqd, 1), consumer(&nsqd, 1)];
-    let mut third = nsqd.client();
-    third.send(&commands::sub("orders", "audit"));
-    third.expect_fatal("E_SUB_FAILED SUB failed consumers for orders:audit exceeds limit of 2");
-    let mut elsewhere = nsqd.client();
-    elsewhere.subscribe("orders", "billing");
-    drop(consumers);
-    nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
-    consumer(&nsqd, 1).expect_alive();
-}
-
-#[test]
-fn sampling_takes_its_part_and_drops_the_rest() {
-    const COUNT: usize = 2000;
-    let nsqd = Nsqd::start();
-    publish_numbers(&nsqd, COUNT);
-    let mut consumer = nsqd.client_with(r#"{"sample_rate":50}"#);
-    consumer.subscribe("orders", "audit");
-    consumer.ready(2500);
-    let mut delivered = 0;
-    eventually("all are delivered or dropped", || {
-        loop {
-            match consumer.next_frame(Duration::from_millis(50)) {
-                Ok(Frame::Message(message)) => {
-                    consumer.finish(message.id);
-                    delivered += 1;
-                }
-                Err(Gone::Silent) => break,
-                other => panic!("expected messages, found {other:?}"),
-            }
-        }
-        let channel = nsqd.channel("orders", "audit");
-        (channel["depth"] == 0 && channel["in_flight_count"] == 0).then_some(())
-    });
-    // Ten times the standard deviation on either side.
-    assert!((COUNT / 2 - 250..COUNT / 2 + 250).contains(&delivered), "{delivered} of {COUNT}");
-}
-
-#[test]
-fn one_message_at_a_time_does_not_wait_for_the_buffer() {
-    let nsqd = Nsqd::start();
-    let mut consumer =
-        nsqd.client_with(r#"{"output_buffer_timeout":30000,"output_buffer_size":65536}"#);
-    consumer.subscribe("orders", "audit");
-    consumer.ready(1);
-    let mut publisher = nsqd.client();
-    for number in 0..20 {
-        let body = number.to_string();
-        publisher.publish("orders", body.as_bytes());
-        let message = consumer.expect_body(&body);
-        consumer.finish(message.id);
-    }
 }
 
 /// A backlog larger than what a channel reads ahead, and nothing of it in memory.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::{Frame, Gone, Nsqd, commands, ours};
+use crate::support::{DEADLINE, Frame, Gone, Nsqd, commands, ours};
 
 const EVERY_SECOND: &str = r#"{"heartbeat_interval":1000}"#;
 
@@ -74,4 +74,65 @@ fn consumers_are_asked_while_messages_flow() {
         }
     }
     assert_eq!(heartbeats, 2);
+}
+
+#[test]
+fn who_sends_commands_need_not_answer_heartbeats() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client_with(EVERY_SECOND);
+    let mut heartbeats = 0;
+    while heartbeats < 4 {
+        client.send(&commands::publish("orders", b"x"));
+        let until = Instant::now() + Duration::from_millis(300);
+        while let Some(left) = until.checked_duration_since(Instant::now()) {
+            match client.try_frame(left) {
+                Ok(frame) if frame.is_heartbeat() => heartbeats += 1,
+                Ok(Frame::Response(_)) | Err(Gone::Silent) => {}
+                other => panic!("expected answers and heartbeats, found {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn without_heartbeats_nobody_is_asked_and_nobody_is_closed() {
+    let nsqd = Nsqd::start();
+    // The first interval would be over after a second, the read deadline after two.
+    let mut client = nsqd.client_with(EVERY_SECOND);
+    client.send(&commands::identify(r#"{"heartbeat_interval":-1}"#));
+    if !ours() {
+        return; // nsqd 1.3 goes on with the ticker of the first IDENTIFY.
+    }
+    client.expect_ok();
+    match client.try_frame(Duration::from_millis(2500)) {
+        Err(Gone::Silent) => {}
+        other => panic!("expected silence, found {other:?}"),
+    }
+    client.expect_alive();
+}
+
+#[test]
+fn body_that_does_not_come_in_time_is_missed_by_name() {
+    let nsqd = Nsqd::start();
+    for (begun, text) in [
+        (b"PUB orders\n\0\0".to_vec(), "E_BAD_MESSAGE PUB failed to read message body size"),
+        (
+            [&commands::announced("PUB orders", 10)[..], b"half"].concat(),
+            "E_BAD_MESSAGE PUB failed to read message body",
+        ),
+        (commands::announced("MPUB orders", 10), "E_BAD_BODY MPUB failed to read message count"),
+    ] {
+        let mut client = nsqd.client_with(EVERY_SECOND);
+        client.send(&begun);
+        let since = Instant::now();
+        // An answer to a heartbeat would be taken for a part of the body.
+        let mut frame = client.try_frame(DEADLINE);
+        while frame.as_ref().is_ok_and(Frame::is_heartbeat) {
+            frame = client.try_frame(DEADLINE);
+        }
+        assert_eq!(frame, Ok(Frame::Error(text.to_owned())));
+        assert!(since.elapsed() > Duration::from_millis(1500), "after {:?}", since.elapsed());
+        client.expect_closed();
+    }
+    assert!(nsqd.topic("orders").is_null() || nsqd.topic("orders")["message_count"] == 0);
 }

@@ -1,5 +1,7 @@
 //! From the first byte to the last.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::{Client, Frame, Nsqd, commands, connect_raw, http};
@@ -52,6 +54,31 @@ fn responses_behind_a_half_close_are_delivered() {
     client.half_close();
     client.expect_ok();
     client.expect_closed();
+}
+
+#[test]
+fn subscribers_that_half_close_are_answered_too() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    let unknown = b"FIN 0123456789abcdef\n";
+    let commands = [&commands::sub("orders", "audit"), &unknown[..], b"REQ 0123456789abcdef 0\n"];
+    client.send(&[&commands.concat()[..], &commands::publish("other", b"one")].concat());
+    client.half_close();
+    client.expect_ok();
+    client.expect_error("E_FIN_FAILED FIN 0123456789abcdef failed ID not in flight");
+    client.expect_error("E_REQ_FAILED REQ 0123456789abcdef failed ID not in flight");
+    client.expect_ok();
+    client.expect_closed();
+}
+
+#[test]
+fn refusals_come_before_the_error_behind_them() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.subscribe("orders", "audit");
+    client.send(b"TOUCH 0123456789abcdef\nBOGUS\n");
+    client.expect_error("E_TOUCH_FAILED TOUCH 0123456789abcdef failed ID not in flight");
+    client.expect_fatal("E_INVALID invalid command BOGUS");
 }
 
 #[test]
@@ -133,4 +160,52 @@ fn second_identify_counts() {
         (&clients[0]["client_id"], &clients[0]["hostname"], &clients[0]["user_agent"]),
         (&"second".into(), &"h".into(), &"u/1".into())
     );
+}
+
+#[test]
+fn nothing_is_said_to_a_good_magic() {
+    let nsqd = Nsqd::start();
+    let mut client = connect_raw(nsqd.tcp());
+    for part in [b"  ", b"V2"] {
+        client.send(part);
+        client.expect_silence(Duration::from_millis(200));
+    }
+    client.expect_alive();
+}
+
+#[test]
+fn who_has_not_introduced_itself_is_known_by_its_address() {
+    let nsqd = Nsqd::start();
+    let mut unknown = nsqd.client();
+    unknown.subscribe("orders", "audit");
+    let client = nsqd.channel("orders", "audit")["clients"][0].clone();
+    for (key, value) in [
+        ("client_id", "127.0.0.1"),
+        ("hostname", "127.0.0.1"),
+        ("user_agent", ""),
+        ("version", "V2"),
+        ("remote_address", &unknown.stream().local_addr().unwrap().to_string()),
+        ("topology_region", ""),
+        ("topology_zone", ""),
+    ] {
+        assert_eq!(client[key], value, "{key} in {client}");
+    }
+    for key in ["ready_count", "sample_rate", "in_flight_count"] {
+        assert_eq!(client[key], 0, "{key} in {client}");
+    }
+    // Who introduces itself without names has none.
+    let mut nameless = nsqd.client_with("{}");
+    nameless.subscribe("orders", "billing");
+    let client = nsqd.channel("orders", "billing")["clients"][0].clone();
+    assert_eq!((&client["client_id"], &client["hostname"]), (&"".into(), &"".into()));
+}
+
+#[test]
+fn consumer_that_sends_nothing_more_is_gone() {
+    let nsqd = Nsqd::start();
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.half_close();
+    consumer.expect_closed();
+    nsqd.expect_channel("orders", "audit", &[("client_count", 0)]);
 }

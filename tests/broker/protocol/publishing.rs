@@ -204,3 +204,48 @@ fn large_messages_arrive_whole() {
         assert!(client.expect_message().body == body);
     }
 }
+
+#[test]
+fn ids_hold_the_number_of_the_node_and_the_time() {
+    let nsqd = Nsqd::with(&["--node-id=617"]);
+    let mut client = nsqd.client();
+    client.publish("orders", b"one");
+    client.subscribe("orders", "audit");
+    client.ready(1);
+    let message = client.expect_message();
+    let id = u64::from_str_radix(&message.id.to_string(), 16).expect("hexadecimal digits");
+    assert_eq!(id >> 12 & 0x3ff, 617);
+    let tick = u64::try_from(message.timestamp_nanos).unwrap() >> 20;
+    let id_tick = (id >> 22) + 1_288_834_974_288;
+    assert!(id_tick.abs_diff(tick) < 1000, "{id_tick} is far from {tick}");
+}
+
+#[test]
+fn topics_are_made_by_every_way_of_publishing_and_never_go_by_themselves() {
+    let nsqd = Nsqd::start();
+    let mut client = nsqd.client();
+    client.publish("by_pub", b"x");
+    client.send(&commands::publish_many("by_mpub", &["x"]));
+    client.expect_ok();
+    client.send(&commands::publish_deferred("by_dpub", 0, b"x"));
+    client.expect_ok();
+    client.subscribe("by_sub", "audit");
+    nsqd.post("/pub?topic=by_http_pub", b"x");
+    nsqd.post("/mpub?topic=by_http_mpub", b"x");
+    drop(client);
+    nsqd.expect_channel("by_sub", "audit", &[("client_count", 0)]);
+    let topics = nsqd.stats()["topics"].clone();
+    let counts = topics.as_array().into_iter().flatten();
+    let counts: Vec<_> = counts
+        .map(|topic| (topic["topic_name"].as_str().unwrap(), topic["message_count"].as_u64()))
+        .collect();
+    let expected = [
+        ("by_dpub", Some(1)),
+        ("by_http_mpub", Some(1)),
+        ("by_http_pub", Some(1)),
+        ("by_mpub", Some(1)),
+        ("by_pub", Some(1)),
+        ("by_sub", Some(0)),
+    ];
+    assert_eq!(counts, expected);
+}

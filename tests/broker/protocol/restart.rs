@@ -141,3 +141,49 @@ fn deferred_publish_keeps_its_time_over_kill_9() {
     assert_eq!(consumer(&nsqd, "audit").expect_body("deferred").attempts, 1);
     assert!(before.elapsed() >= Duration::from_secs(3), "delivered early");
 }
+
+#[test]
+fn counters_begin_anew_and_what_waits_is_not_counted_again() {
+    let mut nsqd = Nsqd::start();
+    let mut client = consumer(&nsqd, "audit");
+    let mut publisher = nsqd.client();
+    publisher.send(&commands::publish_many("orders", &["held", "finished"]));
+    publisher.expect_ok();
+    let held = client.expect_body("held");
+    let finished = client.expect_body("finished");
+    client.finish(finished.id);
+    client.send(&commands::requeue(held.id, 0));
+    client.expect_body("held");
+    nsqd.expect_channel("orders", "audit", &[("requeue_count", 1), ("message_count", 2)]);
+    assert!(nsqd.terminate().success());
+    nsqd.restart();
+    nsqd.expect_channel("orders", "audit", &[("depth", 1), ("requeue_count", 0)]);
+    let topic = nsqd.topic("orders");
+    assert_eq!((&topic["message_count"], &topic["message_bytes"]), (&0.into(), &0.into()));
+    assert_eq!(consumer(&nsqd, "audit").expect_body("held").attempts, 3);
+    nsqd.client().publish("orders", b"four");
+    let topic = nsqd.topic("orders");
+    assert_eq!((&topic["message_count"], &topic["message_bytes"]), (&1.into(), &4.into()));
+    if ours() {
+        nsqd.expect_channel("orders", "audit", &[("message_count", 1), ("timeout_count", 0)]);
+    }
+}
+
+#[test]
+fn odd_names_are_names_and_outlive_a_restart() {
+    let mut nsqd = Nsqd::start();
+    let names = [".", "..", "-", "_", "Orders", "orders", "a.b", &"x".repeat(64)];
+    for name in names {
+        let mut client = nsqd.client();
+        client.publish(name, name.as_bytes());
+        client.subscribe(name, name);
+    }
+    assert!(nsqd.terminate().success());
+    nsqd.restart();
+    for name in names {
+        let mut client = nsqd.client();
+        client.subscribe(name, name);
+        client.ready(1);
+        client.expect_body(name);
+    }
+}

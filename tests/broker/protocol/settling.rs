@@ -79,6 +79,22 @@ fn messages_of_a_lost_connection_come_again_at_once() {
     assert_eq!(client.expect_body("one").attempts, 2);
 }
 
+#[test]
+fn last_answers_of_a_consumer_that_goes_at_once_count() {
+    let nsqd = Nsqd::start();
+    let mut publisher = nsqd.client();
+    for _ in 0..20 {
+        publisher.publish("orders", b"one");
+        let mut client = consumer(&nsqd);
+        let message = client.expect_body("one");
+        assert_eq!(message.attempts, 1, "delivered again");
+        client.finish(message.id);
+        drop(client);
+        nsqd.expect_channel("orders", "audit", &[("client_count", 0), ("in_flight_count", 0)]);
+    }
+    nsqd.expect_channel("orders", "audit", &[("depth", 0), ("message_count", 20)]);
+}
+
 /// Its socket is read on for a second, so that it can read the error.
 #[test]
 fn consumer_that_makes_a_mistake_gives_up_its_messages_at_once() {

@@ -183,3 +183,107 @@ fn deferred_message_counts_as_deferred_wherever_it_stands() {
     nsqd.expect_channel("orders", "first", &[("depth", 5), ("deferred_count", 2)]);
     nsqd.expect_channel("orders", "second", &[("depth", 3), ("deferred_count", 1)]);
 }
+
+#[test]
+fn time_of_a_message_is_the_flags_unless_the_client_says_another() {
+    let nsqd = Nsqd::with(&["--msg-timeout=1s"]);
+    let mut client = nsqd.client();
+    client.subscribe("orders", "audit");
+    client.ready(1);
+    let before = Instant::now();
+    nsqd.client().publish("orders", b"one");
+    let first = client.expect_message();
+    client.send(&commands::touch(first.id));
+    assert_eq!(client.expect_message().attempts, 2);
+    assert_due(before, Duration::from_secs(1));
+    let mut patient = nsqd.client_with(r#"{"msg_timeout":60000}"#);
+    patient.subscribe("others", "audit");
+    patient.ready(1);
+    nsqd.client().publish("others", b"one");
+    patient.expect_message();
+    patient.expect_silence(Duration::from_millis(1500));
+}
+
+#[test]
+fn answer_for_a_message_that_is_with_another_by_now_is_refused() {
+    let nsqd = Nsqd::start();
+    nsqd.client().publish("orders", b"one");
+    let mut late = consumer(&nsqd);
+    let id = late.expect_message().id;
+    late.ready(0);
+    let mut other = nsqd.client_with(r#"{"msg_timeout":60000}"#);
+    other.subscribe("orders", "audit");
+    other.ready(1);
+    assert_eq!(other.expect_message().attempts, 2);
+    for (bytes, command) in [
+        (commands::finish(id), "FIN"),
+        (commands::requeue(id, 0), "REQ"),
+        (commands::touch(id), "TOUCH"),
+    ] {
+        late.send(&bytes);
+        let text = format!("E_{command}_FAILED {command} {id} failed client does not own message");
+        late.expect_error(&text);
+    }
+    other.finish(id);
+    nsqd.expect_channel("orders", "audit", &[("in_flight_count", 0), ("timeout_count", 1)]);
+    let clients = nsqd.channel("orders", "audit")["clients"].clone();
+    let counted = |key: &str| {
+        let clients = clients.as_array().into_iter().flatten();
+        clients.filter_map(|client| client[key].as_u64()).collect::<Vec<_>>()
+    };
+    assert_eq!(counted("finish_count"), [0, 1]);
+    assert_eq!(counted("requeue_count"), [0, 0]);
+    assert_eq!(counted("message_count"), [1, 1]);
+}
+
+#[test]
+fn touch_is_neither_answered_nor_counted() {
+    let nsqd = Nsqd::start();
+    nsqd.client().publish("orders", b"one");
+    let mut client = consumer(&nsqd);
+    let id = client.expect_message().id;
+    client.send(&commands::touch(id).repeat(20));
+    client.expect_silence(Duration::from_millis(300));
+    let channel = nsqd.channel("orders", "audit");
+    let counted = ["message_count", "requeue_count", "timeout_count", "in_flight_count"];
+    assert_eq!(counted.map(|key| &channel[key]), [1, 0, 0, 1]);
+}
+
+#[test]
+fn delay_of_a_publish_runs_without_a_channel_and_in_a_paused_topic() {
+    if !ours() {
+        return; // With nsqd 1.3 it begins when a channel takes the message.
+    }
+    let nsqd = Nsqd::start();
+    nsqd.post("/topic/create?topic=paused", b"");
+    nsqd.post("/channel/create?topic=paused&channel=audit", b"");
+    nsqd.post("/topic/pause?topic=paused", b"");
+    let mut publisher = nsqd.client();
+    for topic in ["waiting", "paused"] {
+        publisher.send(&commands::publish_deferred(topic, 300, b"later"));
+        publisher.expect_ok();
+    }
+    publisher.expect_silence(Duration::from_millis(350));
+    nsqd.post("/channel/create?topic=waiting&channel=audit", b"");
+    nsqd.post("/topic/unpause?topic=paused", b"");
+    for topic in ["waiting", "paused"] {
+        nsqd.expect_channel(topic, "audit", &[("depth", 1), ("deferred_count", 0)]);
+    }
+}
+
+#[test]
+fn empty_delay_is_none() {
+    let nsqd = Nsqd::start();
+    let mut client = consumer(&nsqd);
+    for line in ["DPUB orders ", "DPUB orders 0"] {
+        let mut publisher = nsqd.client();
+        publisher.send(&commands::sized(line, b"now"));
+        publisher.expect_ok();
+        let message = client.expect_body("now");
+        assert_eq!(message.attempts, 1);
+        client.send(format!("REQ {} \n", message.id).as_bytes());
+        assert_eq!(client.expect_body("now").attempts, 2);
+        client.finish(message.id);
+    }
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 0), ("in_flight_count", 0)]);
+}

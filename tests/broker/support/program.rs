@@ -14,8 +14,14 @@ use super::wait::{DEADLINE, Pace};
 const OTHER: &str = "NSQD_PROGRAM";
 
 /// Flags that only our own broker has.
-const OUR_FLAGS: [&str; 4] =
-    ["--durability", "--magic-timeout", "--requeue-on-disconnect", "--enable-experiment=chaos"];
+const OUR_FLAGS: [&str; 6] = [
+    "--durability",
+    "--enable-experiment=chaos",
+    "--magic-timeout",
+    "--mem-queue-bytes",
+    "--requeue-on-disconnect",
+    "--worker-threads",
+];
 
 /// True when our own broker is tested: what it does differently from nsqd 1.3 holds.
 pub fn ours() -> bool {

@@ -1,7 +1,13 @@
 //! Where TLS is required.
 
+use std::{io::Write, net::TcpStream, os::unix::net::UnixStream};
+
 use super::{Secure, start};
-use crate::support::{Nsqd, http::Response, tls::Authority};
+use crate::support::{
+    DEADLINE, Nsqd,
+    http::{Response, read_response, request_bytes},
+    tls::Authority,
+};
 
 #[track_caller]
 fn expect_refused(response: &Response, https_port: u16, request: &str) {
@@ -47,15 +53,27 @@ fn plain_http_is_told_where_to_go() {
 
 #[test]
 fn refused_connections_can_be_used_again() {
-    use std::io::Write;
     let secure = Secure::with(&["--tls-required"]);
-    let mut stream = std::net::TcpStream::connect(secure.nsqd.http_address()).unwrap();
-    stream.set_read_timeout(Some(crate::support::DEADLINE)).unwrap();
+    let mut stream = TcpStream::connect(secure.nsqd.http_address()).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
     for _ in 0..2 {
         stream.write_all(b"GET /ping HTTP/1.1\r\nHost: b\r\n\r\n").unwrap();
-        let response = crate::support::http::read_response(&mut stream, false).unwrap();
+        let response = read_response(&mut stream, false).unwrap();
         expect_refused(&response, secure.nsqd.https_address().port(), "GET /ping");
     }
+}
+
+#[test]
+fn unix_socket_is_plain_http_too() {
+    let authority = Authority::new();
+    let path = authority.path("http.sock");
+    let flag = format!("--http-address={}", path.display());
+    let nsqd = start(&authority.server("node"), &["--tls-required", &flag]);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+    stream.write_all(&request_bytes("GET", "/ping", b"")).unwrap();
+    let response = read_response(&mut stream, false).unwrap();
+    expect_refused(&response, nsqd.https_address().port(), "GET /ping");
 }
 
 #[test]

@@ -85,6 +85,9 @@ fn who_leaves_in_the_handshake_gets_to_know_why() {
 
 #[test]
 fn a_handshake_has_five_seconds_in_which_no_heartbeat_comes() {
+    if !ours() {
+        return; // With nsqd 1.3, one may come.
+    }
     let secure = Secure::with(&[]);
     let mut client = secure.nsqd.client();
     let mut json = TLS.to_json();
@@ -163,6 +166,9 @@ fn compression_alone_does_not_count_as_tls() {
 
 #[test]
 fn a_stop_ends_tls_in_its_own_words() {
+    if !ours() {
+        return; // nsqd 1.3 just ends the socket.
+    }
     let mut secure = Secure::with(&[]);
     let mut client = secure.client(TLS);
     client.expect_alive();

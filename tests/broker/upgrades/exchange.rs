@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::{DEFLATE, SNAPPY, Secure, TLS, Wish, compressed, upgrade};
-use crate::support::{Client, DEADLINE, Nsqd, Random, commands};
+use crate::support::{Client, DEADLINE, Nsqd, Random, commands, ours};
 
 const LARGEST: usize = 1 << 20;
 
@@ -125,6 +125,9 @@ fn errors_are_the_last_thing_said_inside() {
 
 #[test]
 fn who_does_not_read_holds_up_only_itself() {
+    if !ours() {
+        return; // Garbage collection decides what nsqd 1.3 has in memory.
+    }
     let secure = Secure::with(&["--mem-queue-size=10"]);
     let (config, noise) = (secure.config(), Random::new().bytes(200_000));
     for wish in [SNAPPY, DEFLATE, TLS, Wish { tls: true, ..SNAPPY }] {

@@ -81,7 +81,7 @@ impl Secure {
 
 /// Says IDENTIFY and follows the broker through the upgrades that it agrees to.
 #[track_caller]
-fn upgrade(mut client: Client, wish: Wish, config: &Arc<ClientConfig>) -> Client {
+pub(crate) fn upgrade(mut client: Client, wish: Wish, config: &Arc<ClientConfig>) -> Client {
     client.send(&commands::identify(&wish.to_json()));
     follow(&mut client, wish, config);
     client

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use super::{
     DEFLATE, SNAPPY, Secure, TLS, Wish, compress, compressed, expect_json, follow, upgrade,
 };
-use crate::support::{Client, DEADLINE, Nsqd, commands};
+use crate::support::{Client, DEADLINE, Nsqd, commands, ours};
 
 /// What comes behind the JSON, as it is on the socket; as many bytes as `enough` wants.
 #[track_caller]
@@ -129,6 +129,9 @@ fn what_was_said_too_early_in_the_clear_is_forgotten() {
 
 #[test]
 fn a_second_identify_is_refused_behind_an_upgrade() {
+    if !ours() {
+        return; // With nsqd 1.3, the stream becomes unusable.
+    }
     let secure = Secure::with(&[]);
     for wish in [TLS, SNAPPY, DEFLATE, Wish { tls: true, ..SNAPPY }] {
         let mut client = secure.client(wish);

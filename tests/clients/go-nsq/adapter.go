@@ -3,6 +3,8 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"log"
@@ -39,6 +41,13 @@ type command struct {
 	HeartbeatS  float64 `json:"heartbeat_s"`
 }
 
+// options are those of every connection.
+type options struct {
+	Compression string
+	Secret      string
+	TLS         *struct{ CA, Cert, Key string }
+}
+
 type answered struct {
 	ID    int     `json:"id"`
 	Error *string `json:"error"`
@@ -57,6 +66,28 @@ var (
 	stdoutMu sync.Mutex
 	logger   = log.New(os.Stderr, "", log.Lmicroseconds)
 )
+
+// config is what go-nsq calls them.
+func (o options) config() *nsq.Config {
+	config := nsq.NewConfig()
+	config.AuthSecret = o.Secret
+	config.Snappy = o.Compression == "snappy"
+	config.Deflate = o.Compression == "deflate"
+	if o.TLS == nil {
+		return config
+	}
+	ca, err := os.ReadFile(o.TLS.CA)
+	check(err)
+	config.TlsV1 = true
+	config.TlsConfig = &tls.Config{RootCAs: x509.NewCertPool()}
+	config.TlsConfig.RootCAs.AppendCertsFromPEM(ca)
+	if o.TLS.Cert != "" {
+		certificate, err := tls.LoadX509KeyPair(o.TLS.Cert, o.TLS.Key)
+		check(err)
+		config.TlsConfig.Certificates = []tls.Certificate{certificate}
+	}
+	return config
+}
 
 func say(event any) {
 	stdoutMu.Lock()
@@ -118,8 +149,8 @@ func (c *consumer) close() {
 	<-c.StopChan
 }
 
-func consume(address string, command command) *consumer {
-	config := nsq.NewConfig()
+func consume(address string, options options, command command) *consumer {
+	config := options.config()
 	config.MaxInFlight = command.MaxInFlight
 	config.MsgTimeout = seconds(command.MsgTimeoutS)
 	config.HeartbeatInterval = seconds(command.HeartbeatS)
@@ -132,8 +163,8 @@ func consume(address string, command command) *consumer {
 	return c
 }
 
-func newProducer(address string) *nsq.Producer {
-	producer, err := nsq.NewProducer(address, nsq.NewConfig())
+func newProducer(address string, options options) *nsq.Producer {
+	producer, err := nsq.NewProducer(address, options.config())
 	check(err)
 	producer.SetLogger(logger, nsq.LogLevelWarning)
 	return producer
@@ -162,7 +193,9 @@ func publish(producer *nsq.Producer, command command) error {
 func main() {
 	address := os.Args[1]
 	say(map[string]string{"client": "go-nsq " + nsq.VERSION})
-	producer := newProducer(address)
+	var options options
+	check(json.Unmarshal([]byte(os.Args[2]), &options))
+	producer := newProducer(address, options)
 	consumers := map[string]*consumer{}
 
 	lines := bufio.NewScanner(os.Stdin)
@@ -175,10 +208,10 @@ func main() {
 			if publish(producer, command) != nil {
 				// nsqd closes after an error: the next publish opens a new connection
 				producer.Stop()
-				producer = newProducer(address)
+				producer = newProducer(address, options)
 			}
 		case "consume":
-			consumers[command.Name] = consume(address, command)
+			consumers[command.Name] = consume(address, options, command)
 		case "close":
 			consumers[command.Name].close()
 			say(map[string]string{"closed": command.Name})

@@ -25,8 +25,8 @@ class Received:
 
 
 class Client(Process):
-    def __init__(self, command, address):
-        super().__init__([*command, address], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    def __init__(self, command, address, options):
+        super().__init__([*command, address, json.dumps(options)], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.name = None
         self.answers = {}
         self.closed = set()

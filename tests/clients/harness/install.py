@@ -56,10 +56,10 @@ def nsqjs(_scratch):
     need("npm", "it installs nsqjs")
     folder = CLIENTS / "nsqjs"
     lock = folder / "package-lock.json"
-    installed = folder / "node_modules" / "package-lock.json"
+    installed = folder / "node_modules" / "complete-package-lock.json"
     if not (installed.exists() and installed.read_text() == lock.read_text()):
-        # The optional parts are for snappy and may need a compiler.
-        run("npm", "ci", "--omit=optional", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
+        # The optional parts are for snappy, and come compiled.
+        run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=folder)
         shutil.copy(lock, installed)
     return ["node", folder / "adapter.js"]
 
@@ -71,6 +71,15 @@ def go_nsq(scratch):
     return [program]
 
 
+def certificates(scratch):
+    """Made for this run and gone with it."""
+    need("go", "it makes certificates")
+    folder = Path(scratch) / "certificates"
+    folder.mkdir()
+    run("go", "run", ".", folder, cwd=CLIENTS / "certificates")
+    return folder
+
+
 def nsq():
     """Our own nsqd, built."""
     root = CLIENTS.parent.parent
@@ -79,6 +88,13 @@ def nsq():
         raise Missing("cargo build --release failed")
     target = Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
     return [root / target / "release" / "nsq", "nsqd"]
+
+
+def unsupported(client, setting):
+    """Why the client cannot do this here, whatever nsqd does; None if it can."""
+    if client == "pynsq" and setting.compression and sys.version_info >= (3, 12):
+        return "pynsq's compression needs tornado 6.0, which needs Python before 3.12"
+    return None
 
 
 BY_NAME = {"pynsq": pynsq, "nsqjs": nsqjs, "go-nsq": go_nsq}

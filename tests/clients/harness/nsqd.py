@@ -15,8 +15,9 @@ STOP_S = 5
 
 
 class Nsqd(Process):
-    def __init__(self, program, data_path):
+    def __init__(self, program, data_path, flags):
         flags = [
+            *flags,
             "--tcp-address=127.0.0.1:0",
             "--http-address=127.0.0.1:0",
             "--broadcast-address=127.0.0.1",
@@ -52,6 +53,10 @@ class Nsqd(Process):
                     channel["clients"] = channel["clients"] or []
                 return found
         return None
+
+    def producers(self):
+        with urllib.request.urlopen(f"http://{self.http}/stats?format=json", timeout=5) as answer:
+            return json.load(answer)["producers"] or []
 
     def terminate(self):
         """Sends SIGTERM; the exit code and the seconds it took, or None for the code if it did not end in time."""

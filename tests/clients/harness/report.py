@@ -17,7 +17,10 @@ class Report:
         self.failed += not holds
         word = "ok  " if holds else "FAIL"
         detail = "" if holds else f": {seen}"
-        print(f"{word} {client:<12} {scenario:<10} {fact}{detail} ({took:.1f} s)", flush=True)
+        print(f"{word} {client:<12} {scenario:<12} {fact}{detail} ({took:.1f} s)", flush=True)
+
+    def skip(self, client, scenario, reason):
+        print(f"skip {client:<12} {scenario:<12} {reason}", flush=True)
 
     def note(self, text):
         for line in text.rstrip().splitlines():

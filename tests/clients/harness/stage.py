@@ -2,6 +2,7 @@
 
 import tempfile
 
+from .auth_server import AuthServer
 from .client import Client
 from .nsqd import STOP_S, Nsqd
 from .wait import wait_until
@@ -10,21 +11,26 @@ SETTLE_S = 10
 
 
 class Stage:
-    def __init__(self, report, scenario, client_name, client_command, program):
+    def __init__(self, report, scenario, client_name, client_command, program, setting, certificates):
         self.report = report
         self.scenario = scenario
         self.client_name = client_name
         self.client_command = client_command
         self.program = program
+        self.setting = setting
+        self.certificates = certificates
+        self.auth_server = None
         self.data_path = tempfile.TemporaryDirectory(prefix="nsq-clients-")
         self.clients = []
         self.nsqd = None
 
     def __enter__(self):
         try:
-            self.nsqd = Nsqd(self.program, self.data_path.name)
+            if self.setting.auth:
+                self.auth_server = AuthServer()
+            self.restart_nsqd()
         except BaseException:
-            self.data_path.cleanup()
+            self.clean_up()
             raise
         return self
 
@@ -34,22 +40,28 @@ class Stage:
             self.check("runs to its end", False, f"{kind.__name__}: {error}")
             for process in [self.nsqd, *self.clients]:
                 self.report.note(process.log_tail())
-        for process in [*self.clients, self.nsqd]:
-            process.kill()
-        self.data_path.cleanup()
+        self.clean_up()
         return failed
+
+    def clean_up(self):
+        for started in [*self.clients, self.nsqd, self.auth_server]:
+            if started:
+                started.kill()
+        self.data_path.cleanup()
 
     def check(self, fact, holds, seen=""):
         self.report.check(self.client_name, self.scenario, fact, holds, seen)
 
-    def client(self):
-        client = Client(self.client_command, self.nsqd.tcp)
+    def client(self, **options):
+        options = self.setting.client_options(self.certificates, **options)
+        client = Client(self.client_command, self.nsqd.tcp, options)
         self.clients.append(client)
         return client
 
     def restart_nsqd(self):
         """A new process on the same data path, after the old one has ended."""
-        self.nsqd = Nsqd(self.program, self.data_path.name)
+        flags = self.setting.nsqd_flags(self.certificates, self.auth_server)
+        self.nsqd = Nsqd(self.program, self.data_path.name, flags)
 
     def channels(self, topic):
         stats = self.nsqd.stats(topic)

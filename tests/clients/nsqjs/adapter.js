@@ -1,5 +1,6 @@
 // nsqjs behind the adapter protocol of tests/clients/README.md.
 
+const fs = require('fs')
 const readline = require('readline')
 const nsq = require('nsqjs')
 
@@ -8,14 +9,25 @@ const TOUCH_TIMES = 6
 
 const address = process.argv[2]
 const [host, port] = address.split(':')
+const connection = connectionOptions(JSON.parse(process.argv[3]))
 const readers = new Map()
 let writer = null
 
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`)
 
+// What nsqjs calls them.
+function connectionOptions({compression, secret, tls}) {
+  const options = secret ? {authSecret: secret} : {}
+  if (compression) options[compression] = true
+  if (!tls) return options
+  const files = Object.entries(tls).filter(([, file]) => file)
+  const contents = Object.fromEntries(files.map(([name, file]) => [name, fs.readFileSync(file)]))
+  return {...options, ...contents, tls: true}
+}
+
 function connectedWriter() {
   return new Promise((resolve, reject) => {
-    const opened = new nsq.Writer(host, Number(port))
+    const opened = new nsq.Writer(host, Number(port), connection)
     opened.on(nsq.Writer.READY, () => resolve(opened))
     opened.on(nsq.Writer.ERROR, reject)
     opened.connect()
@@ -40,6 +52,7 @@ const actions = {
       maxInFlight: command.max_in_flight,
       messageTimeout: command.msg_timeout_s && command.msg_timeout_s * 1000,
       heartbeatInterval: command.heartbeat_s,
+      ...connection,
     })
     reader.on(nsq.Reader.MESSAGE, (message) => handle(command, message))
     reader.on(nsq.Reader.ERROR, (error) => console.error(`${command.name}: ${error}`))

@@ -18,9 +18,21 @@ def say(**event):
     print(json.dumps(event), flush=True)
 
 
+def connection_options(compression, secret, tls):
+    """What pynsq calls them."""
+    options = {"auth_secret": secret}
+    if compression:
+        options[compression] = True
+    if tls:
+        files = {"ca_certs": tls["ca"], "certfile": tls["cert"], "keyfile": tls["key"]}
+        options |= {"tls_v1": True, "tls_options": {name: file for name, file in files.items() if file}}
+    return options
+
+
 class Adapter:
-    def __init__(self, address):
+    def __init__(self, address, options):
         self.address = address
+        self.options = connection_options(**options)
         self.writer = None
         self.readers = {}
 
@@ -29,7 +41,7 @@ class Adapter:
 
     async def publish(self, id, kind, topic, bodies, delay_ms):
         if self.writer is None:
-            self.writer = nsq.Writer([self.address])
+            self.writer = nsq.Writer([self.address], **self.options)
             while not self.writer.conns:
                 await asyncio.sleep(0.01)
         bodies = [base64.b64decode(body) for body in bodies]
@@ -56,6 +68,7 @@ class Adapter:
             max_in_flight=max_in_flight,
             msg_timeout=msg_timeout_s,
             heartbeat_interval=heartbeat_s,
+            **self.options,
         )
 
     def handle(self, name, first, delay_s, message):
@@ -80,9 +93,9 @@ class Adapter:
         say(closed=name)
 
 
-async def main(address):
+async def main(address, options):
     say(client=f"pynsq {nsq.__version__}")
-    adapter = Adapter(address)
+    adapter = Adapter(address, json.loads(options))
     commands = asyncio.StreamReader(limit=LINE_BYTES_MAX)
     protocol = asyncio.StreamReaderProtocol(commands)
     await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
@@ -90,4 +103,4 @@ async def main(address):
         await adapter.perform(json.loads(line))
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))

@@ -83,6 +83,8 @@ fn topic(
         durability: Some(Durability::Process),
         waiting_count: 0,
         latency: None,
+        log_segments: 1,
+        log_bytes: 4096,
     }
 }
 

@@ -39,7 +39,7 @@ fn unknown_messages_are_survived() {
     let nsqd = Nsqd::start();
     for state in [State::Subscribed, State::Closing] {
         for (command, rest) in COMMANDS {
-            for id in [&ID.as_bytes()[..], b"ABCDEF0123456789", b"\xff\xfe\"\\aaaa\tbbbbbbb"] {
+            for id in [ID.as_bytes(), b"ABCDEF0123456789", b"\xff\xfe\"\\aaaa\tbbbbbbb"] {
                 let command = command.as_bytes();
                 let sent = [command, b" ", id, rest.as_bytes(), b"\n"].concat();
                 let said = [command, b" ", id, b" failed ID not in flight"].concat();

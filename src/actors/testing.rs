@@ -1,0 +1,48 @@
+//! What tests of actors share.
+
+use std::{path::Path, sync::Arc};
+
+use tokio::sync::Semaphore;
+
+use super::{
+    cache::CacheBudget,
+    disk_queue::SYNCS_MAX,
+    health::Health,
+    live_settings::LiveSettings,
+    meters::Meters,
+    shared::{Restarts, Shared},
+    workers::Workers,
+};
+use crate::{
+    config::NsqdOptions,
+    storage::{DataDir, Disk, LogOptions, RealDisk},
+};
+
+/// Every actor on the calling thread, files in `dir`.
+pub fn shared(dir: &Path) -> Shared {
+    shared_on(dir, Arc::new(RealDisk))
+}
+
+/// The same with another disk.
+pub fn shared_on(dir: &Path, disk: Arc<dyn Disk>) -> Shared {
+    let log = LogOptions { disk, ..LogOptions::default() };
+    shared_with(dir, log, NsqdOptions::default())
+}
+
+/// The same with other options.
+pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared {
+    Shared {
+        live: LiveSettings::new(&options),
+        options,
+        workers: Workers::current_thread(),
+        data: DataDir::open(dir, Arc::clone(&log.disk)).unwrap(),
+        log,
+        cache: Arc::new(CacheBudget::new(1 << 20)),
+        health: Health::default(),
+        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
+        tls: None,
+        restarts: Restarts::default(),
+        meters: Meters::new(1),
+        start_time: 0,
+    }
+}

@@ -1,0 +1,3 @@
+module nsq-actors/tests/clients/certificates
+
+go 1.22
