@@ -30,6 +30,7 @@ pub enum Case {
     Mpub,
     SubDrain,
     PubWait,
+    Durability,
     Latency,
     Memory,
     MemoryTopics,
@@ -43,6 +44,7 @@ impl Case {
             Self::Mpub => "mpub",
             Self::SubDrain => "sub-drain",
             Self::PubWait => "pub-wait",
+            Self::Durability => "durability",
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
@@ -58,7 +60,8 @@ impl Case {
             Self::Mpub => (4_000_000, 4, 8.0, publish(4, 4, Some(BATCH))),
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
-            Self::Latency
+            Self::Durability
+            | Self::Latency
             | Self::Memory
             | Self::MemoryTopics
             | Self::StatsScrape

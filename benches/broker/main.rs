@@ -9,6 +9,7 @@
 mod bare;
 mod cases;
 mod certificate;
+mod durability;
 mod http;
 mod latency;
 mod link;
@@ -128,6 +129,9 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
     let runs = arguments.runs;
     match case {
         Case::Latency => latency::measure(program, runs).map(Measured::Latency),
+        Case::Durability => {
+            durability::measure(program, &arguments.dir, runs).map(Measured::Durability)
+        }
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::{
     Result,
     cases::{Load, Sample},
+    durability::{self, Row},
     latency::{self, Percentiles},
     memory::{self, Growth},
     scrape::{self, Round},
@@ -33,6 +34,7 @@ pub struct Report {
 #[serde(rename_all = "snake_case")]
 pub enum Measured {
     Throughput(Comparison),
+    Durability(Vec<Row>),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
     Scrape(Vec<Round>),
@@ -96,6 +98,7 @@ impl Measured {
     pub fn table(&self) -> String {
         match self {
             Self::Throughput(comparison) => comparison.table(),
+            Self::Durability(rows) => durability_table(rows),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
             Self::Scrape(rounds) => scrape::table(rounds),
@@ -106,6 +109,7 @@ impl Measured {
     fn bars(&self) -> Vec<Bar> {
         match self {
             Self::Throughput(comparison) => vec![comparison.bar()],
+            Self::Durability(rows) => durability_bars(rows),
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
@@ -240,6 +244,37 @@ fn upgraded_table(all: &[Upgraded]) -> String {
 fn latency_bar(runs: &[Percentiles]) -> Bar {
     let found = Spread::new(runs.iter().map(|run| run.p99).collect()).median;
     Bar { name: "latency: p99".to_owned(), limit: LATENCY_MICROS_MAX, found, unit: "µs" }
+}
+
+fn durability_table(rows: &[Row]) -> String {
+    let mut text = format!("durability: {}\n", durability::description());
+    let _ = writeln!(text, "  {:<42} {:>26} {:>10} {:>10}", "", "messages / s", "p50 µs", "p99 µs");
+    for row in rows {
+        let rate = Spread::new(row.messages_per_second.clone()).text();
+        let [p50, p99] =
+            [&row.p50_micros, &row.p99_micros].map(|micros| Spread::new(micros.clone()).median);
+        let _ = writeln!(text, "  {:<42} {rate:>26} {p50:>10.0} {p99:>10.0}", row.name);
+    }
+    text
+}
+
+/// One sync serves many publishers, and one round of syncs many topics.
+fn durability_bars(rows: &[Row]) -> Vec<Bar> {
+    let rate = |name: &str| {
+        let row = rows.iter().find(|row| row.name == name);
+        row.map_or(f64::NAN, |row| Spread::new(row.messages_per_second.clone()).median)
+    };
+    let [one, many] = [1, 100].map(|topics| rate(&durability::power(topics)));
+    let bar = |name: &str, limit, found, unit| Bar { name: name.to_owned(), limit, found, unit };
+    vec![
+        bar(
+            "durability: an fdatasync per message",
+            1.0 / 20.0,
+            rate(&durability::synced_writes()) / one,
+            "× power's rate with 100 publishers",
+        ),
+        bar("durability: power to one topic", 2.0, one / many, "× its rate to 100 topics"),
+    ]
 }
 
 fn memory_table(growths: &[Growth]) -> String {

@@ -36,6 +36,13 @@ impl Program {
         Self { path, args: args.to_vec(), dir: dir.to_owned() }
     }
 
+    /// The same with one more flag.
+    pub fn with(&self, flag: &str) -> Self {
+        let mut args = self.args.clone();
+        args.push(flag.to_owned());
+        Self { path: self.path.clone(), args, dir: self.dir.clone() }
+    }
+
     /// Its name and flags, as they belong into a report.
     pub fn title(&self) -> String {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();

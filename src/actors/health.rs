@@ -11,33 +11,65 @@ use crate::protocol::TopicName;
 /// changes, read by `/ping` and `/stats`.
 #[derive(Debug, Default)]
 pub struct Health {
-    broken: Mutex<BTreeMap<TopicName, String>>,
+    broken: Mutex<BTreeMap<TopicName, Broken>>,
+}
+
+#[derive(Debug)]
+struct Broken {
+    reason: String,
+    /// No write that succeeds later makes it good.
+    for_good: bool,
 }
 
 impl Health {
     /// A topic's log refused a write.
     pub fn failed(&self, topic: &TopicName, reason: &str) {
-        if self.broken().insert(topic.clone(), reason.to_owned()).is_none() {
+        let mut broken = self.broken();
+        if broken.get(topic).is_some_and(|broken| broken.for_good) {
+            return;
+        }
+        let now = Broken { reason: reason.to_owned(), for_good: false };
+        if broken.insert(topic.clone(), now).is_none() {
             log::error!("topic={topic} cannot be written: {reason}; publishes to it fail");
         }
     }
 
-    /// A topic's log took a write again, or is gone.
+    /// The disk has failed a topic's log: what it holds is not known for sure until it is read again
+    /// by another process.
+    pub fn failed_for_good(&self, topic: &TopicName, reason: &str) {
+        let mut broken = self.broken();
+        if broken.get(topic).is_none_or(|broken| !broken.for_good) {
+            log::error!(
+                "topic={topic} the disk failed: {reason}; publishes to it fail until nsqd is \
+                 started again on a disk that works"
+            );
+            broken.insert(topic.clone(), Broken { reason: reason.to_owned(), for_good: true });
+        }
+    }
+
+    /// A topic's log took a write again.
     pub fn recovered(&self, topic: &TopicName) {
-        if self.broken().remove(topic).is_some() {
+        let mut broken = self.broken();
+        if broken.get(topic).is_some_and(|broken| !broken.for_good) {
+            broken.remove(topic);
             log::info!("topic={topic} can be written again");
         }
+    }
+
+    /// A topic is gone, with whatever was wrong with it.
+    pub fn forget(&self, topic: &TopicName) {
+        self.broken().remove(topic);
     }
 
     /// `OK`, or `NOK - ` and the first reason.
     pub fn summary(&self) -> String {
         match self.broken().first_key_value() {
-            Some((_, reason)) => format!("NOK - {reason}"),
+            Some((_, broken)) => format!("NOK - {}", broken.reason),
             None => "OK".into(),
         }
     }
 
-    fn broken(&self) -> MutexGuard<'_, BTreeMap<TopicName, String>> {
+    fn broken(&self) -> MutexGuard<'_, BTreeMap<TopicName, Broken>> {
         self.broken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -54,6 +86,18 @@ mod tests {
         health.recovered(&b);
         assert_eq!(health.summary(), "NOK - no space left on device");
         health.recovered(&a);
+        assert_eq!(health.summary(), "OK");
+    }
+
+    #[test]
+    fn what_a_disk_has_failed_stays_so_until_it_is_gone() {
+        let (health, a) = (Health::default(), TopicName::parse("a").unwrap());
+        health.failed(&a, "no space left on device");
+        health.failed_for_good(&a, "cannot sync");
+        health.failed(&a, "log is out of service");
+        health.recovered(&a);
+        assert_eq!(health.summary(), "NOK - cannot sync");
+        health.forget(&a);
         assert_eq!(health.summary(), "OK");
     }
 }

@@ -35,6 +35,8 @@ pub mod waves;
 pub mod workers;
 
 #[cfg(test)]
+mod lost_writes;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -53,6 +53,9 @@ pub enum TopicError {
     /// It is being deleted, or the node is stopping.
     #[error("exiting")]
     Exiting,
+    /// It is gone, but its files could not be removed for good: it may be back after a restart.
+    #[error("topic not removed from the disk")]
+    NotRemoved,
 }
 
 /// All topics, as when the node waits for them at its start.
@@ -144,13 +147,20 @@ impl Node {
         }
     }
 
-    fn delete(&mut self, name: TopicName) -> Option<ResponseActFuture<Self, ()>> {
+    fn delete(
+        &mut self,
+        name: TopicName,
+    ) -> Option<ResponseActFuture<Self, Result<(), TopicError>>> {
         let topic = self.topics.remove(&name)?;
         log::info!("TOPIC({name}): deleting");
         self.deleting.insert(name.clone());
         let stopped = topic.send(ShutdownTopic { delete: true });
-        Some(Box::pin(stopped.into_actor(self).map(move |_, node, _| {
-            node.deleting.remove(&name); // a topic that crashed meanwhile is gone as well
+        Some(Box::pin(stopped.into_actor(self).map(move |stopped, node, _| {
+            node.deleting.remove(&name);
+            match stopped {
+                Ok(Err(_logged)) => Err(TopicError::NotRemoved),
+                Ok(Ok(())) | Err(_) => Ok(()), // a topic that crashed meanwhile is gone as well
+            }
         })))
     }
 
@@ -207,7 +217,7 @@ impl Handler<DeleteTopic> for Node {
 
     fn handle(&mut self, delete: DeleteTopic, _: &mut Self::Context) -> Self::Result {
         match self.delete(delete.0) {
-            Some(deleted) => Box::pin(deleted.map(|(), _, _| Ok(()))),
+            Some(deleted) => deleted,
             None => Box::pin(actix::fut::ready(Err(TopicError::NotFound))),
         }
     }
@@ -218,7 +228,7 @@ impl Handler<TopicAbandoned> for Node {
 
     fn handle(&mut self, abandoned: TopicAbandoned, ctx: &mut Self::Context) {
         if let Some(deleted) = self.delete(abandoned.0) {
-            ctx.spawn(deleted);
+            ctx.spawn(deleted.map(|_logged, _, _| ()));
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
+use tokio::sync::Semaphore;
+
 use super::{
     cache::CacheBudget, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
     workers::Workers,
@@ -28,6 +30,8 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// Logs that cannot be written.
     pub health: Health,
+    /// Leave to sync a log: there are [`SYNCS_MAX`](super::disk_queue::SYNCS_MAX) of them.
+    pub syncs: Arc<Semaphore>,
     /// What TLS handshakes need; none without a certificate.
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.

@@ -7,6 +7,7 @@ use actix::Message;
 use super::client_connection::ClientInfo;
 use crate::{
     broker::{LatencySamples, Moment, Subscriber, channel::Counters},
+    config::Durability,
     protocol::{ChannelName, ClientState, TopicName},
 };
 
@@ -109,6 +110,8 @@ pub struct TopicSnapshot {
     pub message_bytes: u64,
     /// Nothing is handed to the channels.
     pub paused: bool,
+    /// What `OK` promises; `None` for an ephemeral topic, which promises nothing.
+    pub durability: Option<Durability>,
     /// Publishes that wait for the log to take what came before them.
     pub waiting_count: usize,
     /// Of all channels together; none if it is not asked for, or without channels.

@@ -2,8 +2,11 @@
 
 use std::{path::Path, sync::Arc};
 
+use tokio::sync::Semaphore;
+
 use super::{
     cache::CacheBudget,
+    disk_queue::SYNCS_MAX,
     health::Health,
     live_settings::LiveSettings,
     meters::Meters,
@@ -22,14 +25,21 @@ pub fn shared(dir: &Path) -> Shared {
 
 /// The same with another disk.
 pub fn shared_on(dir: &Path, disk: Arc<dyn Disk>) -> Shared {
+    let log = LogOptions { disk, ..LogOptions::default() };
+    shared_with(dir, log, NsqdOptions::default())
+}
+
+/// The same with other options.
+pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared {
     Shared {
-        live: LiveSettings::new(&NsqdOptions::default()),
-        options: NsqdOptions::default(),
+        live: LiveSettings::new(&options),
+        options,
         workers: Workers::current_thread(),
-        data: DataDir::open(dir, Arc::clone(&disk)).unwrap(),
-        log: LogOptions { disk, ..LogOptions::default() },
+        data: DataDir::open(dir, Arc::clone(&log.disk)).unwrap(),
+        log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
         health: Health::default(),
+        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
         tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),

@@ -1,12 +1,14 @@
 //! Actors with a disk that does as it is told.
 
+mod power;
+
 use std::{
     ffi::OsString,
     io::{self, IoSlice},
     path::Path,
     sync::{
         Arc, Condvar, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -25,37 +27,52 @@ use super::{
     topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
 };
 use crate::{
+    config::NsqdOptions,
     protocol::TopicName,
-    storage::{BatchBuilder, Disk, DiskFile, RealDisk},
+    storage::{BatchBuilder, Disk, DiskFile, LogOptions, RealDisk},
 };
 
 const SOON: Duration = Duration::from_secs(10);
 
-/// What the disk does with writes to the segments of the topic named `slow`.
+/// What the disk does with the segments of the topic named `slow`.
 #[derive(Debug, Default)]
 struct Gate {
-    closed: Mutex<bool>,
+    closed: Mutex<Option<Gated>>,
     changed: Condvar,
     reached: AtomicBool,
+    syncs: AtomicUsize,
+}
+
+/// Calls that can be made to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gated {
+    Writes,
+    Syncs,
 }
 
 impl Gate {
-    fn set_closed(&self, closed: bool) {
-        *self.closed.lock().unwrap() = closed;
+    fn close(&self, gated: Gated) {
+        *self.closed.lock().unwrap() = Some(gated);
+    }
+
+    fn open(&self) {
+        *self.closed.lock().unwrap() = None;
         self.changed.notify_all();
     }
 
-    /// Waits until a write stands before the closed gate.
+    /// Waits until a call stands before the closed gate.
     async fn reached(&self) {
         while !self.reached.load(Ordering::Relaxed) {
             tokio::task::yield_now().await;
         }
     }
 
-    fn pass(&self) {
-        self.reached.store(*self.closed.lock().unwrap(), Ordering::Relaxed);
+    fn pass(&self, call: Gated) {
         let closed = self.closed.lock().unwrap();
-        drop(self.changed.wait_while(closed, |closed| *closed).unwrap());
+        if *closed == Some(call) {
+            self.reached.store(true, Ordering::Relaxed);
+        }
+        drop(self.changed.wait_while(closed, |closed| *closed == Some(call)).unwrap());
     }
 }
 
@@ -109,7 +126,7 @@ impl Disk for GatedDisk {
 
 impl DiskFile for GatedFile {
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        self.1.pass();
+        self.1.pass(Gated::Writes);
         self.0.write_at(parts, offset)
     }
 
@@ -118,6 +135,8 @@ impl DiskFile for GatedFile {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        self.1.syncs.fetch_add(1, Ordering::Relaxed);
+        self.1.pass(Gated::Syncs);
         self.0.sync_data()
     }
 
@@ -135,14 +154,25 @@ struct TestNode {
     node: Addr<Node>,
     gate: Arc<Gate>,
     shared: Arc<Shared>,
-    _dir: tempfile::TempDir,
+    _dir: Option<tempfile::TempDir>,
 }
 
 impl TestNode {
     fn start() -> Self {
+        Self::start_with(NsqdOptions::default())
+    }
+
+    fn start_with(options: NsqdOptions) -> Self {
         let (dir, gate) = (tempfile::tempdir().unwrap(), Arc::new(Gate::default()));
         let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
-        let shared = Arc::new(testing::shared_on(dir.path(), disk));
+        let log = LogOptions { disk, ..LogOptions::default() };
+        let node = Self::on(dir.path(), log, options);
+        Self { gate, _dir: Some(dir), ..node }
+    }
+
+    /// On a disk that is not gated.
+    fn on(path: &Path, log: LogOptions, options: NsqdOptions) -> Self {
+        let shared = Arc::new(testing::shared_with(path, log, options));
         let spec = ChildSpec {
             name: "node".into(),
             mailbox: 16,
@@ -151,7 +181,11 @@ impl TestNode {
         };
         let of_node = Arc::clone(&shared);
         let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node));
-        Self { node, gate, shared, _dir: dir }
+        Self { node, gate: Arc::default(), shared, _dir: None }
+    }
+
+    async fn health(&self) -> String {
+        self.node.send(Observe::<NodeSnapshot>::new()).await.unwrap().health
     }
 
     async fn topic(&self, name: &str) -> Addr<Topic> {
@@ -200,7 +234,7 @@ fn publish(topic: &Addr<Topic>) -> Stored {
 async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
     let node = TestNode::start();
     let (slow, fast) = (node.topic("slow").await, node.topic("fast").await);
-    node.gate.set_closed(true);
+    node.gate.close(Gated::Writes);
     let mut stuck = publish(&slow);
     for _ in 0..100 {
         timeout(SOON, publish(&fast)).await.expect("not held up").unwrap().unwrap();
@@ -209,7 +243,7 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
     let waiting = node.shared.meters.waiting_for_disk(clock::now() + SOON);
     assert_eq!(waiting.iter().map(|(topic, _)| topic.as_str()).collect::<Vec<_>>(), ["slow"]);
     assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
-    node.gate.set_closed(false);
+    node.gate.open();
     timeout(SOON, stuck).await.unwrap().unwrap().unwrap();
     node.node.send(Shutdown).await.unwrap();
 }
@@ -218,12 +252,12 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
 async fn a_write_that_outlives_its_actor_is_answered_and_stored_once() {
     let node = TestNode::start();
     let slow = node.topic("slow").await;
-    node.gate.set_closed(true);
+    node.gate.close(Gated::Writes);
     let under_way = publish(&slow);
     timeout(SOON, node.gate.reached()).await.unwrap();
     assert!(slow.send(CrashChild(Child::DiskQueue)).await.unwrap());
     let behind = publish(&slow);
-    node.gate.set_closed(false);
+    node.gate.open();
     for stored in [under_way, behind, publish(&slow)] {
         timeout(SOON, stored).await.unwrap().unwrap().unwrap();
     }
@@ -236,12 +270,12 @@ async fn a_topic_that_crashes_refuses_what_it_had_and_keeps_what_is_stored() {
     let node = TestNode::start();
     let slow = node.topic("slow").await;
     publish(&slow).await.unwrap().unwrap();
-    node.gate.set_closed(true);
+    node.gate.close(Gated::Writes);
     let under_way = publish(&slow);
     timeout(SOON, node.gate.reached()).await.unwrap();
     assert!(slow.send(CrashChild(Child::Itself)).await.unwrap());
     assert!(timeout(SOON, under_way).await.unwrap().is_err(), "its answer never comes");
-    node.gate.set_closed(false);
+    node.gate.open();
     timeout(SOON, publish(&slow)).await.unwrap().unwrap().unwrap();
     let depth = node.depth("slow").await;
     assert_eq!(depth, 3, "the write under way was finished, though nobody was told");

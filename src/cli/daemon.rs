@@ -5,7 +5,7 @@ use std::{fmt::Display, sync::Arc};
 use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     nsqd::{DaemonError, Listening},
@@ -17,6 +17,7 @@ use crate::{
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
+        disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
@@ -171,6 +172,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
         health: Health::default(),
+        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,

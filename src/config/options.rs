@@ -99,7 +99,7 @@ declare_options! {
 
         /// path to store disk-backed messages; it must exist; empty for the working directory
         data_path: PathBuf = flag("data-path").key("data_path"),
-        /// what OK promises: process (the message outlives the end of the process)
+        /// what OK promises: process (the message outlives the end of the process) or power (it is on the disk); a topic may be created with another
         durability: Durability = flag("durability").key("durability").default("process"),
         /// number of the newest messages of each topic to keep in memory
         mem_queue_size: usize =

@@ -24,6 +24,8 @@ pub enum HttpError {
     InvalidTopic,
     /// `defer` is no time, or out of range.
     InvalidDefer,
+    /// `durability` is no level, or one that the topic cannot keep.
+    InvalidDurability,
     /// There is no such topic.
     TopicNotFound,
     /// There is no such channel.
@@ -67,6 +69,7 @@ impl HttpError {
             Self::InvalidRequest => (400, "INVALID_REQUEST"),
             Self::InvalidTopic => (400, "INVALID_TOPIC"),
             Self::InvalidDefer => (400, "INVALID_DEFER"),
+            Self::InvalidDurability => (400, "INVALID_DURABILITY"),
             Self::TopicNotFound => (404, "TOPIC_NOT_FOUND"),
             Self::ChannelNotFound => (404, "CHANNEL_NOT_FOUND"),
             Self::MessageEmpty => (400, "MSG_EMPTY"),
@@ -115,6 +118,7 @@ impl From<TopicError> for HttpError {
         match error {
             TopicError::NotFound => Self::TopicNotFound,
             TopicError::Exiting => Self::Exiting,
+            TopicError::NotRemoved => Self::Internal,
         }
     }
 }
@@ -171,6 +175,7 @@ mod tests {
         is(&HttpError::InvalidArg("TOPIC"), 400, "INVALID_ARG_TOPIC");
         is(&HttpError::InvalidTopic, 400, "INVALID_TOPIC");
         is(&HttpError::InvalidDefer, 400, "INVALID_DEFER");
+        is(&HttpError::InvalidDurability, 400, "INVALID_DURABILITY");
         is(&HttpError::TopicNotFound, 404, "TOPIC_NOT_FOUND");
         is(&HttpError::ChannelNotFound, 404, "CHANNEL_NOT_FOUND");
         is(&HttpError::MessageEmpty, 400, "MSG_EMPTY");

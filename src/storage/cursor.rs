@@ -115,14 +115,21 @@ impl Cursor {
         }
     }
 
-    /// Removes the channel's cursor file in `dir`; fine if there is none.
-    pub fn remove(disk: &dyn Disk, dir: &Path, channel: &ChannelName) -> Result<(), CursorError> {
+    /// Removes the channel's cursor file in `dir`, for good if `durable`; fine if there is none.
+    pub fn remove(
+        disk: &dyn Disk,
+        dir: &Path,
+        channel: &ChannelName,
+        durable: bool,
+    ) -> Result<(), CursorError> {
         match disk.remove(&dir.join(cursor_file(channel))) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(failed("remove", channel, source))
-            }
-            _ => Ok(()),
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {}
+            result => result.map_err(|source| failed("remove", channel, source))?,
         }
+        if durable {
+            disk.sync_dir(dir).map_err(|source| failed("remove for good", channel, source))?;
+        }
+        Ok(())
     }
 
     /// The channels that have a cursor file in `dir`, sorted.
@@ -132,6 +139,13 @@ impl Cursor {
             names.iter().filter_map(|name| channel_of(name.to_str()?)).collect();
         channels.sort_unstable();
         Ok(channels)
+    }
+
+    /// The first sequence number that it does not know of.
+    pub fn known_end(&self) -> u64 {
+        let finished = self.finished.last().map_or(0, |range| range.end);
+        let pending = self.pending.iter().map(|pending| pending.seq.saturating_add(1)).max();
+        self.floor.max(finished).max(pending.unwrap_or(0))
     }
 
     /// The bytes on disk.
@@ -296,8 +310,8 @@ mod tests {
         assert_eq!(Cursor::channels(&RealDisk, dir).unwrap(), channels);
         for channel in &channels {
             assert_eq!(Cursor::load(&RealDisk, dir, channel).unwrap(), Some(Cursor::default()));
-            Cursor::remove(&RealDisk, dir, channel).unwrap();
-            Cursor::remove(&RealDisk, dir, channel).unwrap();
+            Cursor::remove(&RealDisk, dir, channel, false).unwrap();
+            Cursor::remove(&RealDisk, dir, channel, true).unwrap();
         }
         assert_eq!(Cursor::channels(&RealDisk, dir).unwrap(), []);
     }

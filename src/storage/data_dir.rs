@@ -69,6 +69,8 @@ impl DataDir {
         let topics = data_dir.topics_dir();
         data_dir.attempt("create", &topics, |disk| disk.create_dir(&topics))?;
         data_dir.attempt("sync", path, |disk| disk.sync_dir(path))?;
+        // What a process that was killed had deleted must not come back into a new topic's place.
+        data_dir.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
         data_dir.remove_deleted()?;
         Ok(data_dir)
     }

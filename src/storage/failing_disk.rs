@@ -16,6 +16,8 @@ pub(super) struct Faults {
     pub space: Option<usize>,
     pub set_len: bool,
     pub sync: bool,
+    /// No file or directory can be opened.
+    pub descriptors: bool,
     pub rename: bool,
     pub remove: bool,
     /// Longest write in one call.
@@ -34,6 +36,10 @@ impl FailingDisk {
 
     fn get(&self) -> Faults {
         self.faults.lock().unwrap().clone()
+    }
+
+    fn check_descriptors(&self) -> io::Result<()> {
+        if self.get().descriptors { Err(rustix::io::Errno::MFILE.into()) } else { Ok(()) }
     }
 
     fn file(&self, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
@@ -66,6 +72,7 @@ impl Disk for FailingDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
+        self.check_descriptors()?;
         Ok(self.file(RealDisk.open(path)?))
     }
 
@@ -89,6 +96,7 @@ impl Disk for FailingDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
+        self.check_descriptors()?;
         check(self.get().sync)?;
         RealDisk.sync_dir(path)
     }

@@ -10,12 +10,13 @@ use crate::{
     protocol::message_id::MessageId,
     storage::{
         batch::Batch,
-        disk::{Disk, DiskFile, RealDisk, write_all_at},
+        disk::{Disk, RealDisk, write_all_at},
         log_reader::{LogReader, Shared},
         position::LogPosition,
         record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RecordError},
         recovery::{Recovery, recover},
         segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name},
+        unsynced::{Tail, Unsynced, can_be_repeated},
     },
 };
 
@@ -113,10 +114,8 @@ pub struct Log {
     shared: Arc<Shared>,
     /// Takes the next records; `None` before the first one and after a damaged header.
     active: Option<Tail>,
-    /// Written since the last sync, oldest first.
-    dirty: Vec<Tail>,
-    /// Directories with entries that are not durable yet.
-    dirty_dirs: Vec<PathBuf>,
+    /// Written since the last sync.
+    unsynced: Unsynced,
     last_id: MessageId,
     poisoned: Option<String>,
 }
@@ -132,15 +131,9 @@ impl Log {
         };
         let log = Self {
             dir: dir.to_owned(),
+            unsynced: inherited(dir, &options, &recovered.view.segments, active.as_ref()),
             shared: Arc::new(Shared::new(Arc::clone(&options.disk), recovered.view)),
             options,
-            // What an earlier process wrote, and the new directory, may not be durable yet.
-            dirty: active.iter().cloned().collect(),
-            dirty_dirs: [Some(dir), dir.parent()]
-                .into_iter()
-                .flatten()
-                .map(Path::to_owned)
-                .collect(),
             active,
             last_id: recovered.last_id,
             poisoned: None,
@@ -168,30 +161,40 @@ impl Log {
     /// may have dropped what it could not write, and would report success the next time.
     pub fn sync(&mut self) -> Result<(), LogError> {
         let unsynced = self.begin_sync()?;
-        self.end_sync(unsynced.sync())
+        let result = unsynced.sync();
+        self.end_sync(unsynced, result)
     }
 
-    /// Hands out what must be synced, so that the log can be appended to meanwhile.
+    /// Hands out what must be synced, so that the log can be appended to meanwhile. One sync at a
+    /// time: what the next one finds does not include what this one has not finished.
     pub fn begin_sync(&mut self) -> Result<Unsynced, LogError> {
         self.check_usable()?;
-        Ok(Unsynced {
-            tails: std::mem::take(&mut self.dirty),
-            dirs: std::mem::take(&mut self.dirty_dirs),
-            disk: Arc::clone(&self.options.disk),
-        })
+        Ok(self.unsynced.take())
     }
 
-    /// Takes the result of [`Unsynced::sync`]; a failure poisons the log.
-    pub fn end_sync(&mut self, result: Result<(), LogError>) -> Result<(), LogError> {
-        if let Err(error) = &result {
-            self.poisoned = Some(error.to_string());
+    /// Takes what [`Unsynced::sync`] has said; a failure poisons the log, unless nothing was tried
+    /// for want of a descriptor.
+    pub fn end_sync(
+        &mut self,
+        unsynced: Unsynced,
+        result: Result<(), LogError>,
+    ) -> Result<(), LogError> {
+        match &result {
+            Ok(()) => {}
+            Err(error) if can_be_repeated(error) => self.unsynced.put_back(unsynced),
+            Err(error) => self.poison(error.to_string()),
         }
         result
     }
 
-    /// True if something was written since the last sync.
+    /// Takes nothing more, for this reason: what is on the disk is not known for sure.
+    pub fn poison(&mut self, reason: String) {
+        self.poisoned.get_or_insert(reason);
+    }
+
+    /// True if something was written since the last sync, or may have been by an earlier process.
     pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
+        !self.unsynced.is_empty()
     }
 
     /// Why nothing can be appended any more, if so.
@@ -223,7 +226,7 @@ impl Log {
                 }
                 _ => {}
             }
-            self.dirty.retain(|tail| !Arc::ptr_eq(&tail.segment, &segment));
+            self.unsynced.forget(&segment);
             self.shared.view_mut().segments.remove(0);
             removed += 1;
         }
@@ -321,13 +324,9 @@ impl Log {
                     sealed.close();
                 }
                 view.segments.push(Arc::clone(&part.tail.segment));
-                if !self.dirty_dirs.contains(&self.dir) {
-                    self.dirty_dirs.push(self.dir.clone());
-                }
+                self.unsynced.add_dir(self.dir.clone());
             }
-            if !self.dirty.iter().any(|tail| Arc::ptr_eq(&tail.segment, &part.tail.segment)) {
-                self.dirty.push(part.tail.clone());
-            }
+            self.unsynced.add_tail(&part.tail);
             self.active = Some(part.tail);
         }
         self.last_id = last_id_of(batches).max(self.last_id);
@@ -342,7 +341,7 @@ impl Log {
             if let Err(source) = part.undo(&*self.options.disk) {
                 let failed =
                     LogError::io("take back a failed write to", part.tail.segment.path(), source);
-                self.poisoned = Some(format!("{failed}, after: {error}"));
+                self.poison(format!("{failed}, after: {error}"));
             }
         }
         error
@@ -357,48 +356,27 @@ impl Log {
     }
 }
 
-/// Files and directories that were written and are not durable yet.
-#[derive(Debug)]
-pub struct Unsynced {
-    tails: Vec<Tail>,
-    dirs: Vec<PathBuf>,
-    disk: Arc<dyn Disk>,
-}
-
-impl Unsynced {
-    /// Makes them durable; waits for the disk.
-    pub fn sync(&self) -> Result<(), LogError> {
-        for tail in &self.tails {
-            tail.file
-                .sync_data()
-                .map_err(|source| LogError::io("sync", tail.segment.path(), source))?;
-        }
-        for dir in &self.dirs {
-            self.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
-        }
-        Ok(())
-    }
+/// What an earlier process wrote, and the new directory, may not be durable yet.
+fn inherited(
+    dir: &Path,
+    options: &LogOptions,
+    segments: &[Arc<Segment>],
+    active: Option<&Tail>,
+) -> Unsynced {
+    let mut unsynced = Unsynced::new(Arc::clone(&options.disk));
+    let is_active = |segment: &&Arc<Segment>| {
+        active.is_some_and(|active| Arc::ptr_eq(&active.segment, segment))
+    };
+    let sealed = segments.iter().filter(|segment| !is_active(segment));
+    sealed.for_each(|segment| unsynced.add_inherited(segment));
+    active.into_iter().for_each(|active| unsynced.add_tail(active));
+    let dirs = [Some(dir), dir.parent()].into_iter().flatten();
+    dirs.for_each(|dir| unsynced.add_dir(dir.to_owned()));
+    unsynced
 }
 
 fn last_id_of(batches: &[Arc<Batch>]) -> MessageId {
     batches.iter().map(|batch| batch.header().last_id()).max().unwrap_or(MessageId(0))
-}
-
-/// A segment that is written to. Keeps the descriptor, because only the one that wrote is sure to
-/// hear of a failed write-back when it syncs.
-#[derive(Debug, Clone)]
-struct Tail {
-    segment: Arc<Segment>,
-    file: Arc<dyn DiskFile>,
-}
-
-impl Tail {
-    fn open(segment: &Arc<Segment>, options: &LogOptions) -> Result<Self, LogError> {
-        let file = segment
-            .file(&*options.disk)
-            .map_err(|source| LogError::io("open", segment.path(), source))?;
-        Ok(Self { segment: Arc::clone(segment), file })
-    }
 }
 
 /// What a turn has done to one segment.

@@ -225,14 +225,20 @@ impl View {
         let index = self.segments.partition_point(|segment| segment.base() <= position);
         let index = index.saturating_sub(1);
         let Some(segment) = self.segments.get(index) else { return Ok(None) };
-        let next = self.segments.get(index + 1);
+        let limit = self.segments.get(index + 1).map(|next| next.base());
         let extent = Extent {
             from: position.max(segment.base()),
-            limit: next.map_or(self.end, |next| next.base()),
-            seq_limit: Some(next.map_or(self.next_seq, |next| next.first_seq())),
+            limit: limit.unwrap_or(self.end),
+            seq_limit: Some(limit.map_or(self.next_seq, |limit| self.first_seq_at(limit))),
             segment: Arc::clone(segment),
         };
         Ok((extent.from < extent.limit).then_some(extent))
+    }
+
+    /// Of the segment that begins there; those without a record stand at the same place before it.
+    fn first_seq_at(&self, base: LogPosition) -> u64 {
+        let index = self.segments.partition_point(|segment| segment.base() <= base);
+        index.checked_sub(1).map_or(self.next_seq, |index| self.segments[index].first_seq())
     }
 
     /// Where the segment begins that would hold `seq`; `None` if the log ends before it.

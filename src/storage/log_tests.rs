@@ -220,6 +220,24 @@ fn a_failed_sync_poisons() {
 }
 
 #[test]
+fn a_sync_that_finds_no_descriptor_can_be_repeated() {
+    let mut log = TestLog::new(150);
+    log.append(&["1", "2"]);
+    log.log.sync().unwrap();
+    log.append(&["3", "4"]);
+    log.disk.set(Faults { descriptors: true, ..Faults::default() });
+    for _ in 0..2 {
+        assert!(matches!(log.log.sync(), Err(LogError::Io { .. })));
+        assert!(log.log.is_dirty() && log.log.poisoned().is_none());
+    }
+    log.disk.set(Faults::default());
+    log.append(&["5"]);
+    log.log.sync().unwrap();
+    assert!(!log.log.is_dirty());
+    log.assert_holds(&log.model);
+}
+
+#[test]
 fn a_failed_trim_can_be_repeated() {
     let mut log = TestLog::new(150);
     log.append(&["1", "2", "3"]);

@@ -7,9 +7,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::storage::{
-    disk::{Disk, read_file},
-    replace::replace_file,
+use crate::{
+    config::Durability,
+    storage::{
+        disk::{Disk, read_file},
+        replace::replace_file,
+    },
 };
 
 const FILE_NAME: &str = "topic.meta";
@@ -28,6 +31,12 @@ pub struct TopicMetadata {
     /// those from here on wait.
     #[serde(default)]
     pub held_from: Option<u64>,
+    /// What `OK` promises for this topic, where it is not what the node promises.
+    #[serde(default)]
+    pub durability: Option<Durability>,
+    /// CRC-32C of the file as it would be without this key. Earlier versions wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<u32>,
 }
 
 /// Why a topic's metadata cannot be read or written.
@@ -41,24 +50,34 @@ pub enum MetadataError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The file is not ours.
+    /// The file cannot be read.
     #[error("topic.meta is damaged: {0}")]
     Damaged(#[from] serde_json::Error),
+    /// The file can be read, but it is not what was written.
+    #[error("topic.meta is damaged: its checksum does not match")]
+    BadChecksum,
     /// Written by a later version.
     #[error("topic.meta has unknown version {0}")]
     UnknownVersion(u32),
 }
 
+impl MetadataError {
+    /// The file is there, and not what was written.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged(_) | Self::BadChecksum)
+    }
+}
+
 impl Default for TopicMetadata {
     fn default() -> Self {
-        Self { version: VERSION, paused: false, held_from: None }
+        Self::new(false, None, None)
     }
 }
 
 impl TopicMetadata {
     /// Metadata in the present layout.
-    pub fn new(paused: bool, held_from: Option<u64>) -> Self {
-        Self { version: VERSION, paused, held_from }
+    pub fn new(paused: bool, held_from: Option<u64>, durability: Option<Durability>) -> Self {
+        Self { version: VERSION, paused, held_from, durability, checksum: None }
     }
 
     /// The file in `dir`, the directory of a topic.
@@ -68,7 +87,8 @@ impl TopicMetadata {
 
     /// Replaces the file in `dir`; on the disk for good if `durable`.
     pub fn save(&self, disk: &dyn Disk, dir: &Path, durable: bool) -> Result<(), MetadataError> {
-        let bytes = serde_json::to_vec(self)?;
+        let checksum = Some(self.checksum()?);
+        let bytes = serde_json::to_vec(&Self { checksum, ..self.clone() })?;
         replace_file(disk, &Self::path(dir), &bytes, durable)
             .map_err(|source| MetadataError::Io { action: "write", source })
     }
@@ -78,11 +98,21 @@ impl TopicMetadata {
         let bytes = read_file(disk, &Self::path(dir), FILE_BYTES_MAX)
             .map_err(|source| MetadataError::Io { action: "read", source })?;
         let Some(bytes) = bytes else { return Ok(None) };
-        let metadata: Self = serde_json::from_slice(&bytes)?;
+        let mut metadata: Self = serde_json::from_slice(&bytes)?;
+        if let Some(checksum) = metadata.checksum.take()
+            && checksum != metadata.checksum()?
+        {
+            return Err(MetadataError::BadChecksum);
+        }
         match metadata.version {
             VERSION => Ok(Some(metadata)),
             version => Err(MetadataError::UnknownVersion(version)),
         }
+    }
+
+    fn checksum(&self) -> Result<u32, serde_json::Error> {
+        let bytes = serde_json::to_vec(&Self { checksum: None, ..self.clone() })?;
+        Ok(crc32c::crc32c(&bytes))
     }
 }
 
@@ -95,9 +125,40 @@ mod tests {
     fn metadata_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(TopicMetadata::load(&RealDisk, dir.path()).unwrap(), None);
-        for metadata in [TopicMetadata::default(), TopicMetadata::new(true, Some(9))] {
+        for metadata in [
+            TopicMetadata::default(),
+            TopicMetadata::new(true, Some(9), Some(Durability::Process)),
+            TopicMetadata::new(false, Some(u64::MAX), Some(Durability::Power)),
+        ] {
             metadata.save(&RealDisk, dir.path(), true).unwrap();
             assert_eq!(TopicMetadata::load(&RealDisk, dir.path()).unwrap(), Some(metadata));
+        }
+    }
+
+    #[test]
+    fn files_of_earlier_versions_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = r#"{"version":1,"paused":true,"held_from":7}"#;
+        std::fs::write(dir.path().join(FILE_NAME), text).unwrap();
+        let loaded = TopicMetadata::load(&RealDisk, dir.path()).unwrap();
+        assert_eq!(loaded, Some(TopicMetadata::new(true, Some(7), None)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_noticed_or_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let metadata = TopicMetadata::new(true, Some(1234), Some(Durability::Power));
+        metadata.save(&RealDisk, dir.path(), false).unwrap();
+        let path = dir.path().join(FILE_NAME);
+        let bytes = std::fs::read(&path).unwrap();
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            std::fs::write(&path, &flipped).unwrap();
+            match TopicMetadata::load(&RealDisk, dir.path()) {
+                Ok(loaded) => assert_eq!(loaded, Some(metadata.clone()), "bit {bit}"),
+                Err(error) => assert!(error.is_damage(), "bit {bit}: {error}"),
+            }
         }
     }
 

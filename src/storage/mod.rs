@@ -17,13 +17,19 @@ mod recovery;
 mod replace;
 mod scan;
 mod segment;
+pub mod stored_topic;
+mod unsynced;
 
 #[cfg(test)]
 mod failing_disk;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]
+pub(crate) mod lossy_disk;
+#[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod stored_topic_tests;
 #[cfg(test)]
 mod test_log;
 
@@ -32,9 +38,11 @@ pub use cursor::{Cursor, CursorError, PendingMessage};
 pub use damage::{Damage, DamageKind};
 pub use data_dir::{DataDir, DataDirError, os_text};
 pub use disk::{Disk, DiskFile, RealDisk};
-pub use log::{Log, LogError, LogOptions, Unsynced};
+pub use log::{Log, LogError, LogOptions};
 pub use log_reader::{LogReader, ReadChunk};
 pub use metadata::{MetadataError, TopicMetadata};
 pub use position::LogPosition;
 pub use record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RECORD_HEADER_BYTES, RecordError};
 pub use recovery::Recovery;
+pub use stored_topic::{StoredTopic, StoredTopicError};
+pub use unsynced::Unsynced;

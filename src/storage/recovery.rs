@@ -163,34 +163,71 @@ struct PlacedSegment {
     last_id: Option<MessageId>,
 }
 
-/// Gives every segment its place; one that does not know it follows the one before.
+/// Gives every segment its place. One that does not know it, and has no record to tell it, holds
+/// nothing: it stands before the next one that does, or at the end.
 fn place(files: Vec<SegmentFile>, damaged: &mut Vec<Damage>) -> Vec<PlacedSegment> {
-    let mut placed: Vec<PlacedSegment> = Vec::with_capacity(files.len());
+    let (mut placed, mut unreadable) = (Vec::<PlacedSegment>::with_capacity(files.len()), vec![]);
     for file in files {
-        let previous = placed.last();
-        let base_min = previous.map_or(LogPosition::START, |previous| previous.segment.base());
-        let base_else = previous.map_or(LogPosition::START, |previous| previous.file_end);
-        let base = file.base.filter(|base| *base >= base_min);
-        let header = file.header.filter(|_| base.is_some());
-        let base = base.unwrap_or(base_else);
-        if header.is_none() {
-            damaged.push(Damage {
-                kind: DamageKind::SegmentHeader,
-                segment: file.first_seq,
-                positions: base..base,
-                first_seq: None,
-                end_seq: None,
-            });
+        let base_min = placed.last().map_or(LogPosition::START, |last| last.segment.base());
+        let Some(base) = file.base.filter(|base| *base >= base_min) else {
+            unreadable.push(file);
+            continue;
+        };
+        if placed.is_empty()
+            && let Some(first) = unreadable.first()
+        {
+            // Between two segments such a gap is seen by its positions.
+            damaged.push(records_lost(first, base, file.first_seq));
         }
+        placed.extend(unreadable.drain(..).map(|file| PlacedSegment::unreadable(file, base)));
+        if file.header.is_none() {
+            damaged.push(header_lost(&file, base));
+        }
+        placed.push(PlacedSegment::new(file, base));
+    }
+    let end = placed.last().map_or(LogPosition::START, |last| last.file_end);
+    damaged.extend(unreadable.iter().map(|file| header_lost(file, end)));
+    placed.extend(unreadable.into_iter().map(|file| {
+        let file = SegmentFile { header: None, ..file };
+        PlacedSegment::new(file, end)
+    }));
+    placed
+}
+
+fn header_lost(file: &SegmentFile, base: LogPosition) -> Damage {
+    Damage {
+        kind: DamageKind::SegmentHeader,
+        segment: file.first_seq,
+        positions: base..base,
+        first_seq: None,
+        end_seq: None,
+    }
+}
+
+fn records_lost(file: &SegmentFile, end: LogPosition, end_seq: u64) -> Damage {
+    let start = LogPosition(end.0.saturating_sub(file.len));
+    Damage {
+        kind: DamageKind::Records,
+        segment: file.first_seq,
+        positions: start..end,
+        first_seq: Some(file.first_seq),
+        end_seq: Some(end_seq),
+    }
+}
+
+impl PlacedSegment {
+    fn new(file: SegmentFile, base: LogPosition) -> Self {
+        let file_end = base + file.len.saturating_sub(SEGMENT_HEADER_BYTES);
+        let last_id = file.header.map(|header| header.last_id);
         let segment = Arc::new(Segment::known(file.path, file.first_seq, base));
         segment.set_len(file.len);
-        placed.push(PlacedSegment {
-            segment,
-            file_end: base + file.len.saturating_sub(SEGMENT_HEADER_BYTES),
-            last_id: header.map(|header| header.last_id),
-        });
+        Self { segment, file_end, last_id }
     }
-    placed
+
+    /// One without a record: no position is in it.
+    fn unreadable(file: SegmentFile, base: LogPosition) -> Self {
+        Self { file_end: base, last_id: None, ..Self::new(file, base) }
+    }
 }
 
 /// Where a segment ends before the next one begins, walks over it to say exactly what is missing.
@@ -199,16 +236,18 @@ fn report_gaps(
     damaged: &mut Vec<Damage>,
     options: &LogOptions,
 ) -> Result<(), LogError> {
-    for pair in files.windows(2) {
+    for (index, pair) in files.windows(2).enumerate() {
         let [sealed, next] = pair else { continue };
-        if sealed.file_end >= next.segment.base() {
+        let limit = next.segment.base();
+        if sealed.file_end >= limit {
             continue;
         }
+        let at_limit = files[index + 1..].iter().take_while(|file| file.segment.base() == limit);
         let extent = Extent {
             segment: Arc::clone(&sealed.segment),
             from: sealed.segment.base(),
-            limit: next.segment.base(),
-            seq_limit: Some(next.segment.first_seq()),
+            limit,
+            seq_limit: at_limit.last().map(|file| file.segment.first_seq()),
         };
         walk(extent, options, |scanned| {
             if let Scanned::Damage(damage) = scanned {
@@ -256,7 +295,11 @@ fn cut(last: &PlacedSegment, end: LogPosition, options: &LogOptions) -> Result<(
     let len = last.segment.offset_of(end);
     last.segment
         .file(&*options.disk)
-        .and_then(|file| file.set_len(len))
+        .and_then(|file| {
+            file.set_len(len)?;
+            // For good: what is cut off must not come back among what is written there next.
+            file.sync_data()
+        })
         .map_err(|source| LogError::io("cut", last.segment.path(), source))?;
     last.segment.set_len(len);
     Ok(())

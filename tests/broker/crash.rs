@@ -40,6 +40,14 @@ fn acknowledged_messages_outlive_kill_9_while_files_come_and_go() {
     ]);
 }
 
+#[test]
+fn acknowledged_messages_outlive_kill_9_with_durability_power() {
+    if !ours() {
+        return; // no such flag
+    }
+    cut_again_and_again(&["--durability=power", "--max-bytes-per-file=50000"]);
+}
+
 fn cut_again_and_again(flags: &[&str]) {
     let mut random = Random::new();
     let mut nsqd = Nsqd::with(&[flags, &["--msg-timeout=2s"]].concat());

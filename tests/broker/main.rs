@@ -13,6 +13,8 @@ mod auth;
 mod config_file;
 mod conformance;
 mod crash;
+mod damage;
+mod durability;
 mod ephemeral;
 mod hostile;
 mod http;

@@ -8,7 +8,7 @@ use crate::{
     protocol::ChannelName,
     storage::{
         Batch, Cursor, CursorError, DataDirError, LogError, LogPosition, MetadataError, Recovery,
-        TopicMetadata,
+        StoredTopicError, TopicMetadata,
     },
 };
 
@@ -24,6 +24,9 @@ pub enum StoreError {
     /// The disk, or a damaged file.
     #[error("{0}")]
     Disk(String),
+    /// The disk has failed in a way that leaves unknown what it holds: no write will be taken.
+    #[error("{0}")]
+    Poisoned(String),
 }
 
 macro_rules! disk_error_from {
@@ -36,13 +39,14 @@ macro_rules! disk_error_from {
     )*};
 }
 
-disk_error_from!(CursorError, MetadataError, DataDirError, std::io::Error);
+disk_error_from!(CursorError, MetadataError, DataDirError, StoredTopicError);
 
 impl From<LogError> for StoreError {
     fn from(error: LogError) -> Self {
         match error {
             // The topic and its log do not agree on where it ends: what it holds must be asked.
             LogError::OutOfOrder { .. } => Self::NotOpen,
+            LogError::Poisoned { .. } => Self::Poisoned(error.to_string()),
             error => Self::Disk(error.to_string()),
         }
     }
@@ -60,6 +64,8 @@ pub struct Opened {
     pub recovery: Recovery,
     /// The topic's own state.
     pub metadata: TopicMetadata,
+    /// Its file is damaged; `metadata` is what must be assumed.
+    pub metadata_damage: Option<MetadataError>,
     /// Channels with a cursor file.
     pub channels: Vec<ChannelName>,
 }
@@ -70,6 +76,8 @@ pub struct Opened {
 pub struct Append {
     /// Stamped with consecutive numbers and positions.
     pub batches: Vec<Arc<Batch>>,
+    /// Whoever appends asks for a [`Sync`] as well; else there is one within `--sync-timeout`.
+    pub durable: bool,
 }
 
 /// Reads batches from the one that holds `seq`, or the next one there is; none at the log's end.
@@ -110,6 +118,8 @@ pub struct SaveCursor {
 pub struct RemoveCursor {
     /// Whose.
     pub channel: ChannelName,
+    /// Wait until it would not come back after a power loss.
+    pub durable: bool,
 }
 
 /// Replaces the topic's own state.
@@ -125,7 +135,7 @@ pub struct Trim {
     pub floor: u64,
 }
 
-/// Syncs what has been written.
+/// Makes durable what has been appended before, with everything that leads to it.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Sync;

@@ -5,9 +5,10 @@
 //! wait for them.
 
 pub mod messages;
+mod syncing;
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
@@ -21,6 +22,7 @@ use actix::{
 };
 
 pub use messages::*;
+pub use syncing::SYNCS_MAX;
 
 use super::{
     meters::{DiskCall, DiskGauges},
@@ -28,8 +30,11 @@ use super::{
     supervisor::Crash,
 };
 use crate::{
+    config::Durability,
     protocol::TopicName,
-    storage::{Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, TopicMetadata},
+    storage::{
+        Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, StoredTopic, TopicMetadata,
+    },
 };
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
@@ -40,6 +45,8 @@ struct Files {
     reader: RwLock<Option<LogReader>>,
     /// The topic has been removed from the disk; a topic of the same name may be there already.
     deleted: AtomicBool,
+    /// A sync has failed: no log that is opened here again may claim success.
+    poison: Mutex<Option<String>>,
 }
 
 impl Files {
@@ -93,6 +100,8 @@ pub struct DiskQueue {
     small_files: Lane,
     /// So are the calls that change the log.
     writes: Lane,
+    /// And syncs: one that finds nothing left to do must not be done before the one that took it.
+    syncs: Lane,
     /// The state was rebuilt: the log must be opened before it is used again.
     must_open: bool,
     sync_scheduled: bool,
@@ -117,6 +126,7 @@ impl DiskQueue {
             gauges,
             small_files: Lane::new(DiskCall::SmallFile),
             writes: Lane::new(DiskCall::Write),
+            syncs: Lane::new(DiskCall::Sync),
             must_open: true,
             sync_scheduled: false,
         }
@@ -163,34 +173,6 @@ impl DiskQueue {
         }
         self.run_in(&self.writes, job)
     }
-
-    fn schedule_sync(&mut self, ctx: &mut Context<Self>) {
-        if !std::mem::replace(&mut self.sync_scheduled, true) {
-            ctx.run_later(self.shared.options.sync_timeout, |actor, ctx| {
-                actor.sync_scheduled = false;
-                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, _| match result {
-                    // Deleted meanwhile, or to be opened anew, which finds out what can be written.
-                    Ok(()) | Err(StoreError::NotOpen) => {}
-                    Err(error) => actor.shared.health.failed(&actor.topic, &error.to_string()),
-                }));
-            });
-        }
-    }
-
-    /// Appends go on while the disk syncs.
-    fn sync(&self) -> ResponseFuture<Result<(), StoreError>> {
-        if self.must_open {
-            return Box::pin(async { Err(StoreError::NotOpen) });
-        }
-        let shared = Arc::clone(&self.shared);
-        self.run(DiskCall::Sync, move |files| {
-            let unsynced = files.with_log(Log::begin_sync)?;
-            let started = Instant::now();
-            let synced = unsynced.sync();
-            shared.meters.logs.syncs.record(started.elapsed());
-            files.with_log(|log| log.end_sync(synced))
-        })
-    }
 }
 
 impl Actor for DiskQueue {
@@ -208,45 +190,62 @@ impl Supervised for DiskQueue {
 impl Handler<Open> for DiskQueue {
     type Result = ResponseFuture<Result<Opened, StoreError>>;
 
-    fn handle(&mut self, _: Open, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, _: Open, ctx: &mut Self::Context) -> Self::Result {
         self.must_open = false;
+        self.schedule_sync(ctx); // what an earlier process wrote may not be durable
         let (dir, topic, shared) = (self.dir.clone(), self.topic.clone(), Arc::clone(&self.shared));
         let gauges = Arc::clone(&self.gauges);
-        self.run_in(&self.writes, move |files| {
-            let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
-            *slot = None;
-            files.log.clear_poison();
-            shared.data.create_topic(&topic)?;
-            let (mut log, mut recovery) = Log::open(&dir, shared.log.clone())?;
-            let disk = &*shared.log.disk;
-            let metadata = TopicMetadata::load(disk, &dir)?.unwrap_or_default();
-            let channels = Cursor::channels(disk, &dir)?;
-            // After a loss of power a cursor can know of more than the log: numbers that look
-            // finished must not come back with other messages.
-            let cursors = channels.iter().filter_map(|name| Cursor::load(disk, &dir, name).ok()?);
-            let known_end = cursors.map(|cursor| known_end(&cursor)).max().unwrap_or(0);
-            log.resume_at(known_end);
-            recovery.next_seq = recovery.next_seq.max(known_end);
-            gauges.set_size(&log);
-            *files.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(log.reader());
-            *slot = Some(log);
-            Ok(Opened { recovery, metadata, channels })
+        let opened = self.run_in(&self.writes, move |files| {
+            let opened = open(files, &dir, &topic, &shared)?;
+            files.with_log(|log| {
+                gauges.set_size(log);
+                Ok(())
+            })?;
+            Ok(opened)
+        });
+        let (synced, default) = (self.sync(), self.shared.options.durability);
+        Box::pin(async move {
+            let opened = opened.await?;
+            // What is there already may be shown to consumers: it must not be lost after that. If it
+            // cannot be synced, the log is poisoned, and what can be read of it still is.
+            if opened.metadata.durability.unwrap_or(default) == Durability::Power {
+                match synced.await {
+                    Err(error @ (StoreError::NotOpen | StoreError::Disk(_))) => return Err(error),
+                    Ok(()) | Err(StoreError::Poisoned(_)) => {}
+                }
+            }
+            Ok(opened)
         })
     }
 }
 
-/// The first sequence number that a cursor does not know of.
-fn known_end(cursor: &Cursor) -> u64 {
-    let finished = cursor.finished.last().map_or(0, |range| range.end);
-    let pending = cursor.pending.iter().map(|pending| pending.seq + 1).max().unwrap_or(0);
-    cursor.floor.max(finished).max(pending)
+fn open(
+    files: &Files,
+    dir: &Path,
+    topic: &TopicName,
+    shared: &Shared,
+) -> Result<Opened, StoreError> {
+    let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+    *slot = None;
+    files.log.clear_poison();
+    shared.data.create_topic(topic)?;
+    let stored = StoredTopic::open(dir, shared.log.clone())?;
+    let StoredTopic { mut log, recovery, metadata, metadata_damage, channels } = stored;
+    if let Some(reason) = files.poisoned() {
+        log.poison(reason);
+    }
+    *files.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(log.reader());
+    *slot = Some(log);
+    Ok(Opened { recovery, metadata, metadata_damage, channels })
 }
 
 impl Handler<Append> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
-        self.schedule_sync(ctx);
+        if !append.durable {
+            self.schedule_sync(ctx);
+        }
         let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
         self.run_write(move |files| {
             let started = Instant::now();
@@ -329,7 +328,8 @@ impl Handler<RemoveCursor> for DiskQueue {
     fn handle(&mut self, remove: RemoveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
         self.run_in(&self.small_files, move |_| {
-            Ok(Cursor::remove(&*shared.log.disk, &dir, &remove.channel)?)
+            let disk = &*shared.log.disk;
+            Ok(Cursor::remove(disk, &dir, &remove.channel, remove.durable)?)
         })
     }
 }
@@ -366,20 +366,12 @@ impl Handler<Trim> for DiskQueue {
     }
 }
 
-impl Handler<Sync> for DiskQueue {
-    type Result = ResponseFuture<Result<(), StoreError>>;
-
-    fn handle(&mut self, _: Sync, _: &mut Self::Context) -> Self::Result {
-        self.sync()
-    }
-}
-
 impl Handler<Delete> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, _: Delete, _: &mut Self::Context) -> Self::Result {
         self.must_open = true;
-        self.shared.health.recovered(&self.topic);
+        self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
         self.run_in(&self.small_files, move |files| {
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);

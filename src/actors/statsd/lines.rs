@@ -187,6 +187,7 @@ mod tests {
             message_count: count,
             message_bytes: bytes,
             paused: false,
+            durability: None,
             waiting_count: 0,
             latency: None,
             log_segments: 1,

@@ -50,6 +50,10 @@ pub(super) struct Writing {
 }
 
 impl Writing {
+    fn is_before(&self, end: u64) -> bool {
+        self.batch.end_seq() <= end
+    }
+
     pub(super) fn answer(self, result: &Result<(), PublishError>) {
         for reply in self.replies {
             let _ = reply.send(result.clone()); // the publisher may have gone
@@ -65,6 +69,11 @@ pub(super) struct Appending {
     pub(super) writing: Vec<Writing>,
     /// Counts writes: the answer to an earlier one says nothing about the one under way.
     write_number: u64,
+    /// In the log, and waiting for a sync: see [`super::syncing`].
+    pub(super) unsynced: Vec<Writing>,
+    pub(super) sync_under_way: bool,
+    /// Counts openings of the log: what is said about an earlier one is of no interest.
+    pub(super) opening: u64,
     /// Where the log ends once `writing` is in it.
     pub(super) position: LogPosition,
     /// The topic stops, or its log cannot be opened: publishes are refused.
@@ -162,18 +171,21 @@ impl Topic {
 
     /// Hands what is on its way to the log. An ephemeral topic has none.
     fn write(&mut self, ctx: &mut Context<Self>) {
-        let Some(disk) = &self.disk else { return self.written() };
+        let Some(disk) = &self.disk else { return self.written(ctx) };
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
-        let appended = disk.send(Append { batches: batches.collect() });
+        let durable = self.waits_for_sync();
+        let appended = disk.send(Append { batches: batches.collect(), durable });
         self.appending.write_number += 1;
         let number = self.appending.write_number;
         let appended = appended.into_actor(self).map(move |result, topic, ctx| match result {
             _ if number != topic.appending.write_number => {} // the log was opened anew meanwhile
             Ok(Ok(())) => {
                 topic.shared().health.recovered(&topic.name);
-                topic.written();
+                topic.written(ctx);
             }
-            Ok(Err(StoreError::Disk(reason))) => topic.refused(&reason),
+            Ok(Err(StoreError::Disk(reason) | StoreError::Poisoned(reason))) => {
+                topic.refused(&reason);
+            }
             // The log's actor has been restarted: what is in the log decides what must go again.
             Ok(Err(StoreError::NotOpen)) | Err(_) => topic.reopen(ctx),
         });
@@ -181,10 +193,21 @@ impl Topic {
     }
 
     /// Everything on its way is in the log.
-    pub(super) fn written(&mut self) {
-        let mut batches = Vec::with_capacity(self.appending.writing.len());
+    pub(super) fn written(&mut self, ctx: &mut Context<Self>) {
+        let written = std::mem::take(&mut self.appending.writing);
+        if self.waits_for_sync() {
+            self.appending.unsynced.extend(written);
+            self.sync(ctx);
+        } else {
+            self.stored(written);
+        }
+    }
+
+    /// These are stored as well as was promised: their publishers are answered, channels hear of them.
+    pub(super) fn stored(&mut self, stored: Vec<Writing>) {
+        let mut batches = Vec::with_capacity(stored.len());
         let mut end = self.rules.committed_end();
-        for writing in std::mem::take(&mut self.appending.writing) {
+        for writing in stored {
             let batch = Arc::clone(&writing.batch);
             end = batch.end_seq();
             self.message_count += u64::from(batch.count());
@@ -214,11 +237,14 @@ impl Topic {
     /// After the log was opened anew: what it already has is answered, the rest is written again.
     pub(super) fn resume_writing(&mut self, recovery: &Recovery, ctx: &mut Context<Self>) {
         self.appending.write_number += 1;
-        let writing = std::mem::take(&mut self.appending.writing);
-        let (stored, missing): (Vec<_>, Vec<_>) =
-            writing.into_iter().partition(|writing| writing.batch.end_seq() <= recovery.next_seq);
-        self.appending.writing = stored;
-        self.written();
+        self.forget_sync();
+        let mut on_their_way = std::mem::take(&mut self.appending.unsynced);
+        on_their_way.append(&mut self.appending.writing);
+        let end = recovery.next_seq;
+        let (written, missing): (Vec<_>, Vec<_>) =
+            on_their_way.into_iter().partition(|writing| writing.is_before(end));
+        self.appending.writing = written;
+        self.written(ctx);
         self.appending.writing = missing;
         match self.appending.writing.first().map(|first| first.batch.position()) {
             Some(position) if position == recovery.next_position => return self.write(ctx),

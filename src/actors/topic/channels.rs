@@ -71,10 +71,10 @@ impl Topic {
             paused: false,
         };
         let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
-        let channel = name.clone();
+        let (channel, durable) = (name.clone(), self.is_durable());
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
-            let saved = disk.send(SaveCursor { channel, cursor, durable: false });
+            let saved = disk.send(SaveCursor { channel, cursor, durable });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
         AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
@@ -104,11 +104,11 @@ impl Topic {
             Box::pin(fut::ready(Ok(())))
         };
         let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
-        let channel = name.clone();
+        let (channel, durable) = (name.clone(), self.is_durable());
         let removed = async move {
             let _ = child.addr.send(ShutdownChannel { delete: true }).await; // it may be gone
             let Some(disk) = disk else { return Ok(()) };
-            disk.send(RemoveCursor { channel }).await.unwrap_or(Err(StoreError::NotOpen))
+            disk.send(RemoveCursor { channel, durable }).await.unwrap_or(Err(StoreError::NotOpen))
         };
         Some(Box::pin(border.then(move |saved, topic, _| {
             removed.into_actor(topic).map(move |removed, topic: &mut Self, _| {

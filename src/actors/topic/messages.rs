@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     actors::{channel::Channel, disk_queue::StoreError},
+    config::Durability,
     protocol::{ChannelName, TopicName},
     storage::{Batch, BatchBuilder},
 };
@@ -89,6 +90,12 @@ pub enum ChannelError {
 #[rtype(result = "Result<(), StoreError>")]
 pub struct PauseTopic(pub bool);
 
+/// Sets what `OK` promises for this topic, from the next publish on. An ephemeral topic, which has
+/// nothing on the disk, does not care.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct SetDurability(pub Durability);
+
 /// Drops the messages that the topic itself holds; its channels keep theirs.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
@@ -101,7 +108,7 @@ pub struct WhenOpen;
 
 /// Stops the topic: what is being written is finished, progress is saved, the log synced.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<(), StoreError>")]
 pub struct ShutdownTopic {
     /// The topic is deleted: nothing need be saved.
     pub delete: bool,

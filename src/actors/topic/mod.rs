@@ -4,6 +4,7 @@ mod appending;
 mod channels;
 pub mod messages;
 mod recovery;
+mod syncing;
 
 use std::{
     collections::BTreeMap,
@@ -35,6 +36,7 @@ use super::{
 };
 use crate::{
     broker::{IdGenerator, Moment, TopicRules},
+    config::Durability,
     protocol::{ChannelName, TopicName},
     storage::TopicMetadata,
 };
@@ -61,6 +63,8 @@ pub struct Topic {
     place: Place,
     /// The log; `None` for an ephemeral topic.
     disk: Option<Addr<DiskQueue>>,
+    /// What was asked for this topic, where that is not what the node promises.
+    durability: Option<Durability>,
     /// Kept over a restart of this actor: the channels are actors of their own and go on.
     channels: BTreeMap<ChannelName, Entry>,
     rules: TopicRules,
@@ -85,6 +89,7 @@ impl Topic {
             name,
             place,
             disk: None,
+            durability: None,
             channels: BTreeMap::new(),
             rules,
             appending: Appending::default(),
@@ -117,7 +122,8 @@ impl Topic {
 
     /// Writes down what a restart must know of the topic itself.
     fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let metadata = TopicMetadata::new(self.rules.is_paused(), self.rules.held_from());
+        let (paused, held_from) = (self.rules.is_paused(), self.rules.held_from());
+        let metadata = TopicMetadata::new(paused, held_from, self.durability);
         let disk = self.disk.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
@@ -265,6 +271,7 @@ impl Topic {
             message_count: self.message_count,
             message_bytes: self.message_bytes,
             paused: self.rules.is_paused(),
+            durability: self.durability(),
             waiting_count: self.appending.waiting_count(),
             latency: None,
             log_segments: self.gauges.segments.load(Relaxed),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use actix::{
-    ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, MessageResult,
-    ResponseActFuture, WrapFuture,
+    ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, ResponseActFuture,
+    WrapFuture,
 };
 use futures_util::future::join_all;
 
@@ -17,6 +17,7 @@ use crate::{
         turn::TurnExt,
     },
     broker::{IdGenerator, TopicRules},
+    storage::stored_topic,
 };
 
 impl Topic {
@@ -75,13 +76,10 @@ impl Topic {
 
     fn rebuild(&mut self, opened: Opened, ctx: &mut Context<Self>) {
         self.report(&opened);
-        let Opened { recovery, metadata, channels } = opened;
+        let Opened { recovery, metadata, channels, .. } = opened;
+        self.durability = metadata.durability;
         let ids = IdGenerator::new(self.shared().options.node_id, recovery.last_id);
-        let held_from = match (metadata.paused, channels.is_empty()) {
-            (_, true) => Some(metadata.held_from.unwrap_or(recovery.first_seq)),
-            (true, false) => metadata.held_from,
-            (false, false) => None,
-        };
+        let held_from = stored_topic::held_from(&metadata, !channels.is_empty(), &recovery);
         self.rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
         self.appending.position = recovery.next_position;
         for name in channels {
@@ -97,6 +95,11 @@ impl Topic {
         if recovery.torn_bytes > 0 {
             let bytes = recovery.torn_bytes;
             log::warn!("topic={topic} log ended in {bytes} bytes of an unfinished write; cut off");
+        }
+        if let Some(damage) = &opened.metadata_damage {
+            log::error!(
+                "topic={topic} {damage}; the topic is taken for not paused, with --durability=power"
+            );
         }
         for damage in &recovery.damaged {
             log::error!("topic={topic} log is damaged: {damage}; skipped");
@@ -120,19 +123,27 @@ impl Handler<LogRestarted> for Topic {
 }
 
 impl Handler<WhenOpen> for Topic {
-    type Result = MessageResult<WhenOpen>;
+    type Result = ResponseActFuture<Self, Result<(), ChannelError>>;
 
+    /// With `--durability=power` the topic would outlive a loss of power by then.
     fn handle(&mut self, _: WhenOpen, _: &mut Self::Context) -> Self::Result {
-        MessageResult(match &self.appending.refusal {
+        let open = match &self.appending.refusal {
             None => Ok(()),
             Some(PublishError::Exiting) => Err(ChannelError::Exiting),
             Some(PublishError::Store(reason)) => Err(StoreError::Disk(reason.clone()).into()),
-        })
+        };
+        let disk = self.disk.clone().filter(|_| self.is_durable());
+        let durable = async move {
+            open?;
+            let Some(disk) = disk else { return Ok(()) };
+            Ok(ask(&disk, Sync).await?)
+        };
+        Box::pin(durable.into_actor(self))
     }
 }
 
 impl Handler<ShutdownTopic> for Topic {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, shutdown: ShutdownTopic, _: &mut Self::Context) -> Self::Result {
         let delete = shutdown.delete;
@@ -144,13 +155,16 @@ impl Handler<ShutdownTopic> for Topic {
         let (name, disk) = (self.name.clone(), self.disk.clone());
         let stopped = async move {
             join_all(channels).await;
-            let Some(disk) = disk else { return };
+            let Some(disk) = disk else { return Ok(()) };
             let closed = if delete { ask(&disk, Delete).await } else { sync(&disk).await };
-            if let Err(error) = closed {
+            closed.inspect_err(|error| {
                 log::error!("topic={name} could not be closed cleanly: {error}");
-            }
+            })
         };
-        Box::pin(stopped.into_actor(self).map(|(), _, ctx| ctx.stop()))
+        Box::pin(stopped.into_actor(self).map(|closed, _, ctx| {
+            ctx.stop();
+            closed
+        }))
     }
 }
 

@@ -230,10 +230,6 @@ fn bounds_hold_on_both_sides() {
 
 #[test]
 fn what_cannot_be_done_is_refused() {
-    refused(
-        "--durability=power",
-        "--durability power is not available in this version yet, use process",
-    );
     refused("--auth-http-request-method=GET", "--auth-http-request-method must be post or get");
     refused(
         "--e2e-processing-latency-percentile=1.1",
@@ -243,7 +239,7 @@ fn what_cannot_be_done_is_refused() {
         "--tls-client-auth-policy=verify",
         "--tls-client-auth-policy must be require or require-verify",
     );
-    refused("--durability=", "--durability must be process");
+    refused("--durability=", "--durability must be process or power");
     refused("--tcp-address=", "--tcp-address must not be empty");
     refused("--tcp-address=a:65536", "--tcp-address has an invalid port: a:65536");
 }

@@ -9,7 +9,7 @@ use crate::{
         snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
     },
     broker::LatencySamples,
-    config::NSQ_VERSION,
+    config::{Durability, NSQ_VERSION},
     protocol::{ChannelName, ClientState, TopicName},
 };
 
@@ -68,6 +68,8 @@ struct TopicView<'a> {
     message_bytes: u64,
     paused: bool,
     e2e_processing_latency: LatencyView,
+    /// Not in upstream's answer, and therefore last.
+    durability: &'static str,
 }
 
 impl<'a> TopicView<'a> {
@@ -82,6 +84,7 @@ impl<'a> TopicView<'a> {
             message_bytes: topic.message_bytes,
             paused: topic.paused,
             e2e_processing_latency: LatencyView::new(topic.latency.as_ref(), stats),
+            durability: topic.durability.map_or("none", Durability::as_str),
         }
     }
 }
@@ -294,6 +297,8 @@ mod tests {
 
     const TAIL: &str = r#""tls":false,"tls_cipher_suite":"","tls_version":"","tls_negotiated_protocol":"","tls_negotiated_protocol_is_mutual":false}"#;
     const LATENCY: &str = r#""e2e_processing_latency":{"count":0,"percentiles":null}}"#;
+    const PROMISE: &str =
+        r#""e2e_processing_latency":{"count":0,"percentiles":null},"durability":"process"}"#;
     const RESTARTS: &str = r#""restarts":{"node":0,"topic":1}}"#;
 
     #[test]
@@ -305,7 +310,7 @@ mod tests {
         let channel = r#"{"channel_name":"archive","depth":0,"backend_depth":0,"in_flight_count":2,"deferred_count":1,"message_count":4,"global_msg_count":4,"requeue_count":1,"timeout_count":0,"client_count":2,"#;
         let producer = r#"{"client_id":"prod","hostname":"prod.host.example.com","version":"V2","remote_address":"127.0.0.1:44012","state":0,"ready_count":0,"in_flight_count":0,"message_count":0,"finish_count":0,"requeue_count":0,"connect_ts":1795367506,"sample_rate":0,"deflate":false,"snappy":false,"user_agent":"pa/1.0","topology_zone":"","topology_region":"","pub_counts":[{"topic":"orders","count":4}],"#;
         let expected = format!(
-            r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":[{{"topic_name":"orders","channels":[{channel}"clients":[{}{TAIL},{}{TAIL}],"paused":false,{LATENCY}],"depth":0,"backend_depth":0,"message_count":4,"message_bytes":20,"paused":false,{LATENCY}],"memory":{{"heap_objects":0,"heap_idle_bytes":0,"heap_in_use_bytes":7,"heap_released_bytes":0,"gc_pause_usec_100":0,"gc_pause_usec_99":0,"gc_pause_usec_95":0,"next_gc_bytes":0,"gc_total_runs":0}},"producers":[{producer}{TAIL}],{RESTARTS}"#,
+            r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":[{{"topic_name":"orders","channels":[{channel}"clients":[{}{TAIL},{}{TAIL}],"paused":false,{LATENCY}],"depth":0,"backend_depth":0,"message_count":4,"message_bytes":20,"paused":false,{PROMISE}],"memory":{{"heap_objects":0,"heap_idle_bytes":0,"heap_in_use_bytes":7,"heap_released_bytes":0,"gc_pause_usec_100":0,"gc_pause_usec_99":0,"gc_pause_usec_95":0,"next_gc_bytes":0,"gc_total_runs":0}},"producers":[{producer}{TAIL}],{RESTARTS}"#,
             clients[0], clients[1]
         );
         assert_eq!(json("orders", true, true), expected);
@@ -326,7 +331,7 @@ mod tests {
     fn without_clients_there_is_their_number_only() {
         let channel = r#"{"channel_name":"a_very_long_channel_name_over_25","depth":0,"backend_depth":0,"in_flight_count":0,"deferred_count":0,"message_count":0,"requeue_count":0,"timeout_count":0,"client_count":0,"clients":null,"paused":true,"#;
         let expected = format!(
-            r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":[{{"topic_name":"paused_topic","channels":[{channel}{LATENCY}],"depth":0,"backend_depth":0,"message_count":0,"message_bytes":0,"paused":true,{LATENCY}],"producers":null,{RESTARTS}"#
+            r#"{{"version":"{NSQ_VERSION}","health":"OK","start_time":1795367506,"topics":[{{"topic_name":"paused_topic","channels":[{channel}{LATENCY}],"depth":0,"backend_depth":0,"message_count":0,"message_bytes":0,"paused":true,{PROMISE}],"producers":null,{RESTARTS}"#
         );
         assert_eq!(json("paused_topic", false, false), expected);
     }
@@ -346,7 +351,7 @@ mod tests {
     #[test]
     fn percentiles_are_in_the_order_asked_for_and_whole_numbers_have_no_decimals() {
         let json = text_of(samples::example_with_latencies(), &[0.5, 1.0, 0.999]);
-        let latency = r#""e2e_processing_latency":{"count":1,"percentiles":[{"quantile":0.5,"value":3379059},{"quantile":1,"value":3379059},{"quantile":0.999,"value":3379059}]}}"#;
+        let latency = r#""e2e_processing_latency":{"count":1,"percentiles":[{"quantile":0.5,"value":3379059},{"quantile":1,"value":3379059},{"quantile":0.999,"value":3379059}]}"#;
         assert_eq!(json.matches(latency).count(), 2, "of the channel and of its topic: {json}");
     }
 
@@ -355,8 +360,8 @@ mod tests {
         let json = text_of(samples::example_with_latencies(), &[1.0]);
         let (_, others) = json.split_once("\"topic_name\":\"other\"").unwrap();
         let (other, paused) = others.split_once("\"topic_name\"").unwrap();
-        assert!(other.contains(LATENCY), "{other}");
-        let zero = r#"{"count":0,"percentiles":[{"quantile":1,"value":0}]}}"#;
+        assert!(other.contains(PROMISE), "{other}");
+        let zero = r#"{"count":0,"percentiles":[{"quantile":1,"value":0}]}"#;
         assert_eq!(paused.matches(zero).count(), 2, "{paused}");
     }
 

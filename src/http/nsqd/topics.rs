@@ -6,18 +6,36 @@ use super::{State, ask};
 use crate::{
     actors::{
         node::DeleteTopic,
-        topic::{ChannelError, EmptyTopic, PauseTopic, WhenOpen},
+        topic::{ChannelError, EmptyTopic, PauseTopic, SetDurability, WhenOpen},
     },
+    config::Durability,
     http::{HttpError, Params, reply},
+    protocol::TopicName,
 };
 
-/// Answers when the topic can take messages.
+/// Answers when the topic can take messages. With `durability`, they are stored that well from then
+/// on, whether the topic is new or not.
 pub async fn create(api: State, params: Params) -> Result<HttpResponse, HttpError> {
     let name = params.topic()?;
+    let durability = durability(&params, &name)?;
     let topic = api.find_or_create_topic(&name).await?;
     match ask(&topic, || WhenOpen).await? {
         Err(ChannelError::Store(reason)) => Err(HttpError::NotStored(reason.to_string())),
-        open => Ok(open.map(|()| reply::empty())?),
+        open => Ok(open?),
+    }?;
+    if let Some(durability) = durability {
+        let set = ask(&topic, || SetDurability(durability)).await?;
+        set.map_err(|reason| HttpError::NotStored(reason.to_string()))?;
+    }
+    Ok(reply::empty())
+}
+
+/// A level that means something for the topic: an ephemeral one keeps nothing on the disk.
+fn durability(params: &Params, topic: &TopicName) -> Result<Option<Durability>, HttpError> {
+    let Some(text) = params.get("durability") else { return Ok(None) };
+    match Durability::parse(text) {
+        Ok(level) if !topic.is_ephemeral() => Ok(Some(level)),
+        _ => Err(HttpError::InvalidDurability),
     }
 }
 

@@ -27,7 +27,7 @@ fn expect_text(response: &Response, text: &str) {
 }
 
 #[track_caller]
-fn expect_error(response: &Response, status: u16, message: &str) {
+pub fn expect_error(response: &Response, status: u16, message: &str) {
     let body = format!("{{\"message\":\"{message}\"}}");
     assert_eq!((response.status, response.text()), (status, body), "{response:?}");
     assert_eq!(response.header("X-NSQ-Content-Type"), Some("nsq; version=1.0"));

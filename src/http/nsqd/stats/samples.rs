@@ -9,7 +9,7 @@ use crate::{
         snapshot::{ChannelSnapshot, ClientSnapshot, NodeSnapshot, TopicSnapshot},
     },
     broker::{ClientId, Latencies, Moment, channel::Counters},
-    config::Percentiles,
+    config::{Durability, Percentiles},
     protocol::{ChannelName, ClientState, Features, IdentifyLimits, Negotiated, TopicName},
 };
 
@@ -80,6 +80,7 @@ fn topic(
         message_count,
         message_bytes,
         paused,
+        durability: Some(Durability::Process),
         waiting_count: 0,
         latency: None,
         log_segments: 1,

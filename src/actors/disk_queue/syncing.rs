@@ -1,0 +1,100 @@
+//! Making a log durable: one sync of a log at a time, and not too many over all logs.
+
+use std::{
+    sync::{Arc, PoisonError},
+    time::Instant,
+};
+
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+
+use super::{DiskQueue, Files, StoreError, Sync};
+use crate::{actors::shared::Shared, protocol::TopicName, storage::Log};
+
+/// Syncs that run at the same moment over all logs. Those of one moment share the disk's commits, so
+/// that many cost little more than one (docs/adr/0004); each holds a thread.
+pub const SYNCS_MAX: usize = 64;
+
+impl DiskQueue {
+    /// Syncs within `--sync-timeout`, unless that is on its way already.
+    pub(super) fn schedule_sync(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.sync_scheduled, true) {
+            ctx.run_later(self.shared.options.sync_timeout, |actor, ctx| {
+                actor.sync_scheduled = false;
+                ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, ctx| {
+                    // The log could not even be asked to sync: it may be able to the next time.
+                    if let Err(StoreError::Disk(reason)) = result {
+                        actor.shared.health.failed(&actor.topic, &reason);
+                        actor.schedule_sync(ctx);
+                    }
+                }));
+            });
+        }
+    }
+
+    /// Makes durable what has been appended when the sync begins. Appends go on meanwhile.
+    pub(super) fn sync(&self) -> ResponseFuture<Result<(), StoreError>> {
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
+        let (files, shared) = (Arc::clone(&self.files), Arc::clone(&self.shared));
+        let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
+        let (turn, kind) = (Arc::clone(&self.syncs.turn).lock_owned(), self.syncs.kind);
+        Box::pin(async move {
+            let turn = turn.await;
+            let permit = Arc::clone(&shared.syncs).acquire_owned().await;
+            let job = actix_rt::task::spawn_blocking(move || {
+                let _until_done = (turn, permit);
+                gauges.during(kind, || sync_files(&files, &topic, &shared))
+            });
+            job.await.unwrap_or(Err(StoreError::NotOpen))
+        })
+    }
+}
+
+/// A log that the disk has failed stays so until the process ends: what was written may be lost, and
+/// the operating system would report success the next time.
+fn sync_files(files: &Files, topic: &TopicName, shared: &Shared) -> Result<(), StoreError> {
+    files.check_not_deleted()?;
+    let unsynced = files.with_log(Log::begin_sync)?;
+    let started = Instant::now();
+    let result = unsynced.sync();
+    if !unsynced.is_empty() {
+        shared.meters.logs.syncs.record(started.elapsed());
+    }
+    if files.check_not_deleted().is_err() {
+        return Ok(()); // nothing of it is wanted any more
+    }
+    let poisoned = files.with_log(|log| match log.end_sync(unsynced, result) {
+        Err(error) if log.poisoned().is_none() => Err(error),
+        Err(error) => Ok(Some(error.to_string())),
+        Ok(()) => Ok(None),
+    })?;
+    match poisoned {
+        Some(reason) => {
+            shared.health.failed_for_good(topic, &reason);
+            files.poison(reason.clone());
+            Err(StoreError::Poisoned(reason))
+        }
+        None => Ok(()),
+    }
+}
+
+impl Files {
+    /// Keeps the reason for every log that is opened here later.
+    fn poison(&self, reason: String) {
+        let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        poison.get_or_insert(reason);
+    }
+
+    pub(super) fn poisoned(&self) -> Option<String> {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Handler<Sync> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Sync, _: &mut Self::Context) -> Self::Result {
+        self.sync()
+    }
+}

@@ -1,0 +1,295 @@
+//! What a topic, its log and its channels do with their files, without actors.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::{
+    history::{Action, CHANNELS},
+    ledger::Ledger,
+};
+use crate::{
+    broker::{AckSet, IdGenerator, TopicRules},
+    config::Durability,
+    protocol::{ChannelName, TopicName},
+    storage::{
+        BatchBuilder, Cursor, DataDir, Log, LogOptions, LogPosition, Stamp, StoredTopic,
+        TopicMetadata, lossy_disk::LossyDisk, stored_topic,
+    },
+};
+
+type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+/// So small that most histories roll and trim.
+const SEGMENT_BYTES_MAX: u64 = 1500;
+
+pub fn topic_name() -> TopicName {
+    TopicName::parse("t").unwrap()
+}
+
+pub fn channel_name(name: &str) -> ChannelName {
+    ChannelName::parse(name).unwrap()
+}
+
+pub fn options(disk: &LossyDisk) -> LogOptions {
+    LogOptions {
+        segment_bytes_max: SEGMENT_BYTES_MAX,
+        disk: Arc::new(disk.clone()),
+        ..LogOptions::default()
+    }
+}
+
+/// A node with at most one topic.
+pub struct Store {
+    disk: LossyDisk,
+    data: DataDir,
+    durability: Durability,
+    topic: Option<Topic>,
+}
+
+struct Topic {
+    log: Log,
+    rules: TopicRules,
+    channels: BTreeMap<&'static str, Channel>,
+}
+
+struct Channel {
+    finished: AckSet,
+    /// Of the cursor that was saved last.
+    saved_floor: u64,
+}
+
+impl Store {
+    pub fn open(path: &Path, disk: &LossyDisk, durability: Durability) -> Outcome<Self> {
+        let data = DataDir::open(path, Arc::new(disk.clone()))?;
+        let mut store = Self { disk: disk.clone(), data, durability, topic: None };
+        if !store.data.topics()?.is_empty() {
+            store.open_topic()?;
+        }
+        Ok(store)
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durability == Durability::Power
+    }
+
+    /// As the actors of a topic and its log open it.
+    fn open_topic(&mut self) -> Outcome {
+        let dir = self.data.create_topic(&topic_name())?;
+        let stored = StoredTopic::open(&dir, options(&self.disk))?;
+        let StoredTopic { mut log, recovery, metadata, channels: names, .. } = stored;
+        if self.is_durable() {
+            log.sync()?;
+        }
+        let held_from = stored_topic::held_from(&metadata, !names.is_empty(), &recovery);
+        let ids = IdGenerator::new(1, recovery.last_id);
+        let mut rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
+        let mut channels = BTreeMap::new();
+        for name in CHANNELS.into_iter().filter(|name| names.contains(&channel_name(name))) {
+            let cursor = Cursor::load(&self.disk, &dir, &channel_name(name)).ok().flatten();
+            let floor = cursor.as_ref().map_or(recovery.first_seq, |cursor| cursor.floor);
+            let mut finished = AckSet::starting_at(floor);
+            let ranges = cursor.into_iter().flat_map(|cursor| cursor.finished);
+            ranges.for_each(|range| finished.finish_range(range));
+            channels.insert(name, Channel { finished, saved_floor: floor });
+        }
+        rules.set_has_channels(!channels.is_empty());
+        self.topic = Some(Topic { log, rules, channels });
+        Ok(())
+    }
+
+    pub fn act(&mut self, action: &Action, ledger: &mut Ledger) -> Outcome {
+        if self.topic.is_none() {
+            ledger.topic_creating();
+            self.open_topic()?;
+            ledger.topic_created(self.is_durable());
+        }
+        match action {
+            Action::Publish(turns) => self.publish(turns, ledger),
+            Action::Sync => self.sync(ledger),
+            Action::CreateChannel(name) => self.create_channel(name, ledger),
+            Action::DeleteChannel(name) => self.delete_channel(name, ledger),
+            Action::Finish(name, remainder) => {
+                self.finish(name, *remainder, ledger);
+                Ok(())
+            }
+            Action::Save(name) => self.save(name, ledger),
+            Action::Pause(paused) => self.pause(*paused, ledger),
+            Action::DeleteTopic => {
+                self.topic = None;
+                ledger.topic_deleting();
+                self.data.remove_topic(&topic_name())?;
+                ledger.topic_deleted();
+                Ok(())
+            }
+            Action::Restart => self.restart(ledger),
+        }
+    }
+
+    fn topic(&mut self) -> &mut Topic {
+        self.topic.as_mut().expect("there is a topic while something is done with it")
+    }
+
+    fn publish(&mut self, turns: &[Vec<usize>], ledger: &mut Ledger) -> Outcome {
+        let durable = self.is_durable();
+        let topic = self.topic();
+        let first = topic.rules.next_seq();
+        for sizes in turns {
+            let batches: Vec<_> = {
+                let mut position = topic.log.reader().end().0;
+                let mut batch = |&size| topic.next_batch(size, &mut position, ledger);
+                sizes.iter().map(&mut batch).collect()
+            };
+            topic.log.append(&batches)?;
+            if !durable {
+                topic.committed(ledger);
+            }
+        }
+        if durable {
+            topic.log.sync()?;
+            topic.committed(ledger);
+            ledger.synced();
+        }
+        assert!(topic.rules.committed_end() > first);
+        Ok(())
+    }
+
+    fn sync(&mut self, ledger: &mut Ledger) -> Outcome {
+        self.topic().log.sync()?;
+        ledger.synced();
+        Ok(())
+    }
+
+    fn create_channel(&mut self, name: &'static str, ledger: &mut Ledger) -> Outcome {
+        let durable = self.is_durable();
+        let floor = self.topic().rules.released();
+        if self.topic().channels.contains_key(name) {
+            return Ok(());
+        }
+        ledger.channel_creating(name, floor);
+        self.cursor(&AckSet::starting_at(floor)).save(
+            &self.disk,
+            &self.data.topic_dir(&topic_name()),
+            &channel_name(name),
+            durable,
+        )?;
+        ledger.channel_created(name, durable);
+        let channel = Channel { finished: AckSet::starting_at(floor), saved_floor: floor };
+        let topic = self.topic();
+        topic.channels.insert(name, channel);
+        topic.rules.set_has_channels(true);
+        ledger.released(topic.rules.released());
+        Ok(())
+    }
+
+    fn delete_channel(&mut self, name: &'static str, ledger: &mut Ledger) -> Outcome {
+        let durable = self.is_durable();
+        let topic = self.topic();
+        if topic.channels.remove(name).is_none() {
+            return Ok(());
+        }
+        topic.rules.set_has_channels(!topic.channels.is_empty());
+        ledger.channel_deleting(name);
+        if self.topic().channels.is_empty() {
+            self.save_metadata()?;
+        }
+        let dir = self.data.topic_dir(&topic_name());
+        Cursor::remove(&self.disk, &dir, &channel_name(name), durable)?;
+        ledger.channel_deleted(name, durable);
+        self.trim(ledger)
+    }
+
+    fn finish(&mut self, name: &'static str, remainder: u64, ledger: &mut Ledger) {
+        let topic = self.topic();
+        let end = topic.rules.released();
+        let Some(channel) = topic.channels.get_mut(name) else { return };
+        for seq in channel.finished.floor()..end {
+            // Now and then everything, so that segments can go.
+            if remainder == 3 || seq % 3 == remainder {
+                channel.finished.finish(seq);
+                ledger.finished(name, seq);
+            }
+        }
+    }
+
+    fn save(&mut self, name: &'static str, ledger: &mut Ledger) -> Outcome {
+        let Some(channel) = self.topic().channels.get(name) else { return Ok(()) };
+        let finished = channel.finished.clone();
+        let dir = self.data.topic_dir(&topic_name());
+        self.cursor(&finished).save(&self.disk, &dir, &channel_name(name), true)?;
+        ledger.cursor_saved(name);
+        if let Some(channel) = self.topic().channels.get_mut(name) {
+            channel.saved_floor = finished.floor();
+        }
+        self.trim(ledger)
+    }
+
+    fn cursor(&self, finished: &AckSet) -> Cursor {
+        Cursor {
+            floor: finished.floor(),
+            floor_position: LogPosition(0),
+            finished: finished.ranges().collect(),
+            pending: Vec::new(),
+            paused: false,
+        }
+    }
+
+    fn trim(&mut self, ledger: &mut Ledger) -> Outcome {
+        let topic = self.topic();
+        let floors = topic.channels.values().map(|channel| channel.saved_floor);
+        if let Some(floor) = floors.min() {
+            ledger.trimming(floor);
+            topic.log.trim(floor)?;
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, paused: bool, ledger: &mut Ledger) -> Outcome {
+        self.topic().rules.set_paused(paused);
+        ledger.pausing();
+        self.save_metadata()?;
+        ledger.paused(paused);
+        ledger.released(self.topic().rules.released());
+        Ok(())
+    }
+
+    fn save_metadata(&mut self) -> Outcome {
+        let rules = &self.topic().rules;
+        let metadata = TopicMetadata::new(rules.is_paused(), rules.held_from(), None);
+        let dir = self.data.topic_dir(&topic_name());
+        Ok(metadata.save(&self.disk, &dir, true)?)
+    }
+
+    fn restart(&mut self, ledger: &mut Ledger) -> Outcome {
+        for name in CHANNELS {
+            self.save(name, ledger)?;
+        }
+        self.sync(ledger)?;
+        self.topic = None;
+        self.open_topic()
+    }
+}
+
+impl Topic {
+    fn next_batch(
+        &mut self,
+        size: usize,
+        position: &mut LogPosition,
+        ledger: &mut Ledger,
+    ) -> Arc<crate::storage::Batch> {
+        let (first_seq, first_id) = self.rules.stamp(1, 1);
+        let body = ledger.publishing(first_seq, size);
+        let mut builder = BatchBuilder::new();
+        let size = u32::try_from(body.len()).unwrap().to_be_bytes();
+        builder.push_framed(&[&size, body.as_slice()].concat(), 1);
+        let stamp = Stamp { first_seq, first_id, timestamp_ns: 1, due_ns: 0, position: *position };
+        let batch = builder.seal(stamp);
+        *position = batch.end_position();
+        Arc::new(batch)
+    }
+
+    /// Publishers are answered, channels may go on.
+    fn committed(&mut self, ledger: &mut Ledger) {
+        self.rules.committed(self.rules.next_seq());
+        ledger.acknowledged(self.rules.next_seq());
+        ledger.released(self.rules.released());
+    }
+}
