@@ -257,7 +257,7 @@ impl<B: Clone> ChannelRules<B> {
         let known: Vec<_> = self.ahead.iter().take_while(|known| known.start < range.end).collect();
         for known in known {
             self.finished.finish_range(from..known.start.max(from));
-            from = known.end;
+            from = known.end.max(from);
         }
         self.finished.finish_range(from..range.end.max(from));
     }

@@ -26,6 +26,7 @@ mod process;
 mod protocol;
 mod sockets;
 mod statsd;
+mod stragglers;
 mod support;
 mod tls;
 mod upgrades;

@@ -60,8 +60,11 @@ impl Rig {
     }
 
     fn pending(&self) -> Vec<(Pending<u64>, Option<Moment>)> {
-        let delivered = self.model.states.iter().filter(|(_, state)| state.attempts() > 0);
-        let pending = delivered.map(|(&seq, state)| {
+        let is_pending = |(seq, state): &(&u64, &State)| {
+            let is_carried = self.model.carried.contains(seq) && **state != State::Finished;
+            state.attempts() > 0 || is_carried
+        };
+        let pending = self.model.states.iter().filter(is_pending).map(|(&seq, state)| {
             let due = match state {
                 State::Deferred { due, .. } => Some(*due),
                 _ => None,
