@@ -3,7 +3,10 @@
 use std::{
     sync::{
         Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
     },
     time::Duration,
 };
@@ -141,13 +144,13 @@ impl ThreadMeter {
 
     /// The thread has got to the question.
     pub fn answered(&self, now: Moment) {
-        let asked = Moment(self.asked.swap(0, Relaxed));
-        self.waits.record(now.since(asked));
+        self.waits.record(now.since(Moment(self.asked.load(Relaxed))));
+        self.asked.store(0, Release); // who sees this sees the record
     }
 
     /// For how long the question has waited.
     pub fn silence(&self, now: Moment) -> Duration {
-        match self.asked.load(Relaxed) {
+        match self.asked.load(Acquire) {
             0 => Duration::ZERO,
             asked => now.since(Moment(asked)),
         }
