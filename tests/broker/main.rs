@@ -14,6 +14,7 @@ mod config_file;
 mod conformance;
 mod crash;
 mod damage;
+mod deferring;
 mod durability;
 mod ephemeral;
 mod hostile;

@@ -141,7 +141,6 @@ fn what_is_finished_while_it_is_carried_forward_stays_finished() {
     channel.carrying_ended();
     assert_eq!((channel.depth(), channel.floor(), channel.in_flight_count()), (1, 4, 0));
     assert_eq!(channel.pop_again(), Some(pending(4, 0)));
-    assert_eq!(channel.progress().pending, [], "it was popped");
 }
 
 #[test]
@@ -151,7 +150,7 @@ fn copies_that_do_not_come_to_anything_are_finished() {
     channel.released(5, 0);
     channel.carrying_ended();
     assert_eq!((channel.depth(), channel.floor(), channel.next_fresh()), (2, 1, Some(1)));
-    assert_eq!(channel.progress().finished, [3..5]);
+    assert_eq!(channel.progress(|_| ()).finished, [3..5]);
 }
 
 fn carried(old: u64, new: u64) -> Carried<()> {

@@ -2,7 +2,7 @@
 
 use super::{
     model::State,
-    rig::{Rig, body},
+    rig::{Rig, body, progress},
 };
 use crate::broker::{Moment, channel::Pending};
 
@@ -47,7 +47,7 @@ impl Rig {
 
     /// The cursor file would lose nothing, and says so when it must be written.
     fn check_progress(&self) {
-        let progress = self.rules.progress();
+        let progress = progress(&self.rules);
         let finished: Vec<u64> = progress.finished.iter().cloned().flatten().collect();
         assert_eq!(progress.floor, self.model.floor(), "floor");
         assert_eq!(finished, self.model.finished_above_floor(), "finished");

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     broker::{
         AckSet, ChannelRules, ClientId, Moment, Settings, SubscriberKey, Terms,
-        channel::{Carried, Delivery, Pending, Progress, Source},
+        channel::{Carried, Delivery, Known, Pending, Progress, Source},
         holdings::{Holding, Holdings},
     },
     protocol::MessageId,
@@ -27,7 +27,7 @@ pub struct Rig {
     /// Of messages that are not under their first number: that.
     first_numbers: BTreeMap<u64, u64>,
     /// The cursor file, and where messages were when it was written.
-    pub(super) saved: (Progress<u64>, Model),
+    pub(super) saved: (Progress<Saved>, Model),
     /// What was delivered last, fresh or again.
     last_source: Option<Source>,
     /// For each consumer, turns of others since it had credit.
@@ -50,7 +50,7 @@ impl Rig {
         let rules = channel(setup, AckSet::starting_at(1), &Model::new());
         Self {
             setup,
-            saved: (rules.progress(), Model::new()),
+            saved: (progress(&rules), Model::new()),
             rules,
             model: Model::new(),
             now: Moment(1000),
@@ -409,7 +409,8 @@ impl Rig {
     // Restarts.
 
     fn save(&mut self) {
-        if let Some(progress) = self.rules.progress_if_changed() {
+        if let Some(mut progress) = self.rules.progress_if_changed(saved) {
+            progress.pending.sort_unstable_by_key(|(pending, _)| pending.seq);
             self.saved = (progress, self.model.clone());
         }
     }
@@ -417,7 +418,7 @@ impl Rig {
     fn restart(&mut self, restart: Restart) {
         let consumers = self.model.clients;
         if !restart.stale {
-            self.saved = (self.rules.progress(), self.model.clone());
+            self.saved = (progress(&self.rules), self.model.clone());
         }
         self.model.counters = self.rules.counters();
         self.model.restart(&self.saved.1.states);
@@ -471,6 +472,21 @@ impl Rig {
     }
 }
 
+/// What a cursor file keeps of a message.
+type Saved = (Pending<u64>, Option<Moment>);
+
+/// What a cursor file must say, in order.
+pub fn progress(rules: &ChannelRules<u64>) -> Progress<Saved> {
+    let mut progress = rules.progress(saved);
+    progress.pending.sort_unstable_by_key(|(pending, _)| pending.seq);
+    progress
+}
+
+fn saved(known: Known<'_, u64>) -> Saved {
+    let Known { seq, attempts, due, body } = known;
+    (Pending { seq, attempts, body: *body }, due)
+}
+
 fn client_id(client: usize) -> ClientId {
     ClientId(client as u64)
 }
@@ -490,7 +506,7 @@ fn channel(setup: Setup, finished: AckSet, model: &Model) -> ChannelRules<u64> {
     ChannelRules::new(settings, finished, model.paused, model.counters)
 }
 
-fn restored(setup: Setup, progress: &Progress<u64>, model: &Model) -> ChannelRules<u64> {
+fn restored(setup: Setup, progress: &Progress<Saved>, model: &Model) -> ChannelRules<u64> {
     let mut finished = AckSet::starting_at(progress.floor);
     progress.finished.iter().for_each(|range| finished.finish_range(range.clone()));
     let mut rules = channel(setup, finished, model);
