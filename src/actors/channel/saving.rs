@@ -42,7 +42,7 @@ impl Channel {
 
     /// Saves the cursor now, then tells the topic what is finished.
     pub(super) fn save(&mut self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let Some(progress) = self.rules.progress_if_changed(pending) else {
+        let Some(progress) = self.rules.progress_if_changed(|known| pending(&known)) else {
             return Box::pin(fut::ready(Ok(())));
         };
         let floor = self.needed_from();
@@ -79,7 +79,7 @@ impl Channel {
 }
 
 /// What the cursor says of a message.
-fn pending(known: Known<'_, Body>) -> PendingMessage {
+fn pending(known: &Known<'_, Body>) -> PendingMessage {
     PendingMessage {
         seq: known.seq,
         position: known.body.position(),
