@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use actix::{ActorFutureExt, AsyncContext, Context, ResponseActFuture, WrapFuture, fut};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture, fut};
 
-use super::{Body, Channel};
+use super::{Body, Channel, ConfirmCursor};
 use crate::{
     actors::{
         clock,
@@ -75,6 +75,14 @@ impl Channel {
             pending: progress.pending,
             paused: self.rules.is_paused(),
         }
+    }
+}
+
+impl Handler<ConfirmCursor> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, _: ConfirmCursor, _: &mut Self::Context) {
+        self.rules.mark_changed();
     }
 }
 
