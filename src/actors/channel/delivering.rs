@@ -205,7 +205,7 @@ impl Handler<Released> for Channel {
 
     fn handle(&mut self, released: Released, _: &mut Self::Context) {
         let before = self.rules.end();
-        let count = if self.created { released.end.saturating_sub(before) } else { 0 };
+        let count = if self.created { self.rules.new_below(released.end) } else { 0 };
         self.created = true; // from here on, every message is new
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);
