@@ -274,7 +274,7 @@ impl Rig {
     }
 
     fn deliver_fresh(&mut self, key: SubscriberKey, client: usize, seq: u64, bytes: usize) {
-        let delivery = self.rules.deliver_fresh(key, id(seq), body(seq), bytes, self.now);
+        let delivery = self.rules.deliver_fresh(key, id(seq), 0, body(seq), bytes, self.now);
         self.delivered(delivery, seq, client, bytes);
         self.last_source = Some(Source::Fresh);
     }
