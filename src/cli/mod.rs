@@ -11,6 +11,7 @@ pub mod logging;
 pub mod nsqd;
 pub mod program;
 mod signals;
+mod take_over;
 #[cfg(test)]
 mod testing;
 pub mod up;

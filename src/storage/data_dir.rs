@@ -115,7 +115,7 @@ impl DataDir {
         self.attempt("remove", &deleted, |disk| disk.remove_dir(&deleted))
     }
 
-    fn topics_dir(&self) -> PathBuf {
+    pub(super) fn topics_dir(&self) -> PathBuf {
         self.path.join(TOPICS)
     }
 

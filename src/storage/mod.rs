@@ -19,6 +19,7 @@ mod scan;
 mod segment;
 pub mod stored_topic;
 mod unsynced;
+pub mod upstream;
 
 #[cfg(test)]
 mod failing_disk;

@@ -27,5 +27,6 @@ mod protocol;
 mod sockets;
 mod statsd;
 mod support;
+mod takeover;
 mod tls;
 mod upgrades;
