@@ -1,6 +1,7 @@
 //! The rules of a channel: a cursor over the topic's log, messages in flight, credit.
 
 mod answers;
+mod carrying;
 mod deliveries;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,8 @@ use std::{
     ops::Range,
     time::Duration,
 };
+
+pub use carrying::{Carried, Known};
 
 use super::{
     AckSet, ClientId, Moment, SeqSet, SubscribeError, SubscriberKey, Terms,
@@ -124,6 +127,10 @@ pub struct ChannelRules<B> {
     /// Messages at or above `next` that are accounted for: finished, deferred, in flight, to be
     /// delivered again.
     ahead: SeqSet,
+    /// Those of them that stand in records for this channel alone: no restart finds them by itself.
+    carried: SeqSet,
+    /// Those of them that may be messages which are being carried forward.
+    expected: SeqSet,
     again: VecDeque<Pending<B>>,
     /// Messages to be delivered again whose bodies are being read.
     fetching: BTreeMap<u64, Pending<B>>,
@@ -149,6 +156,8 @@ impl<B: Clone> ChannelRules<B> {
             end: floor,
             finished,
             ahead,
+            carried: SeqSet::default(),
+            expected: SeqSet::default(),
             again: VecDeque::new(),
             fetching: BTreeMap::new(),
             deferred: Deferred::default(),
@@ -213,16 +222,10 @@ impl<B: Clone> ChannelRules<B> {
         }
     }
 
-    /// Passes over messages that were dropped, whatever state they are in.
+    /// Passes over messages that the topic has dropped before it released them. What this channel
+    /// knows among them was carried forward for it, and is its own.
     pub fn discard(&mut self, range: Range<u64>) {
-        self.finished.finish_range(range.clone());
-        self.ahead.insert_range(range.start.max(self.next)..range.end.max(self.next));
-        self.again.retain(|pending| !range.contains(&pending.seq));
-        self.fetching.retain(|seq, _| !range.contains(seq));
-        self.deferred.retain(|seq| !range.contains(&seq));
-        for flight in self.in_flight.take_within(&range) {
-            self.release_holder(flight.holder);
-        }
+        self.pass_over(range);
         self.changed = true;
     }
 
@@ -267,6 +270,9 @@ impl<B: Clone> ChannelRules<B> {
             return;
         }
         self.mark_known(pending.seq);
+        if pending.attempts == 0 {
+            self.carried.insert(pending.seq);
+        }
         match due {
             Some(due) => self.deferred.add(due, pending),
             None => self.again.push_back(pending),
@@ -371,6 +377,8 @@ impl<B: Clone> ChannelRules<B> {
         for key in keys {
             self.subscribers.update(key, |subscriber| subscriber.in_flight = 0);
         }
+        self.carried = SeqSet::default();
+        self.expected = SeqSet::default();
         self.changed = true;
     }
 
@@ -431,6 +439,7 @@ impl<B: Clone> ChannelRules<B> {
 
     /// What a cursor file must say, if that has changed since the last time.
     pub fn progress_if_changed(&mut self) -> Option<Progress<B>> {
+        self.carried.remove_below(self.finished.floor());
         std::mem::take(&mut self.changed).then(|| self.progress())
     }
 
@@ -452,7 +461,7 @@ impl<B: Clone> ChannelRules<B> {
         let mut pending: Vec<(Pending<B>, Option<Moment>)> = in_flight
             .chain(deferred)
             .chain(again)
-            .filter(|(pending, _)| pending.attempts > 0)
+            .filter(|(pending, _)| pending.attempts > 0 || self.carried.contains(pending.seq))
             .collect();
         pending.sort_unstable_by_key(|(pending, _)| pending.seq);
         Progress { floor: self.floor(), finished: self.finished.ranges().collect(), pending }

@@ -53,6 +53,22 @@ impl<B> Deferred<B> {
         self.by_due.retain(|key, _| keep(key.1));
     }
 
+    /// Gives messages another number and body where `new` says so.
+    pub fn renumber(&mut self, mut new: impl FnMut(u64) -> Option<(u64, B)>) {
+        let mut renumbered = Vec::new();
+        for (&(due, seq), pending) in &mut self.by_due {
+            if let Some(new) = new(seq) {
+                (pending.seq, pending.body) = new;
+                renumbered.push((due, seq));
+            }
+        }
+        for key in renumbered {
+            if let Some(pending) = self.by_due.remove(&key) {
+                self.add(key.0, pending);
+            }
+        }
+    }
+
     /// Forgets all.
     pub fn clear(&mut self) {
         self.by_due.clear();

@@ -96,6 +96,7 @@ impl Channel {
             match self.window.seek(seq) {
                 Seek::Beyond => return false,
                 Seek::Gap(first_seq) => self.lose(seq, first_seq),
+                Seek::Here if self.pass_over_here() => {}
                 Seek::Here if !self.defer_here(seq) => return true,
                 Seek::Here => {}
             }
@@ -191,7 +192,7 @@ impl Channel {
 
     /// Puts a batch of deferred messages aside at once: its time runs, whatever waits before it.
     fn defer_batch(&mut self, batch: &Arc<Batch>) {
-        if batch.due_ns() > clock::wall_ns() {
+        if batch.due_ns() > clock::wall_ns() && !batch.has_audience() {
             let due = clock::moment_of(batch.due_ns());
             for (seq, offset) in offsets(batch) {
                 let body = body(self.keeps_bodies, batch, offset);
@@ -206,7 +207,11 @@ impl Handler<Released> for Channel {
 
     fn handle(&mut self, released: Released, _: &mut Self::Context) {
         let before = self.rules.end();
-        let count = if self.created { released.end.saturating_sub(before) } else { 0 };
+        let carried = released.carried.as_deref().unwrap_or_default();
+        self.hear_of_carried(carried);
+        let known: u64 = carried.iter().map(|carried| carried.seqs.end - carried.seqs.start).sum();
+        let new = released.end.saturating_sub(before).saturating_sub(known);
+        let count = if self.created { new } else { 0 };
         self.created = true; // from here on, every message is new
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);

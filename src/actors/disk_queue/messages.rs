@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
+    broker::stragglers::Stretch,
     protocol::ChannelName,
     storage::{
-        Batch, Cursor, CursorError, DataDirError, LogError, LogPosition, MetadataError, Recovery,
-        StoredTopicError, TopicMetadata,
+        Batch, Cursor, CursorError, DataDirError, LogError, LogPosition, MetadataError,
+        PendingMessage, Recovery, StoredTopicError, TopicMetadata,
     },
 };
 
@@ -100,6 +101,15 @@ pub struct LoadCursor {
     pub channel: ChannelName,
 }
 
+/// Looks through the whole log for messages that were appended again for this channel alone. Only
+/// needed when its cursor is lost, which would say of each of them whether it counts.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<PendingMessage>, StoreError>")]
+pub struct FindCopies {
+    /// Whose.
+    pub channel: ChannelName,
+}
+
 /// Replaces a channel's cursor.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
@@ -127,9 +137,9 @@ pub struct RemoveCursor {
 #[rtype(result = "Result<(), StoreError>")]
 pub struct SaveMetadata(pub TopicMetadata);
 
-/// Removes whole segments that every channel is done with.
+/// Removes whole segments that every channel is done with, and says what is left.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<Vec<Stretch>, StoreError>")]
 pub struct Trim {
     /// Everything below is finished.
     pub floor: u64,

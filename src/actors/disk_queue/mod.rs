@@ -17,8 +17,7 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised,
-    WrapFuture,
+    Actor, Context, Handler, Recipient, ResponseFuture, Supervised,
 };
 
 pub use messages::*;
@@ -30,12 +29,17 @@ use super::{
     supervisor::Crash,
 };
 use crate::{
+    broker::stragglers::Stretch,
     config::Durability,
     protocol::TopicName,
     storage::{
-        Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, StoredTopic, TopicMetadata,
+        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk, StoredTopic,
+        TopicMetadata,
     },
 };
+
+/// About how much is read at a time when copies are looked for.
+const COPIES_READ_BYTES: usize = 1 << 20;
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
@@ -310,6 +314,36 @@ impl Handler<LoadCursor> for DiskQueue {
     }
 }
 
+impl Handler<FindCopies> for DiskQueue {
+    type Result = ResponseFuture<Result<Vec<PendingMessage>, StoreError>>;
+
+    fn handle(&mut self, find: FindCopies, _: &mut Self::Context) -> Self::Result {
+        self.run(DiskCall::Read, move |files| {
+            let reader = files.reader()?;
+            let (mut copies, mut next) = (Vec::new(), reader.start().0);
+            loop {
+                let chunk = reader.read(next, COPIES_READ_BYTES)?;
+                if chunk.batches.is_empty() {
+                    return Ok(copies);
+                }
+                next = chunk.next;
+                let is_for = |batch: &&Arc<Batch>| batch.audience() == Some(find.channel.as_str());
+                copies.extend(chunk.batches.iter().filter(is_for).flat_map(|batch| pending(batch)));
+            }
+        })
+    }
+}
+
+/// Every message of a batch as its record describes it.
+fn pending(batch: &Batch) -> impl Iterator<Item = PendingMessage> + '_ {
+    (batch.first_seq()..batch.end_seq()).map(|seq| PendingMessage {
+        seq,
+        position: batch.position(),
+        attempts: batch.attempts(),
+        due_ns: batch.due_ns(),
+    })
+}
+
 impl Handler<SaveCursor> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
@@ -346,23 +380,26 @@ impl Handler<SaveMetadata> for DiskQueue {
 }
 
 impl Handler<Trim> for DiskQueue {
-    type Result = ();
+    type Result = ResponseFuture<Result<Vec<Stretch>, StoreError>>;
 
-    fn handle(&mut self, trim: Trim, ctx: &mut Self::Context) {
+    fn handle(&mut self, trim: Trim, _: &mut Self::Context) -> Self::Result {
         let topic = self.topic.clone();
         let gauges = Arc::clone(&self.gauges);
-        let trimmed = self.run_write(move |files| {
+        self.run_write(move |files| {
             files.with_log(|log| {
                 let trimmed = log.trim(trim.floor);
                 gauges.set_size(log);
-                trimmed
+                match trimmed {
+                    Ok(0) => {}
+                    Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
+                    Err(error) => {
+                        log::warn!("topic={topic} finished segments not removed: {error}");
+                    }
+                }
+                let stretch = |(first_seq, bytes)| Stretch { first_seq, bytes };
+                Ok(log.segments().into_iter().map(stretch).collect())
             })
-        });
-        ctx.spawn(trimmed.into_actor(self).map(move |result, _, _| match result {
-            Ok(0) | Err(StoreError::NotOpen) => {}
-            Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
-            Err(error) => log::warn!("topic={topic} finished segments not removed: {error}"),
-        }));
+        })
     }
 }
 
