@@ -7,6 +7,7 @@ pub mod console;
 pub mod daemon;
 pub mod exit_code;
 pub mod install;
+pub mod log;
 pub mod logging;
 pub mod nsqd;
 pub mod program;

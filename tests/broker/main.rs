@@ -19,6 +19,7 @@ mod ephemeral;
 mod hostile;
 mod http;
 mod latency;
+mod log_tool;
 mod logging;
 mod metrics;
 mod panics;

@@ -97,10 +97,7 @@ impl Channel {
     }
 
     /// What the channel knows of a message counts, not what its record says.
-    fn still_wanted(
-        &self,
-        found: Vec<(u64, CarriedMessage)>,
-    ) -> (Vec<Old>, Vec<CarriedMessage>) {
+    fn still_wanted(&self, found: Vec<(u64, CarriedMessage)>) -> (Vec<Old>, Vec<CarriedMessage>) {
         let seqs: Vec<_> = found.iter().map(|(seq, _)| *seq).collect();
         let known = self.rules.known_of(&seqs);
         let wanted = found.into_iter().filter(|(seq, _)| !self.rules.is_finished(*seq));

@@ -16,9 +16,7 @@ use std::{
     time::Instant,
 };
 
-use actix::{
-    Actor, Context, Handler, Recipient, ResponseFuture, Supervised,
-};
+use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
 
 pub use messages::*;
 pub use syncing::SYNCS_MAX;
@@ -33,8 +31,8 @@ use crate::{
     config::Durability,
     protocol::TopicName,
     storage::{
-        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk, StoredTopic,
-        TopicMetadata,
+        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk,
+        StoredTopic, TopicMetadata,
     },
 };
 

@@ -75,10 +75,7 @@ impl Topic {
     }
 
     /// Every channel's answer; `None` if one of them gives none.
-    fn ask_channels<M>(
-        &self,
-        question: M,
-    ) -> impl Future<Output = Option<Vec<M::Result>>> + use<M>
+    fn ask_channels<M>(&self, question: M) -> impl Future<Output = Option<Vec<M::Result>>> + use<M>
     where
         M: Message + Clone + Send + 'static,
         M::Result: Send,

@@ -153,7 +153,8 @@ impl<B: Clone> ChannelRules<B> {
             }
         }
         let fetching = std::mem::take(&mut self.fetching).into_values();
-        self.fetching = fetching.map(|pending| renumbered(pending, &mut place)).map(by_seq).collect();
+        self.fetching =
+            fetching.map(|pending| renumbered(pending, &mut place)).map(by_seq).collect();
         self.deferred.renumber(|seq| place(seq).map(|new| (new.seq, new.body.clone())));
         placed
     }
