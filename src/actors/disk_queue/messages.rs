@@ -73,12 +73,23 @@ pub struct Opened {
 
 /// Appends batches, in order, with one write. All of them are in the log then, or none.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
+#[rtype(result = "Result<Appended, StoreError>")]
 pub struct Append {
     /// Stamped with consecutive numbers and positions.
     pub batches: Vec<Arc<Batch>>,
-    /// Whoever appends asks for a [`Sync`] as well; else there is one within `--sync-timeout`.
+    /// Whoever appends sees to the sync; else there is one within `--sync-timeout`.
     pub durable: bool,
+    /// Sync in the same call, if no other sync is under way: it saves a thread's waking.
+    pub with_sync: bool,
+}
+
+/// How well batches were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// In the operating system. What a failed sync leaves unknown, the next [`Sync`] tells.
+    Written,
+    /// On the disk, with everything before them.
+    Durable,
 }
 
 /// Reads batches from the one that holds `seq`, or the next one there is; none at the log's end.

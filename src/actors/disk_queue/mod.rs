@@ -242,25 +242,38 @@ fn open(
 }
 
 impl Handler<Append> for DiskQueue {
-    type Result = ResponseFuture<Result<(), StoreError>>;
+    type Result = ResponseFuture<Result<Appended, StoreError>>;
 
     fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
         if !append.durable {
             self.schedule_sync(ctx);
         }
+        let leave = if append.with_sync { self.leave_to_sync() } else { None };
         let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
+        let topic = self.topic.clone();
         self.run_write(move |files| {
-            let started = Instant::now();
-            let appended = files.with_log(|log| {
-                let appended = log.append(&append.batches);
-                gauges.set_size(log);
-                appended
-            });
-            let batches = append.batches.iter().map(|batch| &**batch);
-            shared.meters.logs.wrote(batches, started.elapsed(), appended.is_ok());
-            appended
+            append_to(files, &append, &shared, &gauges)?;
+            let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
+            Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
         })
     }
+}
+
+fn append_to(
+    files: &Files,
+    append: &Append,
+    shared: &Shared,
+    gauges: &DiskGauges,
+) -> Result<(), StoreError> {
+    let started = Instant::now();
+    let appended = files.with_log(|log| {
+        let appended = log.append(&append.batches);
+        gauges.set_size(log);
+        appended
+    });
+    let batches = append.batches.iter().map(|batch| &**batch);
+    shared.meters.logs.wrote(batches, started.elapsed(), appended.is_ok());
+    appended
 }
 
 impl Handler<Read> for DiskQueue {

@@ -9,7 +9,7 @@ use super::{Appended, Batches, CarriedMessage, Publish, PublishError, Released, 
 use crate::{
     actors::{
         clock,
-        disk_queue::{Append, StoreError},
+        disk_queue::{Append, Appended, StoreError},
         turn::TurnExt,
     },
     broker::{Moment, topic::MESSAGES_PER_STAMP},
@@ -244,15 +244,22 @@ impl Topic {
     fn write(&mut self, ctx: &mut Context<Self>) {
         let Some(disk) = &self.disk else { return self.written(ctx) };
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
-        let durable = self.waits_for_sync();
-        let appended = disk.send(Append { batches: batches.collect(), durable });
+        let (durable, with_sync) = (self.waits_for_sync(), self.syncs_with_write());
+        let append = Append { batches: batches.collect(), durable, with_sync };
+        let appended = disk.send(append);
         self.appending.write_number += 1;
         let number = self.appending.write_number;
         let appended = appended.into_actor(self).map(move |result, topic, ctx| match result {
             _ if number != topic.appending.write_number => {} // the log was opened anew meanwhile
-            Ok(Ok(())) => {
+            Ok(Ok(appended)) => {
                 topic.shared().health.recovered(&topic.name);
-                topic.written(ctx);
+                match appended {
+                    Appended::Written => topic.written(ctx),
+                    Appended::Durable => {
+                        let durable = std::mem::take(&mut topic.appending.writing);
+                        topic.stored(durable);
+                    }
+                }
             }
             Ok(Err(StoreError::Disk(reason) | StoreError::Poisoned(reason))) => {
                 topic.refused(&reason);
