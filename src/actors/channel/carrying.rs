@@ -16,7 +16,7 @@ use crate::{
     actors::{
         clock,
         disk_queue::{DiskQueue, Read, StoreError, Sync},
-        topic::{Appended, CarriedMessage, CarriedRange, Carry, PublishError},
+        topic::{CarriedMessage, CarriedRange, Carry, CopiesEnd, PublishError},
     },
     broker::channel::{Carried, Pending},
     storage::{Batch, BatchBuilder, LogPosition},
@@ -114,7 +114,7 @@ impl Channel {
     }
 
     /// The copies of `olds` end at `appended`.
-    fn carried(&mut self, olds: Vec<Old>, appended: Appended) {
+    fn carried(&mut self, olds: Vec<Old>, appended: CopiesEnd) {
         let mut seq = appended.end_seq - olds.len() as u64;
         let bytes: u64 = olds.iter().map(|old| old.bytes).sum();
         let mut position = LogPosition(appended.end_position.0 - bytes);

@@ -59,6 +59,8 @@ pub struct Channel {
     /// Old messages are being appended again.
     carrying: bool,
     save_scheduled: bool,
+    /// Of the cursor that was saved last: finished ranges and pending messages.
+    cursor_entries: usize,
     alarm: Alarm,
     sampler: Sampler,
     /// Ephemeral, and its last consumer has gone: the topic is about to end it.
@@ -100,6 +102,7 @@ impl Channel {
             reading: false,
             carrying: false,
             save_scheduled: false,
+            cursor_entries: 0,
             alarm: Alarm::default(),
             sampler: Sampler::new(),
             abandoned: false,

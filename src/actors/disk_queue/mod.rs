@@ -358,10 +358,11 @@ fn pending(batch: &Batch) -> impl Iterator<Item = PendingMessage> + '_ {
 impl Handler<SaveCursor> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
-    fn handle(&mut self, save: SaveCursor, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, mut save: SaveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
         self.run_in(&self.small_files, move |_| {
             let disk = &*shared.log.disk;
+            save.cursor.pending.sort_unstable_by_key(|pending| pending.seq);
             Ok(save.cursor.save(disk, &dir, &save.channel, save.durable)?)
         })
     }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::{Appended, Batches, CarriedMessage, Publish, PublishError, Released, Topic};
+use super::{Batches, CarriedMessage, CopiesEnd, Publish, PublishError, Released, Topic};
 use crate::{
     actors::{
         clock,
@@ -21,12 +21,12 @@ use crate::{
 #[derive(Debug)]
 enum Reply {
     Published(oneshot::Sender<Result<(), PublishError>>),
-    Carried(oneshot::Sender<Result<Appended, PublishError>>),
+    Carried(oneshot::Sender<Result<CopiesEnd, PublishError>>),
 }
 
 impl Reply {
     /// `appended` is where the messages are, if they are stored.
-    fn answer(self, result: Result<Appended, PublishError>) {
+    fn answer(self, result: Result<CopiesEnd, PublishError>) {
         // Who asked may have gone.
         match self {
             Self::Published(reply) => _ = reply.send(result.map(|_| ())),
@@ -86,7 +86,7 @@ impl Writing {
     pub(super) fn answer(self, result: &Result<(), PublishError>) {
         let (end_seq, end_position) = (self.batch.end_seq(), self.batch.end_position());
         for reply in self.replies {
-            reply.answer(result.clone().map(|()| Appended { end_seq, end_position }));
+            reply.answer(result.clone().map(|()| CopiesEnd { end_seq, end_position }));
         }
     }
 }
@@ -128,7 +128,7 @@ impl Appending {
     pub(super) fn add_carried(
         &mut self,
         messages: Vec<CarriedMessage>,
-        reply: oneshot::Sender<Result<Appended, PublishError>>,
+        reply: oneshot::Sender<Result<CopiesEnd, PublishError>>,
     ) {
         if let Some(refusal) = &self.refusal {
             return Reply::Carried(reply).answer(Err(refusal.clone()));
@@ -193,7 +193,7 @@ impl Topic {
             self.drop_surplus(&mut builder);
             if builder.is_empty() {
                 let end_seq = self.rules.next_seq();
-                let nowhere = Appended { end_seq, end_position: self.appending.position };
+                let nowhere = CopiesEnd { end_seq, end_position: self.appending.position };
                 replies.into_iter().for_each(|reply| reply.answer(Ok(nowhere)));
                 continue;
             }

@@ -12,7 +12,7 @@ use actix::{
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
 
-use super::{Appended, CarriedRange, Carry, PublishError, Topic};
+use super::{CarriedRange, Carry, CopiesEnd, PublishError, Topic};
 use crate::{
     actors::{
         channel::{CarryForward, Channel, CountUnfinished},
@@ -117,7 +117,7 @@ impl Topic {
 }
 
 impl Handler<Carry> for Topic {
-    type Result = ResponseFuture<Result<Appended, PublishError>>;
+    type Result = ResponseFuture<Result<CopiesEnd, PublishError>>;
 
     fn handle(&mut self, carry: Carry, _: &mut Self::Context) -> Self::Result {
         let (reply, answer) = oneshot::channel();

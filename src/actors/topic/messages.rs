@@ -37,7 +37,7 @@ pub struct Batches {
 /// Appends messages of one channel again, for that channel alone, one after the other. The answer
 /// comes when they are in the log, as for a publish.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<Appended, PublishError>")]
+#[rtype(result = "Result<CopiesEnd, PublishError>")]
 pub struct Carry(pub Vec<CarriedMessage>);
 
 /// A message that is appended again, and keeps what it has.
@@ -57,7 +57,7 @@ pub struct CarriedMessage {
 
 /// Where in the log messages end that were appended one after the other.
 #[derive(Debug, Clone, Copy)]
-pub struct Appended {
+pub struct CopiesEnd {
     /// The number after the last one.
     pub end_seq: u64,
     /// The position after the last one.

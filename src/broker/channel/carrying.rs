@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use super::{ChannelRules, Pending};
+use super::{ChannelRules, Known, Pending};
 use crate::broker::Moment;
 
 /// A message that stands in the log a second time.
@@ -19,17 +19,6 @@ pub struct Carried<B> {
     pub new: Pending<B>,
     /// When it may go out, if it is known of by its old record only.
     pub due: Option<Moment>,
-}
-
-/// What a channel knows of an unfinished message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known<B> {
-    /// Deliveries so far.
-    pub attempts: u16,
-    /// When it may go out, if it waits for that.
-    pub due: Option<Moment>,
-    /// Where its body is.
-    pub body: B,
 }
 
 impl<B: Clone> ChannelRules<B> {
@@ -53,18 +42,9 @@ impl<B: Clone> ChannelRules<B> {
 
     /// What is known of these messages, which are in ascending order; nothing of those that have
     /// never been taken from the log.
-    pub fn known_of(&self, seqs: &[u64]) -> BTreeMap<u64, Known<B>> {
-        let in_flight = self.in_flight.iter().map(|(_, f)| (f.seq, f.attempts, None, &f.body));
-        let deferred = self.deferred.iter();
-        let deferred = deferred.map(|(due, p)| (p.seq, p.attempts, Some(due), &p.body));
-        let again = self.again.iter().chain(self.fetching.values());
-        let again = again.map(|p| (p.seq, p.attempts, None, &p.body));
-        in_flight
-            .chain(deferred)
-            .chain(again)
-            .filter(|(seq, ..)| seqs.binary_search(seq).is_ok())
-            .map(|(seq, attempts, due, body)| (seq, Known { attempts, due, body: body.clone() }))
-            .collect()
+    pub fn known_of(&self, seqs: &[u64]) -> BTreeMap<u64, Known<'_, B>> {
+        let wanted = self.known().filter(|known| seqs.binary_search(&known.seq).is_ok());
+        wanted.map(|known| (known.seq, known)).collect()
     }
 
     /// Takes note that the log has records for this channel alone in `range`. While messages are being

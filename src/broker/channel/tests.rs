@@ -116,15 +116,45 @@ fn a_holder_that_timed_out_does_not_undo_a_later_requeue() {
 }
 
 #[test]
-fn a_discarded_message_is_not_delivered_again_after_its_timeout() {
+fn what_the_topic_drops_takes_nothing_from_what_was_carried_forward() {
     let mut channel = channel(settings(), 2);
     let key = join(&mut channel, 7);
     channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
-    channel.discard(1..2);
-    channel.expire(Moment(NOW.0 + 100));
-    assert_eq!((channel.depth(), channel.has_again(), channel.floor()), (1, false, 2));
-    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(0));
-    assert_eq!(channel.finish(key, MessageId(1)), Err(SettleError::NotInFlight));
+    channel.carried(&[carried(1, 4), carried(2, 5)]);
+    channel.discard(3..7);
+    assert_eq!((channel.in_flight_count(), channel.depth(), channel.floor()), (1, 1, 4));
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    channel.released(7, 4);
+    assert_eq!((channel.next_fresh(), channel.floor()), (None, 5));
+}
+
+#[test]
+fn what_is_finished_while_it_is_carried_forward_stays_finished() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
+    channel.expect_carried(3..5);
+    channel.released(5, 0);
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    assert_eq!((channel.depth(), channel.floor()), (1, 2), "a copy is no message yet");
+    channel.carried(&[carried(1, 3), carried(2, 4)]);
+    channel.carrying_ended();
+    assert_eq!((channel.depth(), channel.floor(), channel.in_flight_count()), (1, 4, 0));
+    assert_eq!(channel.pop_again(), Some(pending(4, 0)));
+}
+
+#[test]
+fn copies_that_do_not_come_to_anything_are_finished() {
+    let mut channel = channel(settings(), 2);
+    channel.expect_carried(3..5);
+    channel.released(5, 0);
+    channel.carrying_ended();
+    assert_eq!((channel.depth(), channel.floor(), channel.next_fresh()), (2, 1, Some(1)));
+    assert_eq!(channel.progress(|_| ()).finished, [3..5]);
+}
+
+fn carried(old: u64, new: u64) -> Carried<()> {
+    Carried { old, new: pending(new, 0), due: None }
 }
 
 #[test]
@@ -199,7 +229,7 @@ fn deliveries_before_a_message_came_into_the_log_count() {
     let mut channel = channel(settings(), 1);
     let key = join(&mut channel, 7);
     assert_eq!(channel.deliver_fresh(key, MessageId(1), 3, (), 0, NOW).attempts, 4);
-    assert_eq!(channel.progress().pending, [(pending(1, 4), None)]);
+    assert_eq!(channel.in_flight_count(), 1);
 }
 
 #[test]
