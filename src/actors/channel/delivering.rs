@@ -134,11 +134,12 @@ impl Channel {
         let Some(seq) = self.rules.next_fresh() else { return };
         let Some((batch, offset)) = self.window.here() else { return };
         let (message, next_offset) = batch.body_at(offset);
-        if outbox.terms.sample_has(0, || self.sampler.draw()) {
+        let attempts = batch.attempts();
+        if outbox.terms.sample_has(attempts, || self.sampler.draw()) {
             let id = batch.id(seq);
             let body = body(self.keeps_bodies, batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
-            let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
+            let delivery = self.rules.deliver_fresh(key, id, attempts, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
         } else {
             self.rules.skip_fresh();
