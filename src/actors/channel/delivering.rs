@@ -134,11 +134,12 @@ impl Channel {
         let Some(seq) = self.rules.next_fresh() else { return };
         let Some((batch, offset)) = self.window.here() else { return };
         let (message, next_offset) = batch.body_at(offset);
-        if outbox.terms.sample_has(0, || self.sampler.draw()) {
+        let attempts = batch.attempts();
+        if outbox.terms.sample_has(attempts, || self.sampler.draw()) {
             let id = batch.id(seq);
             let body = body(self.keeps_bodies, batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
-            let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
+            let delivery = self.rules.deliver_fresh(key, id, attempts, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
         } else {
             self.rules.skip_fresh();
@@ -206,11 +207,8 @@ impl Handler<Released> for Channel {
 
     fn handle(&mut self, released: Released, _: &mut Self::Context) {
         let before = self.rules.end();
-        let carried = released.carried.as_deref().unwrap_or_default();
-        self.hear_of_carried(carried);
-        let known: u64 = carried.iter().map(|carried| carried.seqs.end - carried.seqs.start).sum();
-        let new = released.end.saturating_sub(before).saturating_sub(known);
-        let count = if self.created { new } else { 0 };
+        self.hear_of_carried(released.carried.as_deref().unwrap_or_default());
+        let count = if self.created { self.rules.new_below(released.end) } else { 0 };
         self.created = true; // from here on, every message is new
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);

@@ -242,7 +242,7 @@ impl Rig {
 
     fn deliver_fresh(&mut self, key: SubscriberKey, client: usize, seq: u64, bytes: usize) {
         let id = self.id(seq);
-        let delivery = self.rules.deliver_fresh(key, id, body(seq), bytes, self.now);
+        let delivery = self.rules.deliver_fresh(key, id, 0, body(seq), bytes, self.now);
         self.delivered(delivery, seq, client, bytes);
         self.last_source = Some(Source::Fresh);
     }
