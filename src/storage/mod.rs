@@ -3,6 +3,7 @@
 //! Everything goes through a [`disk::Disk`]. The byte layouts stand in `docs/storage.md`.
 
 pub mod batch;
+mod copies;
 pub mod cursor;
 pub mod damage;
 pub mod data_dir;
@@ -38,6 +39,7 @@ mod stored_topic_tests;
 mod test_log;
 
 pub use batch::{Batch, BatchBuilder, Stamp};
+pub use copies::copies_for;
 pub use cursor::{Cursor, CursorError, PendingMessage};
 pub use damage::{Damage, DamageKind};
 pub use data_dir::{DataDir, DataDirError, os_text};

@@ -13,6 +13,7 @@ use crate::{
     protocol::{message_id::MessageId, names::TopicName},
     storage::{
         batch::Batch,
+        copies::copies_for,
         cursor::Cursor,
         data_dir::{DataDir, DataDirError},
         disk::{Disk, DiskFile, read_full_at, write_all_at},
@@ -91,6 +92,7 @@ fn write_anew(found: &Inspection, dir: &Path, options: &LogOptions) -> Result<()
     copy_records(found, &mut log)?;
     log.sync()?;
     let (base, next_seq) = log.reader().end();
+    let reader = log.reader();
     drop(log);
     if next_seq < recovery.next_seq {
         // Numbers that were given out are not given out again.
@@ -99,8 +101,14 @@ fn write_anew(found: &Inspection, dir: &Path, options: &LogOptions) -> Result<()
         Log::open(dir, options.clone())?.0.sync()?;
     }
     for (channel, cursor) in &found.cursors {
-        let at_start = || Cursor { floor: recovery.first_seq, ..Cursor::default() };
-        let cursor = cursor.as_ref().map_or_else(|_| at_start(), Clone::clone);
+        let cursor = match cursor {
+            Ok(cursor) => cursor.clone(),
+            Err(_) => Cursor {
+                floor: recovery.first_seq,
+                pending: copies_for(&reader, channel)?,
+                ..Cursor::default()
+            },
+        };
         cursor.save(&*options.disk, dir, channel, true).map_err(StoredTopicError::from)?;
     }
     let metadata = &found.stored.metadata;

@@ -32,12 +32,9 @@ use crate::{
     protocol::TopicName,
     storage::{
         Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk,
-        StoredTopic, TopicMetadata,
+        StoredTopic, TopicMetadata, copies_for,
     },
 };
-
-/// About how much is read at a time when copies are looked for.
-const COPIES_READ_BYTES: usize = 1 << 20;
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
@@ -329,30 +326,8 @@ impl Handler<FindCopies> for DiskQueue {
     type Result = ResponseFuture<Result<Vec<PendingMessage>, StoreError>>;
 
     fn handle(&mut self, find: FindCopies, _: &mut Self::Context) -> Self::Result {
-        self.run(DiskCall::Read, move |files| {
-            let reader = files.reader()?;
-            let (mut copies, mut next) = (Vec::new(), reader.start().0);
-            loop {
-                let chunk = reader.read(next, COPIES_READ_BYTES)?;
-                if chunk.batches.is_empty() {
-                    return Ok(copies);
-                }
-                next = chunk.next;
-                let is_for = |batch: &&Arc<Batch>| batch.audience() == Some(find.channel.as_str());
-                copies.extend(chunk.batches.iter().filter(is_for).flat_map(|batch| pending(batch)));
-            }
-        })
+        self.run(DiskCall::Read, move |files| Ok(copies_for(&files.reader()?, &find.channel)?))
     }
-}
-
-/// Every message of a batch as its record describes it.
-fn pending(batch: &Batch) -> impl Iterator<Item = PendingMessage> + '_ {
-    (batch.first_seq()..batch.end_seq()).map(|seq| PendingMessage {
-        seq,
-        position: batch.position(),
-        attempts: batch.attempts(),
-        due_ns: batch.due_ns(),
-    })
 }
 
 impl Handler<SaveCursor> for DiskQueue {
