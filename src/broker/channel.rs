@@ -201,6 +201,12 @@ impl<B: Clone> ChannelRules<B> {
         }
     }
 
+    /// Of the messages that a release up to `end` brings, those that were not dropped before it.
+    pub fn new_below(&self, end: u64) -> u64 {
+        let new = self.end..end.max(self.end);
+        new.end - new.start - self.ahead.count_within(new)
+    }
+
     /// The first message at or above `seq` that has been released and is still to be taken from the
     /// log.
     pub fn first_wanted_from(&self, seq: u64) -> Option<u64> {

@@ -1,7 +1,7 @@
 //! One unfinished old message keeps neither the disk full nor anybody waiting.
 
 use std::{
-    fs,
+    fs, thread,
     time::{Duration, Instant},
 };
 
@@ -154,6 +154,27 @@ fn next_message(consumer: &mut Client, wait: Duration) -> Option<NsqMessage> {
     }
 }
 
+#[test]
+fn a_channel_that_has_lost_its_cursor_finds_what_was_carried_forward_for_it() {
+    if !ours() {
+        return;
+    }
+    const DELAY: Duration = Duration::from_secs(7);
+    let mut nsqd = nsqd();
+    let mut audit = consumer(&nsqd, "audit", 100);
+    nsqd.client().publish("orders", b"later");
+    let first = audit.expect_body("later");
+    let requeued = Instant::now();
+    audit.send(&commands::requeue(first.id, DELAY.as_millis() as u64));
+    publish_segments(&nsqd);
+    finish_others(&mut audit, "later");
+    expect_small_log(&nsqd);
+    nsqd.kill9();
+    fs::write(nsqd.data_path().join("topics/orders/audit.cursor"), "garbage").unwrap();
+    nsqd.restart();
+    assert_eq!(carried_once(&nsqd, requeued, DELAY), 2);
+}
+
 /// Takes everything until the deferred message has come and nothing more does; its attempts.
 #[track_caller]
 fn carried_once(nsqd: &Nsqd, since: Instant, delay: Duration) -> u16 {
@@ -189,7 +210,7 @@ fn a_kill_at_any_time_while_messages_are_carried_forward_loses_none_and_doubles_
     publish_segments(&nsqd);
     finish_others(&mut audit, "later");
     for millis in [0, 3, 10, 25] {
-        std::thread::sleep(Duration::from_millis(millis));
+        thread::sleep(Duration::from_millis(millis));
         nsqd.kill9();
         nsqd.restart();
         let mut audit = consumer(&nsqd, "audit", 100);

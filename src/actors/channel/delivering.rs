@@ -207,11 +207,8 @@ impl Handler<Released> for Channel {
 
     fn handle(&mut self, released: Released, _: &mut Self::Context) {
         let before = self.rules.end();
-        let carried = released.carried.as_deref().unwrap_or_default();
-        self.hear_of_carried(carried);
-        let known: u64 = carried.iter().map(|carried| carried.seqs.end - carried.seqs.start).sum();
-        let new = released.end.saturating_sub(before).saturating_sub(known);
-        let count = if self.created { new } else { 0 };
+        self.hear_of_carried(released.carried.as_deref().unwrap_or_default());
+        let count = if self.created { self.rules.new_below(released.end) } else { 0 };
         self.created = true; // from here on, every message is new
         released.batches.iter().for_each(|batch| self.defer_batch(batch));
         self.rules.released(released.end, count);

@@ -50,6 +50,9 @@ pub(super) struct Subscription {
     holdings: Holdings,
     /// Bytes that have left the socket; the channel has not been told.
     unreported_bytes: usize,
+    /// The channel was sent answers and not asked what becomes of them: what it refuses may be on its
+    /// way as a message.
+    has_unheard: bool,
     /// Hears that the channel has closed the subscription, after CLS.
     closed: Option<oneshot::Sender<()>>,
 }
@@ -78,6 +81,7 @@ pub(super) fn subscribe(
             answers: Vec::new(),
             holdings: Holdings::new(held_max),
             unreported_bytes: 0,
+            has_unheard: false,
             closed: None,
         })
     })
@@ -151,11 +155,17 @@ impl Subscription {
         !self.answers.is_empty() || self.unreported_bytes > 0
     }
 
+    /// Nothing that was answered depends on this subscription any more.
+    pub(super) fn is_over(&self) -> bool {
+        !self.has_news() && !self.has_unheard
+    }
+
     /// Sends the channel what has gathered for it; false if its mailbox is full.
     pub(super) fn settle(&mut self, sent_bytes: usize, refused: Option<RefusedReply>) -> bool {
         self.unreported_bytes += sent_bytes;
         let answers = std::mem::take(&mut self.answers);
         let sent_bytes = std::mem::take(&mut self.unreported_bytes);
+        let is_unheard = refused.is_none() && !answers.is_empty();
         let settle = Settle { client: self.seat.client, answers, sent_bytes, refused };
         match self.seat.channel.try_send(settle) {
             Err(SendError::Full(settle)) => {
@@ -163,8 +173,37 @@ impl Subscription {
                 self.unreported_bytes = settle.sent_bytes;
                 false
             }
-            _ => true,
+            _ => {
+                self.has_unheard |= is_unheard;
+                true
+            }
         }
+    }
+
+    /// Asks the channel to say when it has carried out what it was sent; `None` if its mailbox is full.
+    fn ask_whether_heard(&mut self) -> Option<oneshot::Receiver<Refused>> {
+        let (reply, heard) = oneshot::channel();
+        let (client, answers) = (self.seat.client, Vec::new());
+        let ask = Settle { client, answers, sent_bytes: 0, refused: Some(reply) };
+        if matches!(self.seat.channel.try_send(ask), Err(SendError::Full(_))) {
+            return None;
+        }
+        self.has_unheard = false;
+        Some(heard)
+    }
+}
+
+impl ClientConnection {
+    /// A client that is about to go must still hear what is refused of its earlier answers; false if
+    /// the channel's mailbox is full.
+    pub(super) fn await_unheard(&mut self) -> bool {
+        let Some(subscription) = self.subscription.as_mut().filter(|it| it.has_unheard) else {
+            return true;
+        };
+        let heard = subscription.ask_whether_heard();
+        let is_asked = heard.is_some();
+        heard.into_iter().for_each(|heard| self.responses.put_unheard(heard));
+        is_asked
     }
 }
 
@@ -185,7 +224,7 @@ impl Handler<Refused> for ClientConnection {
     fn handle(&mut self, refused: Refused, _: &mut Self::Context) {
         let mut frames = Vec::new();
         put_refused(&mut frames, &refused);
-        self.responses.put(frames);
+        self.responses.put_early(frames);
     }
 }
 

@@ -329,7 +329,7 @@ impl ClientConnection {
 
     /// Gives the seat in the channel up, unless that still has to hear what was answered.
     fn leave_channel(&mut self) {
-        self.subscription = self.subscription.take().filter(Subscription::has_news);
+        self.subscription = self.subscription.take().filter(|it| !it.is_over());
     }
 
     fn fail_truncated(&mut self) {
@@ -406,11 +406,16 @@ impl ClientConnection {
     /// that publishes as well, or is about to go, refusals are given in their place among the other
     /// answers.
     fn settle(&mut self) -> bool {
+        let is_leaving = self.is_failing || self.is_at_end;
+        if is_leaving && !self.await_unheard() {
+            self.timing.retry_at = Some(clock::now() + RETRY);
+            return false;
+        }
         let Some(subscription) = &mut self.subscription else { return true };
         if !subscription.has_news() {
             return true;
         }
-        let (reply, refused) = if self.is_producer || self.is_failing || self.is_at_end {
+        let (reply, refused) = if self.is_producer || is_leaving {
             let (reply, refused) = oneshot::channel();
             (Some(reply), Some(refused))
         } else {

@@ -29,6 +29,8 @@ enum Response {
     },
     /// Errors for those of some FINs, REQs and TOUCHs that their channel refuses.
     Refused(oneshot::Receiver<Refused>),
+    /// Nothing, once the channel has sent what it refuses of earlier answers.
+    Unheard(oneshot::Receiver<Refused>),
     /// `CLOSE_WAIT`, once the channel hands out nothing more.
     Closed(oneshot::Receiver<()>),
     /// The last answer: an error, then the end.
@@ -59,6 +61,14 @@ impl Responses {
         self.queue.push_back(Response::Frames(frames));
     }
 
+    /// Answers before whatever a later FIN, REQ or TOUCH, or the end of the connection, is answered
+    /// with.
+    pub fn put_early(&mut self, frames: Vec<u8>) {
+        let is_later = |it: &Response| matches!(it, Response::Refused(_) | Response::Fatal(_));
+        let at = self.queue.iter().position(is_later).unwrap_or(self.queue.len());
+        self.queue.insert(at, Response::Frames(frames));
+    }
+
     /// Ends the connection with an error when everything before has been answered.
     pub fn put_fatal(&mut self, error: ProtocolError) {
         self.queue.push_back(Response::Fatal(error));
@@ -81,6 +91,12 @@ impl Responses {
         self.queue.push_back(Response::Refused(refused));
     }
 
+    /// Waits until a channel has heard everything. What it refuses of that comes as a message and is
+    /// to be [put early](Self::put_early).
+    pub fn put_unheard(&mut self, heard: oneshot::Receiver<Refused>) {
+        self.queue.push_back(Response::Unheard(heard));
+    }
+
     /// Answers CLS when the channel has said that nothing more comes.
     pub fn put_closed(&mut self, closed: oneshot::Receiver<()>) {
         self.queue.push_back(Response::Closed(closed));
@@ -100,6 +116,13 @@ impl Responses {
                     let Poll::Ready(refused) = Pin::new(refused).poll(cx) else { return false };
                     // A channel that has crashed says nothing: what it was told is lost with it.
                     put_refused(out, &refused.unwrap_or_default());
+                }
+                Response::Unheard(heard) => {
+                    let Poll::Ready(_) = Pin::new(heard).poll(cx) else { return false };
+                    // What it refuses is in the mailbox, which is emptied before the next turn.
+                    *response = Response::Frames(Vec::new());
+                    cx.waker().wake_by_ref();
+                    return false;
                 }
                 Response::Closed(closed) => {
                     let Poll::Ready(_) = Pin::new(closed).poll(cx) else { return false };

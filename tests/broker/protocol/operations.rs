@@ -112,6 +112,28 @@ fn emptied_topic_leaves_its_channels_alone() {
 }
 
 #[test]
+fn messages_that_a_paused_topic_dropped_are_not_counted_by_its_channels() {
+    let nsqd = Nsqd::start();
+    nsqd.post("/topic/create?topic=orders", b"");
+    nsqd.post("/channel/create?topic=orders&channel=audit", b"");
+    let mut publisher = nsqd.client();
+    publisher.publish("orders", b"before");
+    nsqd.post("/topic/pause?topic=orders", b"");
+    publisher.send(&commands::publish_many("orders", &["dropped"; 3]));
+    publisher.expect_ok();
+    publisher.send(&commands::publish_deferred("orders", 1, b"dropped"));
+    publisher.expect_ok();
+    nsqd.post("/topic/empty?topic=orders", b"");
+    publisher.publish("orders", b"held");
+    publisher.send(&commands::publish_deferred("orders", 60_000, b"later"));
+    publisher.expect_ok();
+    nsqd.post("/topic/unpause?topic=orders", b"");
+    nsqd.expect_channel("orders", "audit", &[("depth", 2), ("deferred_count", 1)]);
+    assert_eq!(nsqd.channel("orders", "audit")["message_count"], 3);
+    assert_eq!(nsqd.topic("orders")["message_count"], 7);
+}
+
+#[test]
 fn deleted_channel_closes_its_consumers() {
     let nsqd = Nsqd::start();
     let mut gone = consumer(&nsqd, "orders", "audit");

@@ -1,6 +1,6 @@
 //! FIN, REQ and TOUCH.
 
-use super::{State, State::Init, ends, is_survived};
+use super::{State, State::Init, ends, error_frame, is_survived};
 use crate::support::{Nsqd, commands};
 
 const ID: &str = "0123456789abcdef";
@@ -71,4 +71,39 @@ fn messages_of_others_are_survived() {
     }
     owner.send(&[commands::touch(id), commands::finish(id)].concat());
     nsqd.expect_channel("consumed", "audit", &[("in_flight_count", 0), ("requeue_count", 0)]);
+}
+
+#[test]
+fn refusals_reach_a_client_that_says_no_more() {
+    let nsqd = Nsqd::start();
+    let [first, second] = ["1123456789abcdef", "2123456789abcdef"];
+    let refused = |verb: &str, id: &str| {
+        error_frame(format!("E_{verb}_FAILED {verb} {id} failed ID not in flight"))
+    };
+    // RDY makes the broker settle what came before it on its own.
+    let cases = [
+        (format!("TOUCH {first}\nRDY 5\n"), vec![refused("TOUCH", first)]),
+        (
+            format!("TOUCH {first}\nRDY 5\nFIN {second}\n"),
+            vec![refused("TOUCH", first), refused("FIN", second)],
+        ),
+        (
+            format!("REQ {first} 0\nRDY 1\nFIN {second}\nRDY 2\n"),
+            vec![refused("REQ", first), refused("FIN", second)],
+        ),
+    ];
+    for (sent, refusals) in std::iter::repeat_n(cases, 20).flatten() {
+        let mut client = State::Subscribed.enter(&nsqd);
+        client.send(sent.as_bytes());
+        client.half_close();
+        client.expect_bytes(&refusals.concat());
+        client.expect_closed();
+    }
+    for _ in 0..20 {
+        let mut client = State::Subscribed.enter(&nsqd);
+        client.send(format!("TOUCH {first}\nRDY 5\nRDY x\n").as_bytes());
+        let fatal = error_frame("E_INVALID RDY could not parse count x");
+        client.expect_bytes(&[refused("TOUCH", first), fatal].concat());
+        client.expect_closed();
+    }
 }
