@@ -14,6 +14,8 @@ mod config_file;
 mod conformance;
 mod crash;
 mod damage;
+mod descriptors;
+mod disk_full;
 mod durability;
 mod ephemeral;
 mod hostile;

@@ -56,6 +56,8 @@ pub struct Channel {
     resuming: HashSet<ClientId>,
     reading: bool,
     save_scheduled: bool,
+    /// The last attempt to save the cursor has failed.
+    is_unsaved: bool,
     alarm: Alarm,
     sampler: Sampler,
     /// Ephemeral, and its last consumer has gone: the topic is about to end it.
@@ -96,6 +98,7 @@ impl Channel {
             resuming: HashSet::new(),
             reading: false,
             save_scheduled: false,
+            is_unsaved: false,
             alarm: Alarm::default(),
             sampler: Sampler::new(),
             abandoned: false,
