@@ -80,12 +80,12 @@ pub fn measure(program: &Program, dir: &Path, runs: u32) -> Result<Vec<Row>> {
     for _run in 0..runs.min(RUNS_MAX) {
         for sync in [false, true] {
             for batch in [None, Some(BATCH)] {
-                add(&mut rows, bare_name(sync, batch), write(dir, sync, batch)?);
+                add(&mut rows, bare_name(sync, batch), &write(dir, sync, batch)?);
             }
         }
         for durability in ["process", "power"] {
             for case in CASES {
-                add(&mut rows, name(durability, case), publish(program, durability, case)?);
+                add(&mut rows, name(durability, case), &publish(program, durability, case)?);
             }
         }
     }
@@ -104,7 +104,7 @@ fn name(durability: &str, case: Publishing) -> String {
     format!("{durability}: {verb}, {} publishers{to}", case.publishers)
 }
 
-fn add(rows: &mut Vec<Row>, name: String, timed: Timed) {
+fn add(rows: &mut Vec<Row>, name: String, timed: &Timed) {
     let index = rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
         let empty = Vec::new;
         let (messages_per_second, p50_micros, p99_micros) = (empty(), empty(), empty());

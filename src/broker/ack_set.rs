@@ -32,6 +32,26 @@ impl AckSet {
         seq < self.floor || self.above.contains(seq)
     }
 
+    /// What is not finished below `end`, ascending.
+    pub fn unfinished(&self, end: u64) -> impl Iterator<Item = Range<u64>> + '_ {
+        let finished = self.above.iter().take_while(move |range| range.start < end);
+        let mut from = self.floor;
+        finished.chain([end..end]).filter_map(move |range| {
+            let unfinished = from..range.start;
+            from = range.end.max(from);
+            (!unfinished.is_empty()).then_some(unfinished)
+        })
+    }
+
+    /// How many messages of a range are not finished.
+    pub fn unfinished_count(&self, range: Range<u64>) -> u64 {
+        let range = range.start.max(self.floor)..range.end;
+        if range.is_empty() {
+            return 0;
+        }
+        range.end - range.start - self.above.count_within(range)
+    }
+
     /// Notes that `seq` is finished.
     pub fn finish(&mut self, seq: u64) {
         if seq == self.floor {
@@ -82,6 +102,19 @@ mod tests {
         assert_eq!((set.floor(), set.contains(3), set.contains(1)), (1, true, false));
         set.finish(1);
         assert_eq!((set.floor(), set.ranges().count()), (4, 0));
+    }
+
+    #[test]
+    fn what_is_not_finished_is_told_by_range_and_count() {
+        let mut set = AckSet::starting_at(3);
+        set.finish_range(5..7);
+        set.finish(9);
+        assert_eq!(set.unfinished(12).collect::<Vec<_>>(), [3..5, 7..9, 10..12]);
+        assert_eq!(set.unfinished(6).collect::<Vec<_>>(), [3..5]);
+        assert_eq!(set.unfinished(3).next(), None);
+        for (range, count) in [(0..12, 6), (4..8, 2), (5..7, 0), (0..2, 0)] {
+            assert_eq!(set.unfinished_count(range.clone()), count, "{range:?}");
+        }
     }
 
     #[test]

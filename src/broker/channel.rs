@@ -1,6 +1,7 @@
 //! The rules of a channel: a cursor over the topic's log, messages in flight, credit.
 
 mod answers;
+mod carrying;
 mod deliveries;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,8 @@ use std::{
     ops::Range,
     time::Duration,
 };
+
+pub use carrying::Carried;
 
 use super::{
     AckSet, ClientId, Moment, SeqSet, SubscribeError, SubscriberKey, Terms,
@@ -100,15 +103,28 @@ impl Counters {
     }
 }
 
-/// What a cursor file holds of a channel.
+/// What a channel knows of an unfinished message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known<'a, B> {
+    /// Its place in the topic's sequence.
+    pub seq: u64,
+    /// Deliveries so far.
+    pub attempts: u16,
+    /// When it may go out, if it waits for that.
+    pub due: Option<Moment>,
+    /// Where its body is.
+    pub body: &'a B,
+}
+
+/// What a cursor file holds of a channel. `T` is what it holds of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress<B> {
+pub struct Progress<T> {
     /// Everything below is finished.
     pub floor: u64,
     /// Finished ranges above the floor.
     pub finished: Vec<Range<u64>>,
-    /// Unfinished messages that were delivered before, with the moment they are due.
-    pub pending: Vec<(Pending<B>, Option<Moment>)>,
+    /// Unfinished messages that were delivered before, or stand in records for this channel alone.
+    pub pending: Vec<T>,
 }
 
 /// A channel: everything about its messages but their bytes.
@@ -124,6 +140,10 @@ pub struct ChannelRules<B> {
     /// Messages at or above `next` that are accounted for: finished, deferred, in flight, to be
     /// delivered again.
     ahead: SeqSet,
+    /// Those of them that stand in records for this channel alone: no restart finds them by itself.
+    carried: SeqSet,
+    /// Those of them that may be messages which are being carried forward.
+    expected: SeqSet,
     again: VecDeque<Pending<B>>,
     /// Messages to be delivered again whose bodies are being read.
     fetching: BTreeMap<u64, Pending<B>>,
@@ -149,6 +169,8 @@ impl<B: Clone> ChannelRules<B> {
             end: floor,
             finished,
             ahead,
+            carried: SeqSet::default(),
+            expected: SeqSet::default(),
             again: VecDeque::new(),
             fetching: BTreeMap::new(),
             deferred: Deferred::default(),
@@ -219,16 +241,10 @@ impl<B: Clone> ChannelRules<B> {
         }
     }
 
-    /// Passes over messages that were dropped, whatever state they are in.
+    /// Passes over messages that the topic has dropped before it released them. What this channel
+    /// knows among them was carried forward for it, and is its own.
     pub fn discard(&mut self, range: Range<u64>) {
-        self.finished.finish_range(range.clone());
-        self.ahead.insert_range(range.start.max(self.next)..range.end.max(self.next));
-        self.again.retain(|pending| !range.contains(&pending.seq));
-        self.fetching.retain(|seq, _| !range.contains(seq));
-        self.deferred.retain(|seq| !range.contains(&seq));
-        for flight in self.in_flight.take_within(&range) {
-            self.release_holder(flight.holder);
-        }
+        self.pass_over(range);
         self.changed = true;
     }
 
@@ -260,7 +276,7 @@ impl<B: Clone> ChannelRules<B> {
         let known: Vec<_> = self.ahead.iter().take_while(|known| known.start < range.end).collect();
         for known in known {
             self.finished.finish_range(from..known.start.max(from));
-            from = known.end;
+            from = known.end.max(from);
         }
         self.finished.finish_range(from..range.end.max(from));
     }
@@ -273,6 +289,9 @@ impl<B: Clone> ChannelRules<B> {
             return;
         }
         self.mark_known(pending.seq);
+        if pending.attempts == 0 {
+            self.carried.insert(pending.seq);
+        }
         match due {
             Some(due) => self.deferred.add(due, pending),
             None => self.again.push_back(pending),
@@ -297,9 +316,11 @@ impl<B: Clone> ChannelRules<B> {
     fn is_outdated(&self, id: MessageId, held: &Pending<B>) -> bool {
         let is_same = |pending: &&Pending<B>| pending.seq == held.seq;
         let in_flight = self.in_flight.get(id).map(|flight| flight.attempts);
-        let deferred = self.deferred.iter().map(|(_, pending)| pending).find(is_same);
+        let deferred = self.deferred.iter().find(|known| known.seq == held.seq);
         let again = self.again.iter().chain(self.fetching.values()).find(is_same);
-        in_flight.or(deferred.map(|p| p.attempts)).is_some_and(|known| known >= held.attempts)
+        in_flight
+            .or(deferred.map(|known| known.attempts))
+            .is_some_and(|known| known >= held.attempts)
             || again.is_some_and(|pending| pending.attempts > held.attempts)
     }
 
@@ -377,6 +398,8 @@ impl<B: Clone> ChannelRules<B> {
         for key in keys {
             self.subscribers.update(key, |subscriber| subscriber.in_flight = 0);
         }
+        self.carried = SeqSet::default();
+        self.expected = SeqSet::default();
         self.changed = true;
     }
 
@@ -436,8 +459,12 @@ impl<B: Clone> ChannelRules<B> {
     }
 
     /// What a cursor file must say, if that has changed since the last time.
-    pub fn progress_if_changed(&mut self) -> Option<Progress<B>> {
-        std::mem::take(&mut self.changed).then(|| self.progress())
+    pub fn progress_if_changed<T>(
+        &mut self,
+        entry: impl Fn(Known<'_, B>) -> T,
+    ) -> Option<Progress<T>> {
+        self.carried.remove_below(self.finished.floor());
+        std::mem::take(&mut self.changed).then(|| self.progress(entry))
     }
 
     /// Says that the last progress did not reach the disk.
@@ -450,18 +477,28 @@ impl<B: Clone> ChannelRules<B> {
         self.changed
     }
 
-    /// What a cursor file must say now.
-    pub fn progress(&self) -> Progress<B> {
-        let in_flight = self.in_flight.iter().map(|(_, flight)| (flight.clone().into(), None));
-        let deferred = self.deferred.iter().map(|(due, pending)| (pending.clone(), Some(due)));
-        let again = self.again.iter().chain(self.fetching.values()).map(|p| (p.clone(), None));
-        let mut pending: Vec<(Pending<B>, Option<Moment>)> = in_flight
-            .chain(deferred)
-            .chain(again)
-            .filter(|(pending, _)| pending.attempts > 0)
-            .collect();
-        pending.sort_unstable_by_key(|(pending, _)| pending.seq);
+    /// What a cursor file must say now. `entry` makes of each pending message what is kept of it; they
+    /// come in no order, and there may be millions.
+    pub fn progress<T>(&self, entry: impl Fn(Known<'_, B>) -> T) -> Progress<T> {
+        let is_needed = |known: &Known<'_, B>| {
+            known.attempts > 0 || self.carried.contains(known.seq) // the log says the rest
+        };
+        let mut pending = Vec::with_capacity(self.known().filter(is_needed).count());
+        pending.extend(self.known().filter(is_needed).map(entry));
         Progress { floor: self.floor(), finished: self.finished.ranges().collect(), pending }
+    }
+
+    /// Every message that was taken from the log and is not finished, in no order.
+    fn known(&self) -> impl Iterator<Item = Known<'_, B>> {
+        let in_flight = self.in_flight.iter().map(|(_, flight)| {
+            let Flight { seq, attempts, body, .. } = flight;
+            Known { seq: *seq, attempts: *attempts, due: None, body }
+        });
+        let again = self.again.iter().chain(self.fetching.values()).map(|pending| {
+            let Pending { seq, attempts, body } = pending;
+            Known { seq: *seq, attempts: *attempts, due: None, body }
+        });
+        in_flight.chain(again).chain(self.deferred.iter())
     }
 
     /// Accounted for in some way: not to be taken from the log (again).

@@ -1,6 +1,6 @@
 //! Messages that were handed to a consumer and wait for its answer.
 
-use std::{ops::Range, time::Duration};
+use std::time::Duration;
 
 use hashbrown::HashMap;
 
@@ -108,15 +108,14 @@ impl<B> InFlight<B> {
         self.by_id.iter().map(|(&id, flight)| (id, flight))
     }
 
+    /// Every message, to be changed.
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut Flight<B>> {
+        self.by_id.values_mut()
+    }
+
     /// Takes out every message of `holder`.
     pub fn take_of(&mut self, holder: SubscriberKey) -> Vec<(MessageId, Flight<B>)> {
         self.by_id.extract_if(|_, flight| flight.holder == Some(holder)).collect()
-    }
-
-    /// Takes out every message of a range of the log.
-    pub fn take_within(&mut self, range: &Range<u64>) -> Vec<Flight<B>> {
-        let flights = self.by_id.extract_if(|_, flight| range.contains(&flight.seq));
-        flights.map(|(_, flight)| flight).collect()
     }
 
     /// Leaves the messages of `holder` in flight with nobody.

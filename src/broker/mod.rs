@@ -16,6 +16,7 @@ pub mod latency;
 pub mod locality;
 pub mod moment;
 pub mod seq_set;
+pub mod stragglers;
 pub mod subscribers;
 pub mod topic;
 

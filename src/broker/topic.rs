@@ -30,9 +30,14 @@ impl TopicRules {
 
     /// Numbers and ids for `count` messages (at most [`MESSAGES_PER_STAMP`]).
     pub fn stamp(&mut self, count: u32, now_ns: i64) -> (u64, MessageId) {
+        (self.number(count), self.ids.take(count, now_ns))
+    }
+
+    /// Numbers for `count` messages that have their ids.
+    pub fn number(&mut self, count: u32) -> u64 {
         let first_seq = self.next_seq;
         self.next_seq += u64::from(count);
-        (first_seq, self.ids.take(count, now_ns))
+        first_seq
     }
 
     /// The log holds everything below `end`; true when there is more for the channels.

@@ -1,6 +1,6 @@
 //! Where a program talks to the person who started it.
 
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 
 use super::exit_code::ExitCode;
 
@@ -22,6 +22,12 @@ impl<'a> Console<'a> {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => ExitCode::Failure,
             Ok(()) | Err(_) => ExitCode::Success,
         }
+    }
+
+    /// Writes many lines at once, each with its line end; an error once nobody reads them any more.
+    pub fn write(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.out.write_all(lines)?;
+        self.out.flush()
     }
 
     /// Writes a complaint and its line end. Where nobody can read it nothing is left to do.

@@ -14,6 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::{
     nsqd::{DaemonError, Listening},
     signals::Signals,
+    take_over::until_taken_over,
 };
 use crate::{
     actors::{
@@ -55,6 +56,8 @@ pub fn run(
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
         let tls = load_tls(&options)?;
+        let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
+        let Some(data) = taken_over.await? else { return Ok(()) };
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
@@ -175,10 +178,13 @@ fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }
 
-fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
+fn log_options(options: &NsqdOptions) -> LogOptions {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
-    let log =
-        LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() };
+    LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() }
+}
+
+fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
+    let log = log_options(&options);
     let workers = Workers::start(options.worker_threads);
     let reserve = Reserve::new(data.path(), Arc::clone(&log.disk));
     Shared {

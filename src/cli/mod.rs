@@ -7,10 +7,12 @@ pub mod console;
 pub mod daemon;
 pub mod exit_code;
 pub mod install;
+pub mod log;
 pub mod logging;
 pub mod nsqd;
 pub mod program;
 mod signals;
+mod take_over;
 #[cfg(test)]
 mod testing;
 pub mod up;

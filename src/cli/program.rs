@@ -14,6 +14,7 @@ use super::{
     console::Console,
     exit_code::ExitCode,
     install::Install,
+    log::LogTool,
     nsqd::{self, Daemon},
     up,
 };
@@ -46,6 +47,9 @@ enum Nsq {
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
+    /// Check, print or repair the data path of an nsqd that does not run
+    #[command(subcommand)]
+    Log(LogTool),
     /// Print a configuration file with every key and its default
     ConfigSample {
         /// The program that is to read it
@@ -118,6 +122,7 @@ fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitC
                 ExitCode::Failure
             }
         },
+        Ok(Nsq::Log(tool)) => tool.run(console),
         Ok(Nsq::ConfigSample { program }) => console.say(sample(&program, NSQD_OPTIONS).trim_end()),
         Err(answer) => explain(&answer, console),
     }

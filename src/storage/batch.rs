@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    protocol::message_id::MessageId,
+    protocol::{message_id::MessageId, names::ChannelName},
     storage::{
         position::LogPosition,
         record::{RECORD_HEADER_BYTES, RecordError, RecordHeader, split_message},
@@ -75,6 +75,11 @@ impl Batch {
     /// Deliveries before the record was written; 0 for a publish.
     pub fn attempts(&self) -> u16 {
         self.header.attempts
+    }
+
+    /// The messages are meant for one channel only.
+    pub fn has_audience(&self) -> bool {
+        self.header.audience_len > 0
     }
 
     /// The one channel the messages are meant for; `None` for every channel.
@@ -169,8 +174,9 @@ pub struct Stamp {
 /// nothing.
 #[derive(Default)]
 pub struct BatchBuilder {
-    /// Empty, or room for the header and then the messages.
+    /// Empty, or room for the header, the audience and then the messages.
     buf: Vec<u8>,
+    audience_len: u16,
     count: u32,
 }
 
@@ -182,7 +188,22 @@ impl BatchBuilder {
 
     /// Empty, with room for `bytes` of framed messages.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self { buf: Vec::with_capacity(RECORD_HEADER_BYTES + bytes), count: 0 }
+        Self { buf: Vec::with_capacity(RECORD_HEADER_BYTES + bytes), ..Self::default() }
+    }
+
+    /// One message that is meant for one channel only.
+    pub fn for_channel(audience: &ChannelName, body: &[u8]) -> Self {
+        let audience = audience.as_str().as_bytes();
+        let mut builder = Self::with_capacity(audience.len() + 4 + body.len());
+        builder.buf.resize(RECORD_HEADER_BYTES, 0);
+        builder.buf.extend_from_slice(audience);
+        builder.audience_len = u16::try_from(audience.len()).unwrap_or(u16::MAX);
+        // A size that does not fit is refused by the log.
+        let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        builder.buf.extend_from_slice(&size.to_be_bytes());
+        builder.buf.extend_from_slice(body);
+        builder.count = 1;
+        builder
     }
 
     /// Adds `count` messages, each `[u32 size][body]` as in `PUB` and `MPUB`. The sizes must be
@@ -244,12 +265,17 @@ impl BatchBuilder {
 
     /// Writes the header in its place. What the log would not take (no message, too many, too
     /// large) is refused there.
-    pub fn seal(mut self, stamp: Stamp) -> Batch {
+    pub fn seal(self, stamp: Stamp) -> Batch {
+        self.seal_delivered(stamp, 0)
+    }
+
+    /// The same for messages that have been delivered `attempts` times.
+    pub fn seal_delivered(mut self, stamp: Stamp, attempts: u16) -> Batch {
         self.buf.resize(self.encoded_len(), 0);
         let header = RecordHeader {
             payload_len: u32::try_from(self.payload_bytes()).unwrap_or(u32::MAX),
-            attempts: 0,
-            audience_len: 0,
+            attempts,
+            audience_len: self.audience_len,
             count: self.count,
             first_seq: stamp.first_seq,
             first_id: stamp.first_id,
@@ -410,6 +436,25 @@ mod tests {
         assert_eq!((batch.audience(), batch.attempts()), (Some("audit"), 3));
         assert_eq!(batch.message(7), Some(b"one".as_slice()));
         assert_eq!((batch.offset_end(), batch.body_bytes()), (7, 3));
+    }
+
+    #[test]
+    fn a_message_for_one_channel_says_so_and_keeps_what_it_had() {
+        let audit = ChannelName::parse("audit").unwrap();
+        let stamp = Stamp {
+            first_seq: 70,
+            first_id: MessageId(4),
+            timestamp_ns: -3,
+            due_ns: 9,
+            position: LogPosition(99),
+        };
+        let batch = BatchBuilder::for_channel(&audit, b"body").seal_delivered(stamp, 5);
+        let (read, _) = decode(batch.encoded()).unwrap();
+        assert_eq!(read, batch);
+        assert_eq!((read.audience(), read.has_audience()), (Some("audit"), true));
+        assert_eq!((read.id(70), read.attempts()), (MessageId(4), 5));
+        assert_eq!((read.timestamp_ns(), read.due_ns()), (-3, 9));
+        assert_eq!((read.message(70), read.body_bytes()), (Some(b"body".as_slice()), 4));
     }
 
     #[test]

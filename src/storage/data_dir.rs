@@ -16,6 +16,8 @@ use crate::{
 
 const TOPICS: &str = "topics";
 const DELETED: &str = ".deleted-";
+/// A topic that is being written anew.
+const REPAIRING: &str = ".repairing-";
 
 /// Why the data path cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -63,7 +65,7 @@ pub struct DataDir {
 
 impl DataDir {
     /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other
-    /// out. Then finishes deletions that a crash has interrupted.
+    /// out. Then finishes deletions and repairs that a crash has interrupted.
     pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, DataDirError> {
         let data_dir = Self { path: path.to_owned(), disk, _locked: lock(path)? };
         let topics = data_dir.topics_dir();
@@ -72,6 +74,7 @@ impl DataDir {
         // What a process that was killed had deleted must not come back into a new topic's place.
         data_dir.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
         data_dir.remove_deleted()?;
+        data_dir.finish_repairs()?;
         Ok(data_dir)
     }
 
@@ -115,7 +118,54 @@ impl DataDir {
         self.attempt("remove", &deleted, |disk| disk.remove_dir(&deleted))
     }
 
-    fn topics_dir(&self) -> PathBuf {
+    /// An empty directory to write a topic into anew.
+    pub(super) fn begin_repair(&self, topic: &TopicName) -> Result<PathBuf, DataDirError> {
+        let anew = self.repair_dir(topic);
+        self.attempt("create", &anew, |disk| disk.create_dir(&anew))?;
+        Ok(anew)
+    }
+
+    /// Moves a topic's directory into `aside` and puts what was written anew in its place. If a crash
+    /// comes in between, the next opening does the second half.
+    pub(super) fn finish_repair(
+        &self,
+        topic: &TopicName,
+        aside: &Path,
+    ) -> Result<(), DataDirError> {
+        let (dir, topics) = (self.topic_dir(topic), self.topics_dir());
+        let old = aside.join(file_name::encode(topic.as_str()));
+        self.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
+        self.attempt("move", &dir, |disk| disk.rename(&dir, &old))?;
+        self.attempt("sync", aside, |disk| disk.sync_dir(aside))?;
+        self.put_in_place(&self.repair_dir(topic), &dir)
+    }
+
+    fn repair_dir(&self, topic: &TopicName) -> PathBuf {
+        self.topics_dir().join(format!("{REPAIRING}{}", file_name::encode(topic.as_str())))
+    }
+
+    fn put_in_place(&self, anew: &Path, dir: &Path) -> Result<(), DataDirError> {
+        let topics = self.topics_dir();
+        self.attempt("rename", anew, |disk| disk.rename(anew, dir))?;
+        self.attempt("sync", &topics, |disk| disk.sync_dir(&topics))
+    }
+
+    /// Only what is complete has lost its old one.
+    fn finish_repairs(&self) -> Result<(), DataDirError> {
+        let names = self.list_topics_dir()?;
+        for name in &names {
+            let Some(topic) = name.strip_prefix(REPAIRING) else { continue };
+            let anew = self.topics_dir().join(name);
+            if names.iter().any(|name| name == topic) {
+                self.attempt("remove", &anew, |disk| disk.remove_dir(&anew))?;
+            } else {
+                self.put_in_place(&anew, &self.topics_dir().join(topic))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn topics_dir(&self) -> PathBuf {
         self.path.join(TOPICS)
     }
 

@@ -253,6 +253,12 @@ impl Log {
         self.shared.view().segments.iter().map(|segment| segment.len()).sum()
     }
 
+    /// Every segment's first sequence number and size, oldest first.
+    pub fn segments(&self) -> Vec<(u64, u64)> {
+        let view = self.shared.view();
+        view.segments.iter().map(|segment| (segment.first_seq(), segment.len())).collect()
+    }
+
     /// Number of segments.
     pub fn segment_count(&self) -> usize {
         self.shared.view().segments.len()

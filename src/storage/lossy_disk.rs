@@ -35,6 +35,8 @@ pub(crate) struct LossyDisk(Arc<Mutex<State>>);
 struct State {
     path: PathBuf,
     nodes: Vec<Node>,
+    /// Of renames from one directory to another, those that are durable, or have not become so.
+    moves: Vec<Option<bool>>,
     /// Calls so far that change something.
     steps: usize,
     /// This one is not carried out, a write only in part, and no call after it.
@@ -73,7 +75,21 @@ struct Dir {
 enum EntryChange {
     Link(OsString, usize),
     Unlink(OsString),
-    Rename { from: OsString, to: OsString, node: usize },
+    Rename {
+        from: OsString,
+        to: OsString,
+        node: usize,
+    },
+    /// Half of a rename to another directory; both halves become durable, or none.
+    MoveOut {
+        name: OsString,
+        id: usize,
+    },
+    MoveIn {
+        name: OsString,
+        node: usize,
+        id: usize,
+    },
 }
 
 impl LossyDisk {
@@ -82,6 +98,7 @@ impl LossyDisk {
         Self(Arc::new(Mutex::new(State {
             path: path.to_owned(),
             nodes: vec![Node::Dir(Dir::default())],
+            moves: Vec::new(),
             steps: 0,
             last_step: usize::MAX,
             is_off: false,
@@ -92,6 +109,11 @@ impl LossyDisk {
     /// The process, or the machine, ends at this step.
     pub fn stop_at(&self, step: usize) {
         self.state().last_step = step;
+    }
+
+    /// Calls so far that change something.
+    pub fn steps(&self) -> usize {
+        self.state().steps
     }
 
     /// Nothing works any more.
@@ -114,10 +136,11 @@ impl LossyDisk {
     pub fn lose_power(&self, survival: Survival) {
         self.come_back();
         let mut chance = Chance::new(survival);
-        for node in &mut self.state().nodes {
+        let State { nodes, moves, .. } = &mut *self.state();
+        for node in nodes {
             match node {
                 Node::File(file) => file.lose_power(&mut chance),
-                Node::Dir(dir) => dir.lose_power(&mut chance),
+                Node::Dir(dir) => dir.lose_power(&mut chance, moves),
             }
         }
     }
@@ -127,7 +150,8 @@ impl LossyDisk {
     pub fn after_power_loss(&self, path: &Path, survival: Survival) -> Self {
         let state = self.state();
         let nodes = state.nodes.iter().map(Node::copy).collect();
-        let copy = State { path: path.to_owned(), nodes, ..*state };
+        let moves = state.moves.clone();
+        let copy = State { path: path.to_owned(), nodes, moves, ..*state };
         let copy = Self(Arc::new(Mutex::new(copy)));
         copy.lose_power(survival);
         copy
@@ -280,14 +304,19 @@ impl Dir {
         self.unsynced.push(change);
     }
 
-    fn sync(&mut self) {
+    /// Returns the moves that are durable by that.
+    fn sync(&mut self) -> Vec<usize> {
         self.durable.clone_from(&self.now);
-        self.unsynced.clear();
+        std::mem::take(&mut self.unsynced).iter().filter_map(EntryChange::move_id).collect()
     }
 
-    fn lose_power(&mut self, chance: &mut Chance) {
+    fn lose_power(&mut self, chance: &mut Chance, moves: &mut [Option<bool>]) {
         for change in std::mem::take(&mut self.unsynced) {
-            if chance.keeps() {
+            let keeps = match change.move_id() {
+                Some(id) => *moves[id].get_or_insert_with(|| chance.keeps()),
+                None => chance.keeps(),
+            };
+            if keeps {
                 change.apply(&mut self.durable);
             }
         }
@@ -296,12 +325,19 @@ impl Dir {
 }
 
 impl EntryChange {
+    fn move_id(&self) -> Option<usize> {
+        match self {
+            Self::MoveOut { id, .. } | Self::MoveIn { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     fn apply(&self, entries: &mut BTreeMap<OsString, usize>) {
         match self {
-            Self::Link(name, node) => {
+            Self::Link(name, node) | Self::MoveIn { name, node, .. } => {
                 entries.insert(name.clone(), *node);
             }
-            Self::Unlink(name) => {
+            Self::Unlink(name) | Self::MoveOut { name, .. } => {
                 entries.remove(name);
             }
             Self::Rename { from, to, node } => {
@@ -373,13 +409,21 @@ impl Disk for LossyDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        assert_eq!(from.parent(), to.parent(), "one directory is all that is needed");
         let mut state = self.state();
         state.step()?;
         let node = state.find(from)?;
+        if from.parent() == to.parent() {
+            let (dir, name) = state.parent(from)?;
+            let to = to.file_name().unwrap_or_default().to_owned();
+            dir.change(EntryChange::Rename { from: name.to_owned(), to, node });
+            return Ok(());
+        }
+        let id = state.moves.len();
+        let (dir, name) = state.parent(to)?;
+        dir.change(EntryChange::MoveIn { name: name.to_owned(), node, id });
         let (dir, name) = state.parent(from)?;
-        let to = to.file_name().unwrap_or_default().to_owned();
-        dir.change(EntryChange::Rename { from: name.to_owned(), to, node });
+        dir.change(EntryChange::MoveOut { name: name.to_owned(), id });
+        state.moves.push(None);
         Ok(())
     }
 
@@ -409,7 +453,8 @@ impl Disk for LossyDisk {
         let mut state = self.state();
         state.sync_step()?;
         let id = state.find(path)?;
-        state.dir(id)?.sync();
+        let durable = state.dir(id)?.sync();
+        durable.into_iter().for_each(|id| state.moves[id] = Some(true));
         Ok(())
     }
 

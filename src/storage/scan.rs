@@ -204,7 +204,7 @@ fn verify_in(
 
 /// A piece of a file in memory.
 #[derive(Debug)]
-struct Window {
+pub(super) struct Window {
     file: Option<Arc<dyn DiskFile>>,
     /// Never reads beyond, so that no length on disk makes it allocate more than the file holds.
     limit: u64,
@@ -214,7 +214,8 @@ struct Window {
 }
 
 impl Window {
-    fn new(file: Option<Arc<dyn DiskFile>>, limit: u64, capacity: usize) -> io::Result<Self> {
+    /// Reads `capacity` bytes at a time, and none at or beyond `limit`. Without a file it is empty.
+    pub fn new(file: Option<Arc<dyn DiskFile>>, limit: u64, capacity: usize) -> io::Result<Self> {
         let size = file.as_ref().map_or(Ok(0), |file| file.size())?;
         Ok(Self { file, limit: limit.min(size), capacity, start: 0, bytes: Bytes::new() })
     }
@@ -226,7 +227,7 @@ impl Window {
     }
 
     /// At least `len` bytes from `offset` on, fewer only where the file or the limit ends.
-    fn load(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
+    pub fn load(&mut self, offset: u64, len: usize) -> io::Result<&[u8]> {
         if self.buffered(offset).len() < len {
             self.refill(offset, len)?;
         }

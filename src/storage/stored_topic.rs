@@ -94,13 +94,13 @@ fn assumed() -> TopicMetadata {
 }
 
 /// No channel, also none to come, wants what lies below.
-fn wanted_from(cursors: &[Option<Cursor>], metadata: &TopicMetadata) -> u64 {
+pub(super) fn wanted_from(cursors: &[Option<Cursor>], metadata: &TopicMetadata) -> u64 {
     let floors = cursors.iter().map(|cursor| cursor.as_ref().map_or(0, |cursor| cursor.floor));
     floors.min().or(metadata.held_from).unwrap_or(0)
 }
 
 /// Segments are removed one by one, and a loss of power can bring some of them back: a gap between
 /// those is no damage.
-fn is_wanted(damage: &Damage, wanted_from: u64) -> bool {
+pub(super) fn is_wanted(damage: &Damage, wanted_from: u64) -> bool {
     damage.kind != DamageKind::Records || damage.end_seq.is_none_or(|end| end > wanted_from)
 }

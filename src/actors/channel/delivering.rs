@@ -96,6 +96,7 @@ impl Channel {
             match self.window.seek(seq) {
                 Seek::Beyond => return false,
                 Seek::Gap(first_seq) => self.lose(seq, first_seq),
+                Seek::Here if self.pass_over_here() => {}
                 Seek::Here if !self.defer_here(seq) => return true,
                 Seek::Here => {}
             }
@@ -133,11 +134,12 @@ impl Channel {
         let Some(seq) = self.rules.next_fresh() else { return };
         let Some((batch, offset)) = self.window.here() else { return };
         let (message, next_offset) = batch.body_at(offset);
-        if outbox.terms.sample_has(0, || self.sampler.draw()) {
+        let attempts = batch.attempts();
+        if outbox.terms.sample_has(attempts, || self.sampler.draw()) {
             let id = batch.id(seq);
             let body = body(self.keeps_bodies, batch, offset);
             let bytes = frame::message_frame_bytes(message.len());
-            let delivery = self.rules.deliver_fresh(key, id, body, bytes, now);
+            let delivery = self.rules.deliver_fresh(key, id, attempts, body, bytes, now);
             outbox.put(batch, message, Holding { id, seq, attempts: delivery.attempts });
         } else {
             self.rules.skip_fresh();
@@ -190,7 +192,7 @@ impl Channel {
 
     /// Puts a batch of deferred messages aside at once: its time runs, whatever waits before it.
     fn defer_batch(&mut self, batch: &Arc<Batch>) {
-        if batch.due_ns() > clock::wall_ns() {
+        if batch.due_ns() > clock::wall_ns() && !batch.has_audience() {
             let due = clock::moment_of(batch.due_ns());
             for (seq, offset) in offsets(batch) {
                 let body = body(self.keeps_bodies, batch, offset);
@@ -205,6 +207,7 @@ impl Handler<Released> for Channel {
 
     fn handle(&mut self, released: Released, _: &mut Self::Context) {
         let before = self.rules.end();
+        self.hear_of_carried(released.carried.as_deref().unwrap_or_default());
         let count = if self.created { self.rules.new_below(released.end) } else { 0 };
         self.created = true; // from here on, every message is new
         released.batches.iter().for_each(|batch| self.defer_batch(batch));

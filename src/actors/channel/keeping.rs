@@ -26,7 +26,12 @@ impl Channel {
     pub(super) fn keep_read(&mut self, seq: u64, batches: &[Arc<Batch>]) {
         let found = batches.first().map_or(self.rules.end(), |batch| batch.first_seq());
         self.rules.lose_range(seq..found);
-        batches.iter().for_each(|batch| self.keep(batch));
+        for batch in batches {
+            if batch.has_audience() {
+                self.rules.pass_over(batch.first_seq()..batch.end_seq());
+            }
+            self.keep(batch);
+        }
     }
 
     /// Everything below may go from the log.

@@ -9,9 +9,12 @@ use crate::{
     actors::{
         client_connection::{ClientConnection, ClientInfo},
         disk_queue::StoreError,
-        topic::{ChannelAbandoned, ChannelProgress, ChannelStarted, ReadCached},
+        topic::{Carry, ChannelAbandoned, ChannelProgress, ChannelStarted, ReadCached},
     },
-    broker::{ClientId, SubscribeError, Terms, channel::SettleError, holdings::Holding},
+    broker::{
+        ClientId, SubscribeError, Terms, channel::SettleError, holdings::Holding,
+        stragglers::Stretch,
+    },
     protocol::MessageId,
 };
 
@@ -26,6 +29,8 @@ pub struct Parent {
     pub abandoned: Recipient<ChannelAbandoned>,
     /// It wants messages that may be in memory.
     pub cache: Recipient<ReadCached>,
+    /// Messages are to be appended again, for it alone.
+    pub carry: Recipient<Carry>,
 }
 
 /// A consumer, as it introduces itself.
@@ -114,6 +119,20 @@ pub struct PauseChannel(pub bool);
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct EmptyChannel;
+
+/// Asks how many messages of each part of the log the channel still needs there.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Vec<u64>")]
+pub struct CountUnfinished(pub Arc<[Stretch]>);
+
+/// Appends what is unfinished below `below` to the log again and saves the cursor, so that nothing of
+/// the channel keeps the log there.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct CarryForward {
+    /// The number from which on nothing need be carried forward.
+    pub below: u64,
+}
 
 /// Stops the channel; unless it is deleted, its cursor is saved first.
 #[derive(Debug, Message)]

@@ -1,6 +1,7 @@
 //! The actor of a channel: deliveries to its consumers, their answers, its cursor.
 
 mod body;
+mod carrying;
 mod delivering;
 mod keeping;
 pub mod messages;
@@ -21,7 +22,7 @@ use self::{body::Body, delivering::Outbox, sampler::Sampler, window::Window};
 use super::{
     alarm::Alarm,
     clock,
-    disk_queue::{DiskQueue, LoadCursor, RETRY_PAUSE, StoreError},
+    disk_queue::{DiskQueue, FindCopies, LoadCursor, RETRY_PAUSE, StoreError},
     shared::Shared,
     topic::ChannelStarted,
     turn::{EndOfTurn, Turn, take_another_turn},
@@ -55,9 +56,13 @@ pub struct Channel {
     /// Consumers that have not said yet what they hold, after a restart. Deliveries wait for them.
     resuming: HashSet<ClientId>,
     reading: bool,
+    /// Old messages are being appended again.
+    carrying: bool,
     save_scheduled: bool,
     /// The last attempt to save the cursor has failed.
     is_unsaved: bool,
+    /// Of the cursor that was saved last: finished ranges and pending messages.
+    cursor_entries: usize,
     alarm: Alarm,
     sampler: Sampler,
     /// Ephemeral, and its last consumer has gone: the topic is about to end it.
@@ -97,8 +102,10 @@ impl Channel {
             outboxes: Vec::new(),
             resuming: HashSet::new(),
             reading: false,
+            carrying: false,
             save_scheduled: false,
             is_unsaved: false,
+            cursor_entries: 0,
             alarm: Alarm::default(),
             sampler: Sampler::new(),
             abandoned: false,
@@ -119,14 +126,21 @@ impl Channel {
     /// Reads the cursor; messages wait in the mailbox meanwhile.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let Some(disk) = self.disk.clone().filter(|_| self.has_cursor()) else {
-            return self.loaded(None);
+            return self.loaded(self.cursor_at_start());
         };
-        let load = disk.send(LoadCursor { channel: self.name.clone() });
-        ctx.wait(load.into_actor(self).map(|result, channel, ctx| {
-            match result.unwrap_or(Err(StoreError::NotOpen)) {
-                Ok(cursor) => channel.loaded(cursor),
-                Err(error) => channel.load_later(&error, ctx),
+        let (name, at_start) = (self.name.clone(), self.cursor_at_start());
+        let load = async move {
+            let load = disk.send(LoadCursor { channel: name.clone() });
+            if let Some(cursor) = load.await.unwrap_or(Err(StoreError::NotOpen))? {
+                return Ok(cursor);
             }
+            let find = disk.send(FindCopies { channel: name });
+            let pending = find.await.unwrap_or(Err(StoreError::NotOpen))?;
+            Ok(Cursor { pending, ..at_start })
+        };
+        ctx.wait(load.into_actor(self).map(|result, channel, ctx| match result {
+            Ok(cursor) => channel.loaded(cursor),
+            Err(error) => channel.load_later(&error, ctx),
         }));
     }
 
@@ -138,8 +152,7 @@ impl Channel {
         ctx.wait(pause.map(|(), channel, ctx| channel.load(ctx)));
     }
 
-    fn loaded(&mut self, cursor: Option<Cursor>) {
-        let cursor = cursor.unwrap_or_else(|| self.cursor_at_start());
+    fn loaded(&mut self, cursor: Cursor) {
         let settings = self.shared.channel_settings(self.keeps_bodies);
         let mut finished = AckSet::starting_at(cursor.floor);
         cursor.finished.into_iter().for_each(|range| finished.finish_range(range));
@@ -186,6 +199,7 @@ impl Supervised for Channel {
         self.window.clear();
         self.alarm = Alarm::default();
         self.reading = false;
+        self.carrying = false;
         self.save_scheduled = false;
     }
 }

@@ -1,8 +1,10 @@
 //! The channel's cursor, written when it has changed.
 
+use std::time::Duration;
+
 use actix::{ActorFutureExt, AsyncContext, Context, ResponseActFuture, WrapFuture, fut};
 
-use super::Channel;
+use super::{Body, Channel};
 use crate::{
     actors::{
         clock,
@@ -10,18 +12,23 @@ use crate::{
         topic::ChannelProgress,
         turn::TurnExt,
     },
-    broker::channel::Progress,
+    broker::channel::{Known, Progress},
     storage::{Cursor, LogPosition, PendingMessage},
 };
 
+/// Entries that a channel's cursor may write per second, over time: about 1.3 MB.
+const SAVED_PER_SECOND: u32 = 50_000;
+
 impl Channel {
-    /// Saves the cursor within `--sync-timeout` of a change. An idle channel has no timer.
+    /// Saves the cursor within `--sync-timeout` of a change, or as much later as a large one demands.
+    /// An idle channel has no timer.
     pub(super) fn schedule_save(&mut self, ctx: &mut Context<Self>) {
         if self.save_scheduled || !self.rules.is_changed() {
             return;
         }
         self.save_scheduled = true;
-        ctx.run_later(self.shared.options.sync_timeout, |channel, ctx| {
+        let pause = self.shared.options.sync_timeout.max(pause_after(self.cursor_entries));
+        ctx.run_later(pause, |channel, ctx| {
             let saved = channel.save().map(|_noted, channel, _: &mut Context<Self>| {
                 channel.save_scheduled = false;
             });
@@ -31,11 +38,12 @@ impl Channel {
 
     /// Saves the cursor now, then tells the topic what is finished.
     pub(super) fn save(&mut self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let Some(progress) = self.rules.progress_if_changed() else {
+        let Some(progress) = self.rules.progress_if_changed(pending) else {
             return Box::pin(fut::ready(Ok(())));
         };
         let floor = self.needed_from();
         let disk = self.disk.clone().filter(|_| self.has_cursor());
+        self.cursor_entries = progress.finished.len() + progress.pending.len();
         let cursor = self.cursor(progress);
         let channel = self.name.clone();
         let saved = async move {
@@ -75,19 +83,29 @@ impl Channel {
         }
     }
 
-    fn cursor(&self, progress: Progress<super::Body>) -> Cursor {
-        let pending = progress.pending.into_iter().map(|(pending, due)| PendingMessage {
-            seq: pending.seq,
-            position: pending.body.position(),
-            attempts: pending.attempts,
-            due_ns: due.map_or(0, clock::wall_of),
-        });
+    fn cursor(&self, progress: Progress<PendingMessage>) -> Cursor {
         Cursor {
             floor: progress.floor,
             floor_position: LogPosition(0),
             finished: progress.finished,
-            pending: pending.collect(),
+            pending: progress.pending,
             paused: self.rules.is_paused(),
         }
     }
+}
+
+/// What the cursor says of a message.
+fn pending(known: Known<'_, Body>) -> PendingMessage {
+    PendingMessage {
+        seq: known.seq,
+        position: known.body.position(),
+        attempts: known.attempts,
+        due_ns: known.due.map_or(0, clock::wall_of),
+    }
+}
+
+/// How long a cursor is left as it is that had so many entries when it was saved last: the whole file
+/// is written each time.
+fn pause_after(entries: usize) -> Duration {
+    Duration::from_secs(entries as u64) / SAVED_PER_SECOND
 }

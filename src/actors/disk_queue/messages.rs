@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
+    broker::stragglers::Stretch,
     protocol::ChannelName,
     storage::{
-        Batch, Cursor, CursorError, DataDirError, LogError, LogPosition, MetadataError, Recovery,
-        StoredTopicError, TopicMetadata,
+        Batch, Cursor, CursorError, DataDirError, LogError, LogPosition, MetadataError,
+        PendingMessage, Recovery, StoredTopicError, TopicMetadata,
     },
 };
 
@@ -72,12 +73,23 @@ pub struct Opened {
 
 /// Appends batches, in order, with one write. All of them are in the log then, or none.
 #[derive(Debug, Message)]
-#[rtype(result = "Result<(), StoreError>")]
+#[rtype(result = "Result<Appended, StoreError>")]
 pub struct Append {
     /// Stamped with consecutive numbers and positions.
     pub batches: Vec<Arc<Batch>>,
-    /// Whoever appends asks for a [`Sync`] as well; else there is one within `--sync-timeout`.
+    /// Whoever appends sees to the sync; else there is one within `--sync-timeout`.
     pub durable: bool,
+    /// Sync in the same call, if no other sync is under way: it saves a thread's waking.
+    pub with_sync: bool,
+}
+
+/// How well batches were stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Appended {
+    /// In the operating system. What a failed sync leaves unknown, the next [`Sync`] tells.
+    Written,
+    /// On the disk, with everything before them.
+    Durable,
 }
 
 /// Reads batches from the one that holds `seq`, or the next one there is; none at the log's end.
@@ -96,6 +108,15 @@ pub struct Read {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<Option<Cursor>, StoreError>")]
 pub struct LoadCursor {
+    /// Whose.
+    pub channel: ChannelName,
+}
+
+/// Looks through the whole log for messages that were appended again for this channel alone. Only
+/// needed when its cursor is lost, which would say of each of them whether it counts.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Vec<PendingMessage>, StoreError>")]
+pub struct FindCopies {
     /// Whose.
     pub channel: ChannelName,
 }
@@ -129,9 +150,9 @@ pub struct RemoveCursor {
 #[rtype(result = "Result<(), StoreError>")]
 pub struct SaveMetadata(pub TopicMetadata);
 
-/// Removes whole segments that every channel is done with.
+/// Removes whole segments that every channel is done with, and says what is left.
 #[derive(Debug, Message)]
-#[rtype(result = "()")]
+#[rtype(result = "Result<Vec<Stretch>, StoreError>")]
 pub struct Trim {
     /// Everything below is finished.
     pub floor: u64,

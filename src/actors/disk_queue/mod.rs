@@ -16,10 +16,7 @@ use std::{
     time::Instant,
 };
 
-use actix::{
-    Actor, ActorFutureExt, AsyncContext, Context, Handler, Recipient, ResponseFuture, Supervised,
-    WrapFuture,
-};
+use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
 
 pub use messages::*;
 pub use syncing::SYNCS_MAX;
@@ -31,12 +28,17 @@ use super::{
     supervisor::Crash,
 };
 use crate::{
+    broker::stragglers::Stretch,
     config::Durability,
     protocol::TopicName,
     storage::{
-        Batch, Cursor, CursorError, Log, LogError, LogReader, ReadChunk, StoredTopic, TopicMetadata,
+        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk,
+        StoredTopic, TopicMetadata,
     },
 };
+
+/// About how much is read at a time when copies are looked for.
+const COPIES_READ_BYTES: usize = 1 << 20;
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
@@ -258,26 +260,39 @@ fn open(
 }
 
 impl Handler<Append> for DiskQueue {
-    type Result = ResponseFuture<Result<(), StoreError>>;
+    type Result = ResponseFuture<Result<Appended, StoreError>>;
 
     fn handle(&mut self, append: Append, ctx: &mut Self::Context) -> Self::Result {
         if !append.durable {
             self.schedule_sync(ctx);
         }
+        let leave = if append.with_sync { self.leave_to_sync() } else { None };
         let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
+        let topic = self.topic.clone();
         self.run_write(move |files| {
             check_room(&shared)?;
-            let started = Instant::now();
-            let appended = files.with_log(|log| {
-                let appended = log.append(&append.batches);
-                gauges.set_size(log);
-                appended
-            });
-            let batches = append.batches.iter().map(|batch| &**batch);
-            shared.meters.logs.wrote(batches, started.elapsed(), appended.is_ok());
-            appended
+            append_to(files, &append, &shared, &gauges)?;
+            let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
+            Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
         })
     }
+}
+
+fn append_to(
+    files: &Files,
+    append: &Append,
+    shared: &Shared,
+    gauges: &DiskGauges,
+) -> Result<(), StoreError> {
+    let started = Instant::now();
+    let appended = files.with_log(|log| {
+        let appended = log.append(&append.batches);
+        gauges.set_size(log);
+        appended
+    });
+    let batches = append.batches.iter().map(|batch| &**batch);
+    shared.meters.logs.wrote(batches, started.elapsed(), appended.is_ok());
+    appended
 }
 
 impl Handler<Read> for DiskQueue {
@@ -329,10 +344,40 @@ impl Handler<LoadCursor> for DiskQueue {
     }
 }
 
+impl Handler<FindCopies> for DiskQueue {
+    type Result = ResponseFuture<Result<Vec<PendingMessage>, StoreError>>;
+
+    fn handle(&mut self, find: FindCopies, _: &mut Self::Context) -> Self::Result {
+        self.run(DiskCall::Read, move |files| {
+            let reader = files.reader()?;
+            let (mut copies, mut next) = (Vec::new(), reader.start().0);
+            loop {
+                let chunk = reader.read(next, COPIES_READ_BYTES)?;
+                if chunk.batches.is_empty() {
+                    return Ok(copies);
+                }
+                next = chunk.next;
+                let is_for = |batch: &&Arc<Batch>| batch.audience() == Some(find.channel.as_str());
+                copies.extend(chunk.batches.iter().filter(is_for).flat_map(|batch| pending(batch)));
+            }
+        })
+    }
+}
+
+/// Every message of a batch as its record describes it.
+fn pending(batch: &Batch) -> impl Iterator<Item = PendingMessage> + '_ {
+    (batch.first_seq()..batch.end_seq()).map(|seq| PendingMessage {
+        seq,
+        position: batch.position(),
+        attempts: batch.attempts(),
+        due_ns: batch.due_ns(),
+    })
+}
+
 impl Handler<SaveCursor> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
-    fn handle(&mut self, save: SaveCursor, _: &mut Self::Context) -> Self::Result {
+    fn handle(&mut self, mut save: SaveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
         if save.is_new
             && let Err(full) = check_room(&shared)
@@ -340,6 +385,7 @@ impl Handler<SaveCursor> for DiskQueue {
             return Box::pin(async { Err(full) });
         }
         self.replace(move |shared| {
+            save.cursor.pending.sort_unstable_by_key(|pending| pending.seq);
             let SaveCursor { channel, cursor, durable, is_new } = &save;
             let save = || cursor.save(&*shared.log.disk, &dir, channel, *durable);
             Ok(if *is_new { save() } else { replace_small(shared, save) }?)
@@ -373,23 +419,26 @@ impl Handler<SaveMetadata> for DiskQueue {
 }
 
 impl Handler<Trim> for DiskQueue {
-    type Result = ();
+    type Result = ResponseFuture<Result<Vec<Stretch>, StoreError>>;
 
-    fn handle(&mut self, trim: Trim, ctx: &mut Self::Context) {
+    fn handle(&mut self, trim: Trim, _: &mut Self::Context) -> Self::Result {
         let topic = self.topic.clone();
         let gauges = Arc::clone(&self.gauges);
-        let trimmed = self.run_write(move |files| {
+        self.run_write(move |files| {
             files.with_log(|log| {
                 let trimmed = log.trim(trim.floor);
                 gauges.set_size(log);
-                trimmed
+                match trimmed {
+                    Ok(0) => {}
+                    Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
+                    Err(error) => {
+                        log::warn!("topic={topic} finished segments not removed: {error}");
+                    }
+                }
+                let stretch = |(first_seq, bytes)| Stretch { first_seq, bytes };
+                Ok(log.segments().into_iter().map(stretch).collect())
             })
-        });
-        ctx.spawn(trimmed.into_actor(self).map(move |result, _, _| match result {
-            Ok(0) | Err(StoreError::NotOpen) => {}
-            Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
-            Err(error) => log::warn!("topic={topic} finished segments not removed: {error}"),
-        }));
+        })
     }
 }
 

@@ -7,8 +7,17 @@ use std::{
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 
+use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+
 use super::{DiskQueue, Files, StoreError, Sync};
-use crate::{actors::shared::Shared, protocol::TopicName, storage::Log};
+use crate::{
+    actors::{
+        meters::{DiskCall, DiskGauges},
+        shared::Shared,
+    },
+    protocol::TopicName,
+    storage::Log,
+};
 
 /// Syncs that run at the same moment over all logs. Those of one moment share the disk's commits, so
 /// that many cost little more than one (docs/adr/0004); each holds a thread.
@@ -44,16 +53,41 @@ impl DiskQueue {
         }
         let (files, shared) = (Arc::clone(&self.files), Arc::clone(&self.shared));
         let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
-        let (turn, kind) = (Arc::clone(&self.syncs.turn).lock_owned(), self.syncs.kind);
+        let turn = Arc::clone(&self.syncs.turn).lock_owned();
         Box::pin(async move {
             let turn = turn.await;
             let permit = Arc::clone(&shared.syncs).acquire_owned().await;
             let job = actix_rt::task::spawn_blocking(move || {
                 let _until_done = (turn, permit);
-                gauges.during(kind, || sync_files(&files, &topic, &shared))
+                gauges.during(DiskCall::Sync, || sync_files(&files, &topic, &shared))
             });
             job.await.unwrap_or(Err(StoreError::NotOpen))
         })
+    }
+
+    /// Leave to sync at once, as part of another call.
+    pub(super) fn leave_to_sync(&self) -> Option<LeaveToSync> {
+        let turn = Arc::clone(&self.syncs.turn).try_lock_owned().ok()?;
+        let permit = Arc::clone(&self.shared.syncs).try_acquire_owned().ok()?;
+        Some(LeaveToSync { _until_done: (turn, permit) })
+    }
+}
+
+/// No other sync of the log is under way, and not too many of others.
+pub(super) struct LeaveToSync {
+    _until_done: (OwnedMutexGuard<()>, OwnedSemaphorePermit),
+}
+
+impl LeaveToSync {
+    /// True if everything that was appended is durable. Otherwise the next sync tells why.
+    pub fn sync(
+        self,
+        files: &Files,
+        topic: &TopicName,
+        shared: &Shared,
+        gauges: &DiskGauges,
+    ) -> bool {
+        gauges.during(DiskCall::Sync, || sync_files(files, topic, shared)).is_ok()
     }
 }
 

@@ -215,7 +215,7 @@ async fn what_could_not_be_made_durable_is_not_said_to_be_done() {
 }
 
 #[actix::test]
-async fn so_does_one_without_power_after_its_sync_in_the_background() {
+async fn a_log_whose_sync_failed_in_the_background_takes_nothing_either() {
     let path = tempfile::tempdir().unwrap();
     let disk = LossyDisk::new(path.path());
     let sync_timeout = Duration::from_millis(5);

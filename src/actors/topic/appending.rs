@@ -5,19 +5,36 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use actix::{ActorFutureExt, AsyncContext, Context, WrapFuture};
 use tokio::sync::oneshot;
 
-use super::{Batches, Publish, PublishError, Released, Topic};
+use super::{Batches, CarriedMessage, CopiesEnd, Publish, PublishError, Released, Topic};
 use crate::{
     actors::{
         clock,
-        disk_queue::{Append, Probe, StoreError},
+        disk_queue::{Append, Appended, Probe, StoreError},
         full_disk::PROBE_PAUSE,
         turn::TurnExt,
     },
-    broker::topic::MESSAGES_PER_STAMP,
+    broker::{Moment, topic::MESSAGES_PER_STAMP},
+    protocol::MessageId,
     storage::{Batch, BatchBuilder, LogPosition, Recovery, Stamp},
 };
 
-type Reply = oneshot::Sender<Result<(), PublishError>>;
+/// Whoever waits for messages to be stored.
+#[derive(Debug)]
+enum Reply {
+    Published(oneshot::Sender<Result<(), PublishError>>),
+    Carried(oneshot::Sender<Result<CopiesEnd, PublishError>>),
+}
+
+impl Reply {
+    /// `appended` is where the messages are, if they are stored.
+    fn answer(self, result: Result<CopiesEnd, PublishError>) {
+        // Who asked may have gone.
+        match self {
+            Self::Published(reply) => _ = reply.send(result.map(|_| ())),
+            Self::Carried(reply) => _ = reply.send(result),
+        }
+    }
+}
 
 /// Batches up to this size are joined with others of the same turn: copying them costs less than a
 /// record of their own.
@@ -30,12 +47,24 @@ const JOINED_BYTES_MAX: usize = 256 * 1024;
 struct Unstamped {
     builder: BatchBuilder,
     delay: Duration,
+    /// What a message keeps that has been in the log before.
+    carried: Option<Kept>,
     replies: Vec<Reply>,
+}
+
+/// What a message keeps when it is appended again.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    id: MessageId,
+    timestamp_ns: i64,
+    attempts: u16,
+    due_ns: i64,
 }
 
 impl Unstamped {
     fn takes(&self, builder: &BatchBuilder, delay: Duration) -> bool {
-        self.delay.is_zero()
+        self.carried.is_none()
+            && self.delay.is_zero()
             && delay.is_zero()
             && builder.payload_bytes() <= JOIN_BYTES_MAX
             && self.builder.payload_bytes() + builder.payload_bytes() <= JOINED_BYTES_MAX
@@ -56,8 +85,9 @@ impl Writing {
     }
 
     pub(super) fn answer(self, result: &Result<(), PublishError>) {
+        let (end_seq, end_position) = (self.batch.end_seq(), self.batch.end_position());
         for reply in self.replies {
-            let _ = reply.send(result.clone()); // the publisher may have gone
+            reply.answer(result.clone().map(|()| CopiesEnd { end_seq, end_position }));
         }
     }
 }
@@ -94,7 +124,26 @@ impl Appending {
         for next in rest {
             self.gather(std::mem::replace(&mut builder, next), publish.delay, None);
         }
-        self.gather(builder, publish.delay, Some(publish.reply));
+        self.gather(builder, publish.delay, Some(Reply::Published(publish.reply)));
+    }
+
+    /// Takes messages to be appended again. They get consecutive numbers; the answer says which.
+    pub(super) fn add_carried(
+        &mut self,
+        messages: Vec<CarriedMessage>,
+        reply: oneshot::Sender<Result<CopiesEnd, PublishError>>,
+    ) {
+        if let Some(refusal) = &self.refusal {
+            return Reply::Carried(reply).answer(Err(refusal.clone()));
+        }
+        for CarriedMessage { builder, id, timestamp_ns, attempts, due_ns } in messages {
+            let carried = Some(Kept { id, timestamp_ns, attempts, due_ns });
+            let (delay, replies) = (Duration::ZERO, Vec::new());
+            self.gathered.push_back(Unstamped { builder, delay, carried, replies });
+        }
+        if let Some(last) = self.gathered.back_mut() {
+            last.replies.push(Reply::Carried(reply));
+        }
     }
 
     fn gather(&mut self, builder: BatchBuilder, delay: Duration, reply: Option<Reply>) {
@@ -105,7 +154,7 @@ impl Appending {
             }
             _ => {
                 let replies = reply.into_iter().collect();
-                self.gathered.push_back(Unstamped { builder, delay, replies });
+                self.gathered.push_back(Unstamped { builder, delay, carried: None, replies });
             }
         }
     }
@@ -124,7 +173,7 @@ impl Appending {
     pub(super) fn refuse(&mut self, refusal: &PublishError) {
         for unstamped in self.gathered.drain(..) {
             for reply in unstamped.replies {
-                let _ = reply.send(Err(refusal.clone()));
+                reply.answer(Err(refusal.clone()));
             }
         }
     }
@@ -143,20 +192,42 @@ impl Topic {
     fn stamp_gathered(&mut self) {
         let (now, wall_ns) = (clock::now(), clock::wall_ns());
         for unstamped in std::mem::take(&mut self.appending.gathered) {
-            let Unstamped { mut builder, delay, replies } = unstamped;
+            let Unstamped { mut builder, delay, carried, replies } = unstamped;
             self.drop_surplus(&mut builder);
             if builder.is_empty() {
-                replies.into_iter().for_each(|reply| _ = reply.send(Ok(()))); // who may have gone
+                let end_seq = self.rules.next_seq();
+                let nowhere = CopiesEnd { end_seq, end_position: self.appending.position };
+                replies.into_iter().for_each(|reply| reply.answer(Ok(nowhere)));
                 continue;
             }
-            let (first_seq, first_id) = self.rules.stamp(builder.count(), wall_ns);
-            let due_ns = if delay.is_zero() { 0 } else { clock::wall_of(now + delay) };
-            let position = self.appending.position;
-            let stamp = Stamp { first_seq, first_id, timestamp_ns: wall_ns, due_ns, position };
-            let batch = Arc::new(builder.seal(stamp));
+            let batch = match carried {
+                Some(kept) => self.stamp_carried(builder, kept),
+                None => self.stamp(builder, delay, now, wall_ns),
+            };
             self.appending.position = batch.end_position();
-            self.appending.writing.push(Writing { batch, replies });
+            self.appending.writing.push(Writing { batch: Arc::new(batch), replies });
         }
+    }
+
+    fn stamp(
+        &mut self,
+        builder: BatchBuilder,
+        delay: Duration,
+        now: Moment,
+        wall_ns: i64,
+    ) -> Batch {
+        let (first_seq, first_id) = self.rules.stamp(builder.count(), wall_ns);
+        let due_ns = if delay.is_zero() { 0 } else { clock::wall_of(now + delay) };
+        let position = self.appending.position;
+        builder.seal(Stamp { first_seq, first_id, timestamp_ns: wall_ns, due_ns, position })
+    }
+
+    fn stamp_carried(&mut self, builder: BatchBuilder, kept: Kept) -> Batch {
+        let Kept { id: first_id, timestamp_ns, attempts, due_ns } = kept;
+        let first_seq = self.rules.number(builder.count());
+        let position = self.appending.position;
+        builder
+            .seal_delivered(Stamp { first_seq, first_id, timestamp_ns, due_ns, position }, attempts)
     }
 
     /// An ephemeral topic that cannot hand its messages on keeps `--mem-queue-size` of them. What is
@@ -176,15 +247,22 @@ impl Topic {
     fn write(&mut self, ctx: &mut Context<Self>) {
         let Some(disk) = &self.disk else { return self.written(ctx) };
         let batches = self.appending.writing.iter().map(|writing| Arc::clone(&writing.batch));
-        let durable = self.waits_for_sync();
-        let appended = disk.send(Append { batches: batches.collect(), durable });
+        let (durable, with_sync) = (self.waits_for_sync(), self.syncs_with_write());
+        let append = Append { batches: batches.collect(), durable, with_sync };
+        let appended = disk.send(append);
         self.appending.write_number += 1;
         let number = self.appending.write_number;
         let appended = appended.into_actor(self).map(move |result, topic, ctx| match result {
             _ if number != topic.appending.write_number => {} // the log was opened anew meanwhile
-            Ok(Ok(())) => {
+            Ok(Ok(appended)) => {
                 topic.shared().health.recovered(&topic.name);
-                topic.written(ctx);
+                match appended {
+                    Appended::Written => topic.written(ctx),
+                    Appended::Durable => {
+                        let durable = std::mem::take(&mut topic.appending.writing);
+                        topic.stored(durable);
+                    }
+                }
             }
             Ok(Err(StoreError::Disk(reason) | StoreError::Poisoned(reason))) => {
                 topic.refused(&reason, ctx);
@@ -213,8 +291,12 @@ impl Topic {
         for writing in stored {
             let batch = Arc::clone(&writing.batch);
             end = batch.end_seq();
-            self.message_count += u64::from(batch.count());
-            self.message_bytes += batch.body_bytes() as u64;
+            if batch.has_audience() {
+                self.note_carried(&batch); // it has been counted before
+            } else {
+                self.message_count += u64::from(batch.count());
+                self.message_bytes += batch.body_bytes() as u64;
+            }
             self.cache.push(Arc::clone(&batch));
             batches.push(batch);
             writing.answer(&Ok(()));
@@ -277,8 +359,10 @@ impl Topic {
     }
 
     /// Tells every channel that it may go on, with the newest batches.
-    pub(super) fn tell_released(&self, batches: Arc<[Arc<Batch>]>) {
-        let released = Released { end: self.rules.released(), batches };
+    pub(super) fn tell_released(&mut self, batches: Arc<[Arc<Batch>]>) {
+        let end = self.rules.released();
+        let carried = self.take_carried(end);
+        let released = Released { end, batches, carried };
         for channel in self.channels.values() {
             channel.addr.do_send(released.clone());
         }

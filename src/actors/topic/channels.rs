@@ -51,6 +51,7 @@ impl Topic {
             progress: ctx.address().recipient(),
             abandoned: ctx.address().recipient(),
             cache: ctx.address().recipient(),
+            carry: ctx.address().recipient(),
         };
         let (topic, channel, disk) = (self.name.clone(), name.clone(), self.disk.clone());
         let shared = Arc::clone(&self.place.shared);
@@ -111,8 +112,8 @@ impl Topic {
             disk.send(RemoveCursor { channel, durable }).await.unwrap_or(Err(StoreError::NotOpen))
         };
         Some(Box::pin(border.then(move |saved, topic, _| {
-            removed.into_actor(topic).map(move |removed, topic: &mut Self, _| {
-                topic.trim();
+            removed.into_actor(topic).map(move |removed, topic: &mut Self, ctx| {
+                topic.trim(ctx);
                 saved.and(removed)
             })
         })))
@@ -122,7 +123,7 @@ impl Topic {
     pub(super) fn released_so_far(&self, name: &ChannelName, seq: u64) -> Released {
         let end = self.rules.released();
         let is_kept = self.disk.is_none() || name.is_ephemeral();
-        Released { end, batches: self.held_batches(seq..end, is_kept) }
+        Released { end, batches: self.held_batches(seq..end, is_kept), carried: None }
     }
 
     /// Which of the messages in memory a channel must be given that may go on over `seqs`: those that
@@ -240,10 +241,10 @@ impl Handler<CrashChild> for Topic {
 impl Handler<ChannelProgress> for Topic {
     type Result = ();
 
-    fn handle(&mut self, progress: ChannelProgress, _: &mut Self::Context) {
+    fn handle(&mut self, progress: ChannelProgress, ctx: &mut Self::Context) {
         if let Some(child) = self.channels.get_mut(&progress.channel) {
             child.floor = child.floor.max(progress.floor);
-            self.trim();
+            self.trim(ctx);
         }
     }
 }

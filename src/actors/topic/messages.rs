@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use crate::{
     actors::{channel::Channel, disk_queue::StoreError},
     config::Durability,
-    protocol::{ChannelName, TopicName},
-    storage::{Batch, BatchBuilder},
+    protocol::{ChannelName, MessageId, TopicName},
+    storage::{Batch, BatchBuilder, LogPosition},
 };
 
 /// Publishes messages. The answer comes when they are in the log; an answer that never comes (its
@@ -32,6 +32,45 @@ pub struct Batches {
     pub first: BatchBuilder,
     /// The others.
     pub rest: Vec<BatchBuilder>,
+}
+
+/// Appends messages of one channel again, for that channel alone, one after the other. The answer
+/// comes when they are in the log, as for a publish.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<CopiesEnd, PublishError>")]
+pub struct Carry(pub Vec<CarriedMessage>);
+
+/// A message that is appended again, and keeps what it has.
+#[derive(Debug)]
+pub struct CarriedMessage {
+    /// The message, made for its channel.
+    pub builder: BatchBuilder,
+    /// Its id.
+    pub id: MessageId,
+    /// When it was published, in ns since the epoch.
+    pub timestamp_ns: i64,
+    /// Deliveries so far.
+    pub attempts: u16,
+    /// Not to be delivered before, in ns since the epoch; 0 for at once.
+    pub due_ns: i64,
+}
+
+/// Where in the log messages end that were appended one after the other.
+#[derive(Debug, Clone, Copy)]
+pub struct CopiesEnd {
+    /// The number after the last one.
+    pub end_seq: u64,
+    /// The position after the last one.
+    pub end_position: LogPosition,
+}
+
+/// Messages of the log that are meant for one channel only.
+#[derive(Debug, Clone)]
+pub struct CarriedRange {
+    /// The name of that channel.
+    pub audience: String,
+    /// Their numbers.
+    pub seqs: Range<u64>,
 }
 
 /// Why a publish is refused; nothing of it is stored.
@@ -164,6 +203,8 @@ pub struct Released {
     pub end: u64,
     /// The newest of them; what comes before is in the log.
     pub batches: Arc<[Arc<Batch>]>,
+    /// Those below `end` that are meant for one channel only and that no channel has heard of yet.
+    pub carried: Option<Arc<[CarriedRange]>>,
 }
 
 /// To the channels: messages were dropped.

@@ -1,6 +1,7 @@
 //! The actor of a topic: stamps publishes, sees them into the log, tells its channels.
 
 mod appending;
+mod carrying;
 mod channels;
 pub mod messages;
 mod recovery;
@@ -26,7 +27,7 @@ use super::{
     cache::Cache,
     channel::Channel,
     clock,
-    disk_queue::{DiskQueue, SaveMetadata, StoreError, Trim},
+    disk_queue::{DiskQueue, SaveMetadata, StoreError},
     meters::DiskGauges,
     shared::Shared,
     snapshot::{ChannelSnapshot, Observe, TopicSnapshot},
@@ -70,6 +71,10 @@ pub struct Topic {
     rules: TopicRules,
     appending: Appending,
     cache: Cache,
+    /// Records for one channel only of which the channels have not heard yet.
+    carried: Vec<CarriedRange>,
+    /// Channels are being asked about stragglers, or carry them forward.
+    carrying: bool,
     message_count: u64,
     message_bytes: u64,
     /// When it began to count.
@@ -94,6 +99,8 @@ impl Topic {
             rules,
             appending: Appending::default(),
             cache,
+            carried: Vec::new(),
+            carrying: false,
             message_count: 0,
             message_bytes: 0,
             since: clock::now(),
@@ -131,15 +138,6 @@ impl Topic {
         };
         Box::pin(saved.into_actor(self))
     }
-
-    /// Removes what every channel is done with. A topic without channels keeps everything.
-    fn trim(&mut self) {
-        let Some(floor) = self.channels.values().map(|channel| channel.floor).min() else { return };
-        self.cache.remove_below(floor);
-        if let Some(disk) = &self.disk {
-            disk.do_send(Trim { floor });
-        }
-    }
 }
 
 fn new_cache(name: &TopicName, shared: &Shared) -> Cache {
@@ -166,6 +164,8 @@ impl Actor for Topic {
 impl Supervised for Topic {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.appending.abandon();
+        self.carried.clear(); // channels know such records when they see them
+        self.carrying = false;
         self.cache = new_cache(&self.name, &self.place.shared);
         self.disk = self.disk.take().filter(Addr::connected);
         self.channels.retain(|_, channel| channel.addr.connected());
@@ -260,7 +260,7 @@ impl Handler<Observe<TopicSnapshot>> for Topic {
 
 impl Topic {
     fn observe_itself(&self, cached_from: u64) -> TopicSnapshot {
-        let depth = self.rules.depth();
+        let depth = self.rules.depth().saturating_sub(self.carried_depth());
         TopicSnapshot {
             topic_name: self.name.clone(),
             channels: Vec::new(),

@@ -1,6 +1,6 @@
 //! `--durability=power`: publishes that are in the log wait here until they are on the disk.
 //!
-//! While a sync is under way, the next ones gather; writes go on meanwhile. Channels hear of a message
+//! While a sync is under way, the next ones gather; large writes go on meanwhile. Channels hear of a message
 //! when its publisher does: what a consumer has seen does not vanish with the power.
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture, fut};
@@ -13,6 +13,9 @@ use crate::{
     },
     config::Durability,
 };
+
+/// A larger write takes long enough to be worth going on while the one before it is synced.
+const SYNCED_WITH_WRITE_BYTES_MAX: usize = 64 * 1024;
 
 impl Topic {
     /// What `OK` promises here; `None` for an ephemeral topic, which promises nothing.
@@ -30,6 +33,15 @@ impl Topic {
     /// is kept.
     pub(super) fn waits_for_sync(&self) -> bool {
         self.is_durable() || !self.appending.unsynced.is_empty()
+    }
+
+    /// What is being written leaves for the disk in one call with its sync: nothing waits for a sync
+    /// before it, and it is written so soon that the next write need not begin meanwhile.
+    pub(super) fn syncs_with_write(&self) -> bool {
+        let bytes = self.appending.writing.iter().map(|writing| writing.batch.encoded_len());
+        self.is_durable()
+            && self.appending.unsynced.is_empty()
+            && bytes.sum::<usize>() <= SYNCED_WITH_WRITE_BYTES_MAX
     }
 
     /// Makes durable what waits for that, unless a sync is under way: then it goes with the next one.

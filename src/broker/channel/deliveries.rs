@@ -42,15 +42,17 @@ impl<B: Clone> ChannelRules<B> {
     }
 
     /// Hands the message at [`ChannelRules::next_fresh`] to a consumer, as a frame of `bytes`.
+    /// `attempts`: deliveries before it came into this log.
     pub fn deliver_fresh(
         &mut self,
         key: SubscriberKey,
         id: MessageId,
+        attempts: u16,
         body: B,
         bytes: usize,
         now: Moment,
     ) -> Delivery {
-        let pending = Pending { seq: self.next, attempts: 0, body };
+        let pending = Pending { seq: self.next, attempts, body };
         self.next += 1;
         self.again_is_next = true;
         self.deliver(key, id, pending, bytes, now)

@@ -116,15 +116,45 @@ fn a_holder_that_timed_out_does_not_undo_a_later_requeue() {
 }
 
 #[test]
-fn a_discarded_message_is_not_delivered_again_after_its_timeout() {
+fn what_the_topic_drops_takes_nothing_from_what_was_carried_forward() {
     let mut channel = channel(settings(), 2);
     let key = join(&mut channel, 7);
-    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
-    channel.discard(1..2);
-    channel.expire(Moment(NOW.0 + 100));
-    assert_eq!((channel.depth(), channel.has_again(), channel.floor()), (1, false, 2));
-    assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(0));
-    assert_eq!(channel.finish(key, MessageId(1)), Err(SettleError::NotInFlight));
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
+    channel.carried(&[carried(1, 4), carried(2, 5)]);
+    channel.discard(3..7);
+    assert_eq!((channel.in_flight_count(), channel.depth(), channel.floor()), (1, 1, 4));
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    channel.released(7, 4);
+    assert_eq!((channel.next_fresh(), channel.floor()), (None, 5));
+}
+
+#[test]
+fn what_is_finished_while_it_is_carried_forward_stays_finished() {
+    let mut channel = channel(settings(), 2);
+    let key = join(&mut channel, 7);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
+    channel.expect_carried(3..5);
+    channel.released(5, 0);
+    assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
+    assert_eq!((channel.depth(), channel.floor()), (1, 2), "a copy is no message yet");
+    channel.carried(&[carried(1, 3), carried(2, 4)]);
+    channel.carrying_ended();
+    assert_eq!((channel.depth(), channel.floor(), channel.in_flight_count()), (1, 4, 0));
+    assert_eq!(channel.pop_again(), Some(pending(4, 0)));
+}
+
+#[test]
+fn copies_that_do_not_come_to_anything_are_finished() {
+    let mut channel = channel(settings(), 2);
+    channel.expect_carried(3..5);
+    channel.released(5, 0);
+    channel.carrying_ended();
+    assert_eq!((channel.depth(), channel.floor(), channel.next_fresh()), (2, 1, Some(1)));
+    assert_eq!(channel.progress(|_| ()).finished, [3..5]);
+}
+
+fn carried(old: u64, new: u64) -> Carried<()> {
+    Carried { old, new: pending(new, 0), due: None }
 }
 
 #[test]
@@ -143,8 +173,8 @@ fn emptying_finishes_what_a_restart_brought_back_before_it_is_released() {
 fn two_messages_with_one_id_do_not_push_each_other_out_for_ever() {
     let mut channel = channel(settings(), 2);
     let key = join(&mut channel, 7);
-    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
-    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
     assert_eq!((channel.in_flight_count(), channel.has_again()), (1, false));
     assert_eq!(channel.subscribers().get(key).map(|subscriber| subscriber.in_flight), Some(1));
     assert_eq!(channel.finish(key, MessageId(1)), Ok(()));
@@ -195,10 +225,18 @@ fn a_deferred_message_that_is_not_in_the_sample_is_finished() {
 }
 
 #[test]
+fn deliveries_before_a_message_came_into_the_log_count() {
+    let mut channel = channel(settings(), 1);
+    let key = join(&mut channel, 7);
+    assert_eq!(channel.deliver_fresh(key, MessageId(1), 3, (), 0, NOW).attempts, 4);
+    assert_eq!(channel.in_flight_count(), 1);
+}
+
+#[test]
 fn attempts_wrap_and_the_message_is_delivered_all_the_same() {
     let mut channel = channel(settings(), 1);
     let key = join(&mut channel, 7);
-    let mut attempts = channel.deliver_fresh(key, MessageId(1), (), 0, NOW).attempts;
+    let mut attempts = channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW).attempts;
     for expected in (2..=u16::MAX).chain([0, 1, 2]) {
         assert_eq!(channel.requeue(key, MessageId(1), Duration::ZERO, NOW), Ok(()));
         let again = channel.pop_again().expect("it was requeued");
@@ -212,7 +250,7 @@ fn attempts_wrap_and_the_message_is_delivered_all_the_same() {
 fn a_touch_counts_from_now_but_never_beyond_the_maximum_of_this_delivery() {
     let mut channel = channel(settings(), 1);
     let key = join(&mut channel, 7); // a timeout of 10, a maximum of 50
-    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
     for (touched, deadline) in [(0, 10), (9, 19), (18, 28), (35, 45), (40, 50), (41, 50), (49, 50)]
     {
         let touched = Moment(NOW.0 + touched);
@@ -236,7 +274,7 @@ fn a_touch_counts_from_now_but_never_beyond_the_maximum_of_this_delivery() {
 fn a_timeout_is_no_requeue_and_frees_the_credit() {
     let mut channel = channel(settings(), 1);
     let key = join(&mut channel, 7);
-    channel.deliver_fresh(key, MessageId(1), (), 0, NOW);
+    channel.deliver_fresh(key, MessageId(1), 0, (), 0, NOW);
     channel.expire(Moment(NOW.0 + 9));
     assert_eq!(channel.in_flight_count(), 1);
     channel.expire(Moment(NOW.0 + 10));
@@ -252,7 +290,7 @@ fn a_requeue_keeps_the_attempts_and_counts_for_channel_and_client() {
     let mut channel = channel(settings(), 2);
     let key = join(&mut channel, 7);
     for id in [1, 2] {
-        channel.deliver_fresh(key, MessageId(id), (), 0, NOW);
+        channel.deliver_fresh(key, MessageId(id), 0, (), 0, NOW);
     }
     assert_eq!(channel.requeue(key, MessageId(1), Duration::ZERO, NOW), Ok(()));
     assert_eq!(channel.requeue(key, MessageId(2), Duration::from_nanos(5), NOW), Ok(()));
@@ -272,7 +310,7 @@ fn after_cls_what_is_open_can_be_settled_and_nothing_comes() {
     let mut channel = channel(settings(), 4);
     let key = join(&mut channel, 7);
     for id in [1, 2, 3] {
-        channel.deliver_fresh(key, MessageId(id), (), 0, NOW);
+        channel.deliver_fresh(key, MessageId(id), 0, (), 0, NOW);
     }
     channel.close(key);
     channel.ready(key, 10);

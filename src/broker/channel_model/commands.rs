@@ -64,6 +64,13 @@ pub enum Command {
         start: u64,
         length: u64,
     },
+    /// Up to `count` of the oldest unfinished messages are appended to the log again, for this
+    /// channel.
+    Carry {
+        count: usize,
+        /// The topic releases them before the channel knows what they are.
+        released_first: bool,
+    },
     /// The log has lost the next `count` numbers.
     Lose {
         count: u64,
@@ -177,6 +184,8 @@ fn of_the_topic() -> impl Strategy<Value = Command> {
             .prop_map(|(count, deferred, delay)| Command::Publish { count, deferred, delay }),
         1 => (0..12u64, 0..6u64).prop_map(|(start, length)| Command::Discard { start, length }),
         1 => (0..6u64).prop_map(|count| Command::Lose { count }),
+        2 => (1..5usize, any::<bool>())
+            .prop_map(|(count, released_first)| Command::Carry { count, released_first }),
     ]
 }
 

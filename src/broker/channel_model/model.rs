@@ -1,6 +1,10 @@
 //! A channel as the promises describe it: one state per message, no cleverness.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    time::Duration,
+};
 
 use super::commands::CLIENTS;
 use crate::broker::{
@@ -49,6 +53,8 @@ pub struct Model {
     pub states: BTreeMap<u64, State>,
     /// Due times of messages that were published with a delay.
     pub delays: BTreeMap<u64, Moment>,
+    /// Messages that stand in the log for this channel alone.
+    pub carried: BTreeSet<u64>,
     /// The number of the topic's next message, and of the first that is not released.
     pub published: u64,
     pub end: u64,
@@ -178,8 +184,28 @@ impl Model {
         }
     }
 
+    /// The topic drops what it has not released; what the channel has of its own stays.
     pub fn discard(&mut self, range: Range<u64>) {
-        range.for_each(|seq| self.set(seq, State::Finished));
+        let is_known = |seq: &u64| self.states.get(seq).is_some_and(|state| *state != State::Fresh);
+        let dropped: Vec<u64> = range.filter(|seq| !is_known(seq)).collect();
+        dropped.into_iter().for_each(|seq| self.set(seq, State::Finished));
+    }
+
+    /// Released messages that are not finished.
+    pub fn unfinished(&self) -> Vec<u64> {
+        let released = self.states.range(..self.end);
+        released.filter(|(_, state)| **state != State::Finished).map(|(&seq, _)| seq).collect()
+    }
+
+    /// A message has another number from now on.
+    pub fn carry(&mut self, old: u64, new: u64) {
+        let state = match self.states[&old] {
+            State::Fresh => State::Again { attempts: 0 },
+            state => state,
+        };
+        self.set(old, State::Finished);
+        self.set(new, state);
+        self.carried.insert(new);
     }
 
     /// The log can no longer give what is fresh below `end`.
@@ -201,10 +227,18 @@ impl Model {
 
     /// The channel comes back knowing only what a cursor file said when messages were in `saved`.
     pub fn restart(&mut self, saved: &BTreeMap<u64, State>) {
-        let known = saved.iter().map(|(&seq, state)| (seq, state.after_restart()));
+        let known = saved.iter();
+        let known =
+            known.map(|(seq, state)| (*seq, state.after_restart(self.carried.contains(seq))));
         self.states = (1..self.published).map(|seq| (seq, State::Fresh)).chain(known).collect();
         self.end = self.floor();
         self.clients = Default::default();
+    }
+
+    /// Copies of which the cursor file knows nothing: the messages have their old numbers again.
+    pub fn unknown_copies(&self) -> Vec<u64> {
+        let is_fresh = |seq: &&u64| self.states.get(seq) == Some(&State::Fresh);
+        self.carried.iter().filter(is_fresh).copied().collect()
     }
 
     pub fn set(&mut self, seq: u64, state: State) {
@@ -306,10 +340,10 @@ impl State {
         }
     }
 
-    fn after_restart(self) -> Self {
+    fn after_restart(self, carried: bool) -> Self {
         match self {
-            Self::Finished => self,
-            _ if self.attempts() == 0 => Self::Fresh,
+            Self::Finished | Self::Fresh => self,
+            _ if self.attempts() == 0 && !carried => Self::Fresh,
             Self::Deferred { .. } => self,
             _ => Self::Again { attempts: self.attempts() },
         }

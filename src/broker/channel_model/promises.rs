@@ -2,7 +2,7 @@
 
 use super::{
     model::State,
-    rig::{Rig, body},
+    rig::{Rig, body, progress},
 };
 use crate::broker::{Moment, channel::Pending};
 
@@ -47,7 +47,7 @@ impl Rig {
 
     /// The cursor file would lose nothing, and says so when it must be written.
     fn check_progress(&self) {
-        let progress = self.rules.progress();
+        let progress = progress(&self.rules);
         let finished: Vec<u64> = progress.finished.iter().cloned().flatten().collect();
         assert_eq!(progress.floor, self.model.floor(), "floor");
         assert_eq!(finished, self.model.finished_above_floor(), "finished");
@@ -60,8 +60,11 @@ impl Rig {
     }
 
     fn pending(&self) -> Vec<(Pending<u64>, Option<Moment>)> {
-        let delivered = self.model.states.iter().filter(|(_, state)| state.attempts() > 0);
-        let pending = delivered.map(|(&seq, state)| {
+        let is_pending = |(seq, state): &(&u64, &State)| {
+            let is_carried = self.model.carried.contains(seq) && **state != State::Finished;
+            state.attempts() > 0 || is_carried
+        };
+        let pending = self.model.states.iter().filter(is_pending).map(|(&seq, state)| {
             let due = match state {
                 State::Deferred { due, .. } => Some(*due),
                 _ => None,

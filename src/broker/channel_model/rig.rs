@@ -2,7 +2,7 @@
 
 mod answers;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     commands::{Answer, CLIENTS, Cached, Command, Restart, Setup, Turn, Who},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     broker::{
         AckSet, ChannelRules, ClientId, Moment, Settings, SubscriberKey, Terms,
-        channel::{Delivery, Pending, Progress, Source},
+        channel::{Carried, Delivery, Known, Pending, Progress, Source},
         holdings::{Holding, Holdings},
     },
     protocol::MessageId,
@@ -24,8 +24,10 @@ pub struct Rig {
     pub(super) model: Model,
     now: Moment,
     holdings: [Holdings; CLIENTS],
+    /// Of messages that are not under their first number: that.
+    first_numbers: BTreeMap<u64, u64>,
     /// The cursor file, and where messages were when it was written.
-    pub(super) saved: (Progress<u64>, Model),
+    pub(super) saved: (Progress<Saved>, Model),
     /// What was delivered last, fresh or again.
     last_source: Option<Source>,
     /// For each consumer, turns of others since it had credit.
@@ -48,11 +50,12 @@ impl Rig {
         let rules = channel(setup, AckSet::starting_at(1), &Model::new());
         Self {
             setup,
-            saved: (rules.progress(), Model::new()),
+            saved: (progress(&rules), Model::new()),
             rules,
             model: Model::new(),
             now: Moment(1000),
             holdings: std::array::from_fn(|_| Holdings::new(1000)),
+            first_numbers: BTreeMap::new(),
             last_source: None,
             waited: [0; CLIENTS],
         }
@@ -78,6 +81,7 @@ impl Rig {
             Command::Pause { paused } => self.pause(paused),
             Command::Empty => self.empty(),
             Command::Discard { start, length } => self.discard(start, length),
+            Command::Carry { count, released_first } => self.carry(count, released_first),
             Command::Lose { count } => self.lose(count),
             Command::Save => self.save(),
             Command::Restart(restart) => self.restart(restart),
@@ -112,6 +116,39 @@ impl Rig {
         let range = start..(start + length).min(self.model.published + 3).max(start);
         self.rules.discard(range.clone());
         self.model.discard(range);
+    }
+
+    /// The copies get the next numbers, keep their ids, and are released with what comes next.
+    fn carry(&mut self, count: usize, released_first: bool) {
+        let has_future = self.model.states.range(self.model.published..).next().is_some();
+        if self.setup.depth_max.is_some() || has_future {
+            return; // such a channel keeps no log; nothing is known of numbers to come
+        }
+        let olds = self.rules.unfinished_below(u64::MAX, count);
+        assert!(self.model.unfinished().starts_with(&olds), "unfinished");
+        let counts = self.rules.unfinished_counts(&[0, 5]);
+        assert_eq!(counts.iter().sum::<u64>(), self.model.unfinished().len() as u64);
+        let copies = self.model.published..self.model.published + olds.len() as u64;
+        let carried: Vec<_> =
+            copies.clone().zip(&olds).map(|(new, old)| self.carried(*old, new)).collect();
+        if released_first {
+            self.rules.expect_carried(copies.clone());
+            self.rules.released(self.model.end.max(copies.end), 0);
+        }
+        self.rules.carried(&carried);
+        self.rules.expect_carried(copies.clone());
+        copies.clone().zip(&olds).for_each(|(new, old)| self.model.carry(*old, new));
+        self.model.published = copies.end;
+        self.release(0);
+        self.model.end = self.model.end.max(self.rules.end());
+        self.rules.carrying_ended();
+    }
+
+    fn carried(&mut self, old: u64, new: u64) -> Carried<u64> {
+        let first = self.first_numbers.get(&old).copied().unwrap_or(old);
+        self.first_numbers.insert(new, first);
+        let attempts = self.model.states[&old].attempts();
+        Carried { old, new: Pending { seq: new, attempts, body: body(new) }, due: None }
     }
 
     fn lose(&mut self, count: u64) {
@@ -274,7 +311,8 @@ impl Rig {
     }
 
     fn deliver_fresh(&mut self, key: SubscriberKey, client: usize, seq: u64, bytes: usize) {
-        let delivery = self.rules.deliver_fresh(key, id(seq), body(seq), bytes, self.now);
+        let id = self.id(seq);
+        let delivery = self.rules.deliver_fresh(key, id, 0, body(seq), bytes, self.now);
         self.delivered(delivery, seq, client, bytes);
         self.last_source = Some(Source::Fresh);
     }
@@ -290,7 +328,8 @@ impl Rig {
         self.last_source = Some(Source::Again);
         if self.terms(client).sample_has(attempts, || turn.draw) {
             let bytes = turn.kilobytes << 10;
-            let delivery = self.rules.deliver_again(key, id(seq), pending, bytes, self.now);
+            let id = self.id(seq);
+            let delivery = self.rules.deliver_again(key, id, pending, bytes, self.now);
             self.delivered(delivery, seq, client, bytes);
         } else {
             self.rules.skip_again(&pending);
@@ -302,7 +341,13 @@ impl Rig {
         let locality = self.setup.proximity(client).locality;
         let attempts = self.model.deliver(seq, (client, locality), bytes, self.now);
         assert_eq!(delivery, Delivery { seq, attempts });
-        self.holdings[client].delivered(&[Holding { id: id(seq), seq, attempts }]);
+        let id = self.id(seq);
+        self.holdings[client].delivered(&[Holding { id, seq, attempts }]);
+    }
+
+    /// A message keeps its id, whatever number it has.
+    pub(super) fn id(&self, seq: u64) -> MessageId {
+        MessageId(self.first_numbers.get(&seq).unwrap_or(&seq) + 9000)
     }
 
     fn skip(&mut self) {
@@ -364,7 +409,8 @@ impl Rig {
     // Restarts.
 
     fn save(&mut self) {
-        if let Some(progress) = self.rules.progress_if_changed() {
+        if let Some(mut progress) = self.rules.progress_if_changed(saved) {
+            progress.pending.sort_unstable_by_key(|(pending, _)| pending.seq);
             self.saved = (progress, self.model.clone());
         }
     }
@@ -372,11 +418,16 @@ impl Rig {
     fn restart(&mut self, restart: Restart) {
         let consumers = self.model.clients;
         if !restart.stale {
-            self.saved = (self.rules.progress(), self.model.clone());
+            self.saved = (progress(&self.rules), self.model.clone());
         }
         self.model.counters = self.rules.counters();
         self.model.restart(&self.saved.1.states);
         self.rules = restored(self.setup, &self.saved.0, &self.model);
+        for seq in self.model.unknown_copies() {
+            self.rules.pass_over(seq..seq + 1);
+            self.model.set(seq, State::Finished);
+        }
+        self.model.end = self.rules.end();
         (self.last_source, self.waited) = (None, [0; CLIENTS]);
         for client in (0..CLIENTS).filter(|client| restart.rejoin >> client & 1 == 1) {
             self.rejoin(client, consumers[client]);
@@ -421,12 +472,23 @@ impl Rig {
     }
 }
 
-fn client_id(client: usize) -> ClientId {
-    ClientId(client as u64)
+/// What a cursor file keeps of a message.
+type Saved = (Pending<u64>, Option<Moment>);
+
+/// What a cursor file must say, in order.
+pub fn progress(rules: &ChannelRules<u64>) -> Progress<Saved> {
+    let mut progress = rules.progress(saved);
+    progress.pending.sort_unstable_by_key(|(pending, _)| pending.seq);
+    progress
 }
 
-fn id(seq: u64) -> MessageId {
-    MessageId(seq + 9000)
+fn saved(known: Known<'_, u64>) -> Saved {
+    let Known { seq, attempts, due, body } = known;
+    (Pending { seq, attempts, body: *body }, due)
+}
+
+fn client_id(client: usize) -> ClientId {
+    ClientId(client as u64)
 }
 
 /// Every message has a body of its own, so that a mix-up shows.
@@ -444,7 +506,7 @@ fn channel(setup: Setup, finished: AckSet, model: &Model) -> ChannelRules<u64> {
     ChannelRules::new(settings, finished, model.paused, model.counters)
 }
 
-fn restored(setup: Setup, progress: &Progress<u64>, model: &Model) -> ChannelRules<u64> {
+fn restored(setup: Setup, progress: &Progress<Saved>, model: &Model) -> ChannelRules<u64> {
     let mut finished = AckSet::starting_at(progress.floor);
     progress.finished.iter().for_each(|range| finished.finish_range(range.clone()));
     let mut rules = channel(setup, finished, model);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Rig, id};
+use super::Rig;
 use crate::broker::{
     channel::SettleError,
     channel_model::{
@@ -24,12 +24,13 @@ impl Rig {
             Some(State::InFlight { .. }) => Err(SettleError::NotOwner),
             _ => Err(SettleError::NotInFlight),
         };
+        let id = self.id(seq);
         let got = match answer {
-            Answer::Finish => self.rules.finish(key, id(seq)).map(|_body| ()),
+            Answer::Finish => self.rules.finish(key, id).map(|_body| ()),
             Answer::Requeue { delay } => {
-                self.rules.requeue(key, id(seq), Duration::from_nanos(delay), self.now)
+                self.rules.requeue(key, id, Duration::from_nanos(delay), self.now)
             }
-            Answer::Touch => self.rules.touch(key, id(seq), self.now),
+            Answer::Touch => self.rules.touch(key, id, self.now),
         };
         assert_eq!(got, expected, "answer of client {client} for message {seq}");
         self.settle(client, seq, answer, got.is_ok());
@@ -39,6 +40,9 @@ impl Rig {
     pub(super) fn pick(&self, pick: usize) -> (u64, Option<usize>) {
         let in_flight = self.model.in_flight();
         let seq = in_flight.get(pick).copied().unwrap_or((pick - in_flight.len().min(pick)) as u64);
+        // Answers name ids: those of a message that has another number by now are about that.
+        let same = in_flight.into_iter().find(|&other| self.id(other) == self.id(seq));
+        let seq = same.unwrap_or(seq);
         match self.model.states.get(&seq) {
             Some(State::InFlight { client, .. }) => (seq, *client),
             _ => (seq, None),
@@ -48,7 +52,8 @@ impl Rig {
     /// A connection forgets what it has answered, whatever the channel says to it.
     fn settle(&mut self, client: usize, seq: u64, answer: Answer, accepted: bool) {
         if !matches!(answer, Answer::Touch) {
-            self.holdings[client].settled(id(seq));
+            let id = self.id(seq);
+            self.holdings[client].settled(id);
         }
         if !accepted {
             return;

@@ -1,0 +1,87 @@
+//! Long delays, and very many of them.
+
+use std::time::Duration;
+
+use crate::support::{Client, Nsqd, commands, eventually, ours};
+
+const WEEK_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
+
+fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.ready(ready);
+    consumer
+}
+
+#[test]
+fn delays_of_weeks_are_accepted_and_outlive_a_kill() {
+    if !ours() {
+        return;
+    }
+    let mut nsqd = Nsqd::with(&["--max-req-timeout=1000h", "--sync-timeout=20ms"]);
+    let mut audit = consumer(&nsqd, 10);
+    let mut publisher = nsqd.client();
+    publisher.publish("orders", b"requeued");
+    let requeued = audit.expect_body("requeued");
+    audit.send(&commands::requeue(requeued.id, 4 * WEEK_MILLIS));
+    publisher.send(&commands::publish_deferred("orders", 3 * WEEK_MILLIS, b"deferred"));
+    publisher.expect_ok();
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 2)]);
+    // Beyond the maximum: DPUB is refused, REQ is cut.
+    publisher.publish("orders", b"cut");
+    let cut = audit.expect_body("cut");
+    audit.send(&commands::requeue(cut.id, 100 * WEEK_MILLIS));
+    publisher.send(&commands::publish_deferred("orders", 6 * WEEK_MILLIS, b"refused"));
+    publisher.expect_fatal("E_INVALID DPUB timeout 3628800000 out of range 0-3600000000");
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 3), ("in_flight_count", 0)]);
+    nsqd.kill9();
+    nsqd.restart();
+    let mut audit = consumer(&nsqd, 10);
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", 3), ("depth", 0)]);
+    audit.expect_silence(Duration::from_millis(200));
+}
+
+/// The release build's figure for a million of them stands in docs/storage.md.
+#[test]
+fn a_deferred_message_costs_memory_for_its_place_and_time_only() {
+    const FIRST: usize = 20_000;
+    const COUNT: usize = 120_000;
+    /// Beside its entry of 48 bytes: what the allocator and the record's way cost.
+    const BYTES_EACH_MAX: usize = 120;
+    if !ours() {
+        return;
+    }
+    let nsqd = Nsqd::with(&["--mem-queue-size=100", "--max-req-timeout=1000h"]);
+    let _audit = consumer(&nsqd, 1);
+    let mut publisher = nsqd.client();
+    defer(&mut publisher, FIRST);
+    let before = settled(&nsqd, FIRST);
+    defer(&mut publisher, COUNT - FIRST);
+    let after = settled(&nsqd, COUNT);
+    let each = after.saturating_sub(before) as usize / (COUNT - FIRST);
+    assert!(each <= BYTES_EACH_MAX, "{each} bytes each");
+}
+
+/// Publishes that many messages of 1 kB for tomorrow.
+fn defer(publisher: &mut Client, count: usize) {
+    const AT_ONCE: usize = 200;
+    let day = WEEK_MILLIS / 7;
+    for _ in 0..count / AT_ONCE {
+        let body = [b'x'; 1000];
+        let deferred: Vec<_> = (0..AT_ONCE as u64)
+            .flat_map(|at| commands::publish_deferred("orders", day + at % 7, &body))
+            .collect();
+        publisher.send(&deferred);
+        (0..AT_ONCE).for_each(|_| publisher.expect_ok());
+    }
+}
+
+#[track_caller]
+fn settled(nsqd: &Nsqd, count: usize) -> u64 {
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", count as u64)]);
+    eventually("memory is given back", || {
+        let before = nsqd.resident_bytes();
+        std::thread::sleep(Duration::from_millis(100));
+        (nsqd.resident_bytes() >= before).then_some(before)
+    })
+}
