@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use actix::{ActorFutureExt, AsyncContext, Context, ResponseActFuture, WrapFuture, fut};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseActFuture, WrapFuture, fut};
 
-use super::{Body, Channel};
+use super::{Body, Channel, ConfirmCursor};
 use crate::{
     actors::{
         clock,
@@ -38,7 +38,7 @@ impl Channel {
 
     /// Saves the cursor now, then tells the topic what is finished.
     pub(super) fn save(&mut self) -> ResponseActFuture<Self, Result<(), StoreError>> {
-        let Some(progress) = self.rules.progress_if_changed(pending) else {
+        let Some(progress) = self.rules.progress_if_changed(|known| pending(&known)) else {
             return Box::pin(fut::ready(Ok(())));
         };
         let floor = self.needed_from();
@@ -94,8 +94,16 @@ impl Channel {
     }
 }
 
+impl Handler<ConfirmCursor> for Channel {
+    type Result = ();
+
+    fn handle(&mut self, _: ConfirmCursor, _: &mut Self::Context) {
+        self.rules.mark_changed();
+    }
+}
+
 /// What the cursor says of a message.
-fn pending(known: Known<'_, Body>) -> PendingMessage {
+fn pending(known: &Known<'_, Body>) -> PendingMessage {
     PendingMessage {
         seq: known.seq,
         position: known.body.position(),
