@@ -36,7 +36,7 @@ impl AckSet {
     pub fn unfinished(&self, end: u64) -> impl Iterator<Item = Range<u64>> + '_ {
         let finished = self.above.iter().take_while(move |range| range.start < end);
         let mut from = self.floor;
-        finished.chain([end..end]).filter_map(move |range| {
+        finished.chain(std::iter::once(end..end)).filter_map(move |range| {
             let unfinished = from..range.start;
             from = range.end.max(from);
             (!unfinished.is_empty()).then_some(unfinished)
@@ -110,7 +110,7 @@ mod tests {
         set.finish_range(5..7);
         set.finish(9);
         assert_eq!(set.unfinished(12).collect::<Vec<_>>(), [3..5, 7..9, 10..12]);
-        assert_eq!(set.unfinished(6).collect::<Vec<_>>(), [3..5]);
+        assert!(set.unfinished(6).eq(std::iter::once(3..5)));
         assert_eq!(set.unfinished(3).next(), None);
         for (range, count) in [(0..12, 6), (4..8, 2), (5..7, 0), (0..2, 0)] {
             assert_eq!(set.unfinished_count(range.clone()), count, "{range:?}");

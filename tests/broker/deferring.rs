@@ -34,6 +34,9 @@ fn delays_of_weeks_are_accepted_and_outlive_a_kill() {
     publisher.send(&commands::publish_deferred("orders", 6 * WEEK_MILLIS, b"refused"));
     publisher.expect_fatal("E_INVALID DPUB timeout 3628800000 out of range 0-3600000000");
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 3), ("in_flight_count", 0)]);
+    // Their cursor is saved with that.
+    nsqd.post("/channel/pause?topic=orders&channel=audit", b"");
+    nsqd.post("/channel/unpause?topic=orders&channel=audit", b"");
     nsqd.kill9();
     nsqd.restart();
     let mut audit = consumer(&nsqd, 10);

@@ -85,7 +85,7 @@ impl Channel {
         let appended = self.parent.carry.send(Carry(messages));
         let stored = async move {
             let appended = appended.await.unwrap_or(Err(StoreError::NotOpen.into()));
-            let appended = appended.map_err(not_carried)?;
+            let appended = appended.map_err(|error| not_carried(&error))?;
             // Before a cursor says that the old ones are finished, the copies must be on the disk.
             disk.send(Sync).await.unwrap_or(Err(StoreError::NotOpen))?;
             Ok::<_, StoreError>(appended)
@@ -161,7 +161,7 @@ struct Old {
     due_ns: i64,
 }
 
-fn not_carried(error: PublishError) -> StoreError {
+fn not_carried(error: &PublishError) -> StoreError {
     StoreError::Disk(error.to_string())
 }
 

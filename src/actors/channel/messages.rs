@@ -134,6 +134,12 @@ pub struct CarryForward {
     pub below: u64,
 }
 
+/// Saves the cursor again, though nothing may have changed: what an earlier process has saved may not
+/// be on the disk for good, and segments may have stayed that it needs no more.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConfirmCursor;
+
 /// Stops the channel; unless it is deleted, its cursor is saved first.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

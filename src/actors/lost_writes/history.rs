@@ -20,6 +20,8 @@ pub enum Action {
     DeleteChannel(&'static str),
     /// A consumer finishes the unfinished messages whose number leaves this remainder of 3.
     Finish(&'static str, u64),
+    /// The oldest unfinished messages are carried forward, at most so many.
+    Carry(&'static str, usize),
     /// The cursor is saved, and the log trimmed after that.
     Save(&'static str),
     Pause(bool),
@@ -40,7 +42,8 @@ fn action(random: &mut SplitMix) -> Action {
         8..=10 => Action::CreateChannel(channel),
         11 => Action::DeleteChannel(channel),
         12..=14 => Action::Finish(channel, random.below(4)),
-        15 | 16 => Action::Save(channel),
+        15 => Action::Save(channel),
+        16 => Action::Carry(channel, 1 + random.below(3) as usize),
         17 => Action::Pause(random.below(2) == 0),
         18 if random.below(2) == 0 => Action::DeleteTopic,
         _ => Action::Restart,

@@ -55,6 +55,8 @@ struct Channel {
     told: Told,
     is_deleted: bool,
     finished: BTreeSet<u64>,
+    /// Messages that were carried forward, and their new numbers, since the last life.
+    moved: BTreeMap<u64, u64>,
 }
 
 /// What is heard while the store lives.
@@ -103,8 +105,8 @@ impl Ledger {
     }
 
     pub fn channel_creating(&mut self, name: &'static str, start: u64) {
-        let finished = BTreeSet::new();
-        let channel = Channel { start, told: Told::default(), is_deleted: false, finished };
+        let (told, finished, moved) = (Told::default(), BTreeSet::new(), BTreeMap::new());
+        let channel = Channel { start, told, is_deleted: false, finished, moved };
         self.channels.insert(name, channel);
     }
 
@@ -123,6 +125,19 @@ impl Ledger {
 
     pub fn finished(&mut self, name: &'static str, seq: u64) {
         self.channel(name).finished.insert(seq);
+    }
+
+    /// `new` is to be a copy of `old` for this channel; for any other it is nothing.
+    pub fn carrying(&mut self, name: &'static str, old: u64, new: u64) {
+        let body = self.messages[&old].body.clone();
+        self.messages.insert(new, Message { body, stored: Told::default() });
+        for (other, channel) in &mut self.channels {
+            if *other == name {
+                channel.moved.insert(old, new);
+            } else {
+                channel.finished.insert(new);
+            }
+        }
     }
 
     /// Saved for good, if there is a way to its directory.
@@ -240,8 +255,11 @@ impl Ledger {
             }
             let Some(Some(cursor)) = cursor else { continue };
             for seq in found.messages.keys() {
-                let is_finished = *seq < channel.start || channel.finished.contains(seq);
-                assert!(is_finished || !says_finished(cursor, *seq), "channel {name} skips {seq}");
+                assert!(channel.has_or_finished(*seq, cursor, found), "channel {name} skips {seq}");
+            }
+            for seq in channel.moved.keys() {
+                let is_kept = channel.has_or_finished(*seq, cursor, found);
+                assert!(is_kept, "channel {name} has neither {seq} nor its copy");
             }
         }
         for name in found.cursors.keys() {
@@ -292,7 +310,36 @@ impl Ledger {
             if cursor.is_some() {
                 channel.told = Told { told: true, synced };
             }
+            channel.settle_moved(cursor.as_ref());
             channel.start = cursor.map_or(recovery.first_seq, |_| channel.start);
+        }
+    }
+}
+
+impl Channel {
+    /// Nothing that its consumers have not finished is finished for the cursor, but what is there as
+    /// a copy of which the cursor knows.
+    fn has_or_finished(&self, mut seq: u64, cursor: &Cursor, found: &Found) -> bool {
+        loop {
+            if seq < self.start || self.finished.contains(&seq) || !says_finished(cursor, seq) {
+                return true;
+            }
+            let Some(&copy) = self.moved.get(&seq) else { return false };
+            if cursor.pending.iter().any(|pending| pending.seq == copy) {
+                return found.messages.contains_key(&copy);
+            }
+            seq = copy;
+        }
+    }
+
+    /// From now on a message has one number: whether the old one or the new one, the cursor says.
+    /// Without a cursor it is both.
+    fn settle_moved(&mut self, cursor: Option<&Cursor>) {
+        let moved = std::mem::take(&mut self.moved);
+        let Some(cursor) = cursor else { return };
+        for (old, new) in moved {
+            let is_known = cursor.pending.iter().any(|pending| pending.seq == new);
+            self.finished.insert(if is_known || says_finished(cursor, new) { old } else { new });
         }
     }
 }

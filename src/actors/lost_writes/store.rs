@@ -1,6 +1,10 @@
 //! What a topic, its log and its channels do with their files, without actors.
 
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
     history::{Action, CHANNELS},
@@ -11,8 +15,8 @@ use crate::{
     config::Durability,
     protocol::{ChannelName, TopicName},
     storage::{
-        BatchBuilder, Cursor, DataDir, Log, LogOptions, LogPosition, Stamp, StoredTopic,
-        TopicMetadata, lossy_disk::LossyDisk, stored_topic,
+        Batch, BatchBuilder, Cursor, DataDir, Log, LogOptions, LogPosition, PendingMessage, Stamp,
+        StoredTopic, TopicMetadata, lossy_disk::LossyDisk, stored_topic,
     },
 };
 
@@ -53,6 +57,8 @@ struct Topic {
 
 struct Channel {
     finished: AckSet,
+    /// Unfinished messages that were carried forward.
+    copies: BTreeSet<u64>,
     /// Of the cursor that was saved last.
     saved_floor: u64,
 }
@@ -86,10 +92,12 @@ impl Store {
         for name in CHANNELS.into_iter().filter(|name| names.contains(&channel_name(name))) {
             let cursor = Cursor::load(&self.disk, &dir, &channel_name(name)).ok().flatten();
             let floor = cursor.as_ref().map_or(recovery.first_seq, |cursor| cursor.floor);
+            let pending = cursor.as_ref().map(|cursor| cursor.pending.clone());
             let mut finished = AckSet::starting_at(floor);
             let ranges = cursor.into_iter().flat_map(|cursor| cursor.finished);
             ranges.for_each(|range| finished.finish_range(range));
-            channels.insert(name, Channel { finished, saved_floor: floor });
+            let copies = copies(&log, name, pending, &mut finished)?;
+            channels.insert(name, Channel { finished, copies, saved_floor: floor });
         }
         rules.set_has_channels(!channels.is_empty());
         self.topic = Some(Topic { log, rules, channels });
@@ -111,6 +119,7 @@ impl Store {
                 self.finish(name, *remainder, ledger);
                 Ok(())
             }
+            Action::Carry(name, count) => self.carry(name, *count, ledger),
             Action::Save(name) => self.save(name, ledger),
             Action::Pause(paused) => self.pause(*paused, ledger),
             Action::DeleteTopic => {
@@ -165,14 +174,15 @@ impl Store {
             return Ok(());
         }
         ledger.channel_creating(name, floor);
-        self.cursor(&AckSet::starting_at(floor)).save(
+        cursor(&AckSet::starting_at(floor), &BTreeSet::new()).save(
             &self.disk,
             &self.data.topic_dir(&topic_name()),
             &channel_name(name),
             durable,
         )?;
         ledger.channel_created(name, durable);
-        let channel = Channel { finished: AckSet::starting_at(floor), saved_floor: floor };
+        let (finished, copies) = (AckSet::starting_at(floor), BTreeSet::new());
+        let channel = Channel { finished, copies, saved_floor: floor };
         let topic = self.topic();
         topic.channels.insert(name, channel);
         topic.rules.set_has_channels(true);
@@ -203,8 +213,10 @@ impl Store {
         let Some(channel) = topic.channels.get_mut(name) else { return };
         for seq in channel.finished.floor()..end {
             // Now and then everything, so that segments can go.
-            if remainder == 3 || seq % 3 == remainder {
+            let is_meant = remainder == 3 || seq % 3 == remainder;
+            if is_meant && !channel.finished.contains(seq) {
                 channel.finished.finish(seq);
+                channel.copies.remove(&seq);
                 ledger.finished(name, seq);
             }
         }
@@ -212,9 +224,9 @@ impl Store {
 
     fn save(&mut self, name: &'static str, ledger: &mut Ledger) -> Outcome {
         let Some(channel) = self.topic().channels.get(name) else { return Ok(()) };
-        let finished = channel.finished.clone();
+        let (finished, copies) = (channel.finished.clone(), channel.copies.clone());
         let dir = self.data.topic_dir(&topic_name());
-        self.cursor(&finished).save(&self.disk, &dir, &channel_name(name), true)?;
+        cursor(&finished, &copies).save(&self.disk, &dir, &channel_name(name), true)?;
         ledger.cursor_saved(name);
         if let Some(channel) = self.topic().channels.get_mut(name) {
             channel.saved_floor = finished.floor();
@@ -222,14 +234,30 @@ impl Store {
         self.trim(ledger)
     }
 
-    fn cursor(&self, finished: &AckSet) -> Cursor {
-        Cursor {
-            floor: finished.floor(),
-            floor_position: LogPosition(0),
-            finished: finished.ranges().collect(),
-            pending: Vec::new(),
-            paused: false,
+    /// As topic, log and channel do it together: written, synced, taken by the channel, its cursor
+    /// saved, the log trimmed.
+    fn carry(&mut self, name: &'static str, count: usize, ledger: &mut Ledger) -> Outcome {
+        let topic = self.topic();
+        let end = topic.rules.released();
+        let Some(channel) = topic.channels.get(name).filter(|_| !topic.rules.is_paused()) else {
+            return Ok(());
+        };
+        let olds: Vec<u64> = channel.finished.unfinished(end).flatten().take(count).collect();
+        let mut position = topic.log.reader().end().0;
+        let mut batches = Vec::new();
+        for &old in &olds {
+            let Some(batch) = topic.copy(name, old, &mut position)? else { return Ok(()) };
+            ledger.carrying(name, old, batch.first_seq());
+            batches.push(batch);
         }
+        topic.log.append(&batches)?;
+        topic.log.sync()?;
+        topic.committed(ledger);
+        ledger.synced();
+        for (old, batch) in olds.into_iter().zip(batches) {
+            topic.take_copy(name, old, batch.first_seq());
+        }
+        self.save(name, ledger)
     }
 
     fn trim(&mut self, ledger: &mut Ledger) -> Outcome {
@@ -268,13 +296,95 @@ impl Store {
     }
 }
 
+fn cursor(finished: &AckSet, copies: &BTreeSet<u64>) -> Cursor {
+    let pending = copies.iter().map(|&seq| PendingMessage {
+        seq,
+        position: LogPosition(0),
+        attempts: 0,
+        due_ns: 0,
+    });
+    Cursor {
+        floor: finished.floor(),
+        floor_position: LogPosition(0),
+        finished: finished.ranges().collect(),
+        pending: pending.collect(),
+        paused: false,
+    }
+}
+
+/// The copies that count for a channel: those its cursor names, or all of its own without one. All
+/// others are passed over.
+fn copies(
+    log: &Log,
+    name: &str,
+    pending: Option<Vec<PendingMessage>>,
+    finished: &mut AckSet,
+) -> Outcome<BTreeSet<u64>> {
+    let (reader, mut copies) = (log.reader(), BTreeSet::new());
+    let mut next = reader.start().0;
+    loop {
+        let chunk = reader.read(next, 1000)?;
+        if chunk.batches.is_empty() {
+            return Ok(copies);
+        }
+        next = chunk.next;
+        for batch in chunk.batches.iter().filter(|batch| batch.has_audience()) {
+            let seq = batch.first_seq();
+            let counts = match &pending {
+                Some(pending) => pending.iter().any(|message| message.seq == seq),
+                None => batch.audience() == Some(name),
+            };
+            if counts {
+                copies.insert(seq);
+            } else {
+                finished.finish(seq);
+            }
+        }
+    }
+}
+
 impl Topic {
+    /// Message `old`, to be appended again; `None` if the log has lost it.
+    fn copy(
+        &mut self,
+        name: &str,
+        old: u64,
+        position: &mut LogPosition,
+    ) -> Outcome<Option<Arc<Batch>>> {
+        let reader = self.log.reader();
+        let chunk = reader.read(reader.find(old, None)?, 1)?;
+        let Some(batch) = chunk.batches.first() else { return Ok(None) };
+        let Some(body) = batch.message(old) else { return Ok(None) };
+        let stamp = Stamp {
+            first_seq: self.rules.number(1),
+            first_id: batch.id(old),
+            timestamp_ns: 1,
+            due_ns: 0,
+            position: *position,
+        };
+        let copy = BatchBuilder::for_channel(&channel_name(name), body).seal_delivered(stamp, 0);
+        *position = copy.end_position();
+        Ok(Some(Arc::new(copy)))
+    }
+
+    fn take_copy(&mut self, name: &'static str, old: u64, new: u64) {
+        for (other, channel) in &mut self.channels {
+            if *other == name {
+                channel.finished.finish(old);
+                channel.copies.remove(&old);
+                channel.copies.insert(new);
+            } else {
+                channel.finished.finish(new);
+            }
+        }
+    }
+
     fn next_batch(
         &mut self,
         size: usize,
         position: &mut LogPosition,
         ledger: &mut Ledger,
-    ) -> Arc<crate::storage::Batch> {
+    ) -> Arc<Batch> {
         let (first_seq, first_id) = self.rules.stamp(1, 1);
         let body = ledger.publishing(first_seq, size);
         let mut builder = BatchBuilder::new();

@@ -45,7 +45,7 @@ impl Topic {
             return;
         }
         self.carrying = true;
-        let counted = self.ask_channels(CountUnfinished(Arc::clone(&log)));
+        let counted = self.ask_channels(&CountUnfinished(Arc::clone(&log)));
         let decided = counted.into_actor(self).map(move |counts, topic, ctx| {
             let (end_seq, bytes_max) =
                 (topic.rules.next_seq(), topic.shared().log.segment_bytes_max);
@@ -60,7 +60,7 @@ impl Topic {
 
     fn carry_forward(&mut self, below: u64, ctx: &mut Context<Self>) {
         log::debug!("topic={} carrying unfinished messages below {below} forward", self.name);
-        let carried = self.ask_channels(CarryForward { below });
+        let carried = self.ask_channels(&CarryForward { below });
         let carried = carried.into_actor(self).map(move |results, topic, ctx| {
             topic.carrying = false;
             let failure = results.into_iter().flatten().find_map(Result::err);
@@ -75,7 +75,7 @@ impl Topic {
     }
 
     /// Every channel's answer; `None` if one of them gives none.
-    fn ask_channels<M>(&self, question: M) -> impl Future<Output = Option<Vec<M::Result>>> + use<M>
+    fn ask_channels<M>(&self, question: &M) -> impl Future<Output = Option<Vec<M::Result>>> + use<M>
     where
         M: Message + Clone + Send + 'static,
         M::Result: Send,

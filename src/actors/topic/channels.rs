@@ -1,6 +1,10 @@
 //! A topic's children: found, created, deleted, told.
 
-use std::{future::Future, ops::Range, sync::Arc};
+use std::{
+    future::Future,
+    ops::Range,
+    sync::{Arc, atomic::Ordering::Relaxed},
+};
 
 use actix::{
     ActorFutureExt, Addr, AsyncContext, AtomicResponse, Context, Handler, MessageResult,
@@ -14,7 +18,7 @@ use super::{
 };
 use crate::{
     actors::{
-        channel::{Channel, Parent, ShutdownChannel},
+        channel::{Channel, ConfirmCursor, Parent, ShutdownChannel},
         disk_queue::{RemoveCursor, SaveCursor, StoreError},
         supervisor::{ChildSpec, Crash, supervise},
     },
@@ -75,7 +79,7 @@ impl Topic {
         let (channel, durable) = (name.clone(), self.is_durable());
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
-            let saved = disk.send(SaveCursor { channel, cursor, durable });
+            let saved = disk.send(SaveCursor { channel, cursor, durable, is_new: true });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
         AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
@@ -216,6 +220,9 @@ impl Handler<ChannelStarted> for Topic {
     fn handle(&mut self, started: ChannelStarted, _: &mut Self::Context) {
         if let Some(child) = self.channels.get(&started.0) {
             child.addr.do_send(self.released_so_far(&started.0, child.floor));
+            if self.gauges.segments.load(Relaxed) > 1 {
+                child.addr.do_send(ConfirmCursor); // so that they can go that are no more needed
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Faults that were found once, by name.
 
 use super::*;
-use crate::broker::Proximity;
+use crate::{broker::Proximity, protocol::MessageId};
 
 const NOW: Moment = Moment(1_000);
 
@@ -150,7 +150,7 @@ fn copies_that_do_not_come_to_anything_are_finished() {
     channel.released(5, 0);
     channel.carrying_ended();
     assert_eq!((channel.depth(), channel.floor(), channel.next_fresh()), (2, 1, Some(1)));
-    assert_eq!(channel.progress(|_| ()).finished, [3..5]);
+    assert!(channel.progress(|_| ()).finished.into_iter().eq(std::iter::once(3..5)));
 }
 
 fn carried(old: u64, new: u64) -> Carried<()> {
