@@ -96,7 +96,7 @@ impl Store {
             let mut finished = AckSet::starting_at(floor);
             let ranges = cursor.into_iter().flat_map(|cursor| cursor.finished);
             ranges.for_each(|range| finished.finish_range(range));
-            let copies = copies(&log, name, pending, &mut finished)?;
+            let copies = copies(&log, name, pending.as_deref(), &mut finished)?;
             channels.insert(name, Channel { finished, copies, saved_floor: floor });
         }
         rules.set_has_channels(!channels.is_empty());
@@ -317,7 +317,7 @@ fn cursor(finished: &AckSet, copies: &BTreeSet<u64>) -> Cursor {
 fn copies(
     log: &Log,
     name: &str,
-    pending: Option<Vec<PendingMessage>>,
+    pending: Option<&[PendingMessage]>,
     finished: &mut AckSet,
 ) -> Outcome<BTreeSet<u64>> {
     let (reader, mut copies) = (log.reader(), BTreeSet::new());
@@ -330,7 +330,7 @@ fn copies(
         next = chunk.next;
         for batch in chunk.batches.iter().filter(|batch| batch.has_audience()) {
             let seq = batch.first_seq();
-            let counts = match &pending {
+            let counts = match pending {
                 Some(pending) => pending.iter().any(|message| message.seq == seq),
                 None => batch.audience() == Some(name),
             };
