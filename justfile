@@ -23,6 +23,10 @@ test:
 crashes:
     LOST_WRITE_HISTORIES=300 cargo test --lib lost_writes
 
+# Kills the broker 200 times in the middle of traffic, half of them with --durability=power: about two minutes
+crash:
+    KILLS=200 cargo test --test broker crash::churn -- --nocapture
+
 # NSQ's official clients against our nsqd: `just clients --client nsqjs`
 clients *arguments:
     tests/clients/run {{ arguments }}

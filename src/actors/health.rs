@@ -12,6 +12,8 @@ use crate::protocol::TopicName;
 #[derive(Debug, Default)]
 pub struct Health {
     broken: Mutex<BTreeMap<TopicName, Broken>>,
+    /// Why nothing is published at all, if so.
+    full: Mutex<Option<String>>,
 }
 
 #[derive(Debug)]
@@ -56,6 +58,18 @@ impl Health {
         }
     }
 
+    /// Nothing is published to any topic until there is room on the disk.
+    pub fn disk_is_full(&self, reason: &str) {
+        log::error!("NSQ: the disk is full: {reason}; publishes fail until there is room");
+        *self.full() = Some(reason.to_owned());
+    }
+
+    /// There is room again.
+    pub fn disk_has_room(&self) {
+        log::info!("NSQ: there is room on the disk again");
+        *self.full() = None;
+    }
+
     /// A topic is gone, with whatever was wrong with it.
     pub fn forget(&self, topic: &TopicName) {
         self.broken().remove(topic);
@@ -63,10 +77,17 @@ impl Health {
 
     /// `OK`, or `NOK - ` and the first reason.
     pub fn summary(&self) -> String {
+        if let Some(reason) = &*self.full() {
+            return format!("NOK - {reason}");
+        }
         match self.broken().first_key_value() {
             Some((_, broken)) => format!("NOK - {}", broken.reason),
             None => "OK".into(),
         }
+    }
+
+    fn full(&self) -> MutexGuard<'_, Option<String>> {
+        self.full.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn broken(&self) -> MutexGuard<'_, BTreeMap<TopicName, Broken>> {
@@ -87,6 +108,17 @@ mod tests {
         assert_eq!(health.summary(), "NOK - no space left on device");
         health.recovered(&a);
         assert_eq!(health.summary(), "OK");
+    }
+
+    #[test]
+    fn a_full_disk_is_worse_than_a_broken_log() {
+        let (health, a) = (Health::default(), TopicName::parse("a").unwrap());
+        health.failed(&a, "input/output error");
+        health.disk_is_full("no space left on device");
+        health.disk_is_full("no space left on device");
+        assert_eq!(health.summary(), "NOK - no space left on device");
+        health.disk_has_room();
+        assert_eq!(health.summary(), "NOK - input/output error");
     }
 
     #[test]

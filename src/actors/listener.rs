@@ -70,6 +70,8 @@ pub struct Listener {
     /// How many connections are left, for whoever waits until there is none.
     count: watch::Sender<usize>,
     stopping: bool,
+    /// The last connection could not be accepted.
+    is_refused: bool,
 }
 
 impl Listener {
@@ -89,6 +91,7 @@ impl Listener {
             clients: HashMap::new(),
             count: watch::Sender::new(0),
             stopping: false,
+            is_refused: false,
         }
     }
 
@@ -101,11 +104,14 @@ impl Listener {
             }
             match accepted {
                 Ok((stream, remote_address)) => {
+                    listener.is_refused = false;
                     listener.start_connection(stream, remote_address, ctx);
                     listener.accept_next(ctx);
                 }
                 Err(error) => {
-                    log::error!("accept failed: {error}; trying again in {ACCEPT_RETRY:?}");
+                    if !std::mem::replace(&mut listener.is_refused, true) {
+                        log::error!("accept failed: {error}; trying again every {ACCEPT_RETRY:?}");
+                    }
                     ctx.run_later(ACCEPT_RETRY, |listener, ctx| listener.accept_next(ctx));
                 }
             }

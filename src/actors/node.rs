@@ -13,6 +13,7 @@ use actix::{
 use futures_util::future::join_all;
 
 use super::{
+    full_disk::take_reserve_again,
     listener::{DisconnectAll, Listener},
     shared::Shared,
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
@@ -184,6 +185,10 @@ impl Actor for Node {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.start_stored_topics(ctx);
+        let shared = Arc::clone(&self.shared);
+        let take = actix_rt::task::spawn_blocking(move || drop(shared.reserve.take()));
+        let shared = Arc::clone(&self.shared);
+        ctx.wait(take.into_actor(self).map(move |_taken, _, _| take_reserve_again(&shared)));
     }
 }
 

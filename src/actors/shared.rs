@@ -1,6 +1,9 @@
 //! What every actor of a node may read: decided at the start, but for the live settings.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64},
+};
 
 use tokio::sync::Semaphore;
 
@@ -11,7 +14,7 @@ use super::{
 use crate::{
     broker::{Latencies, Settings, Topology},
     config::{NsqdOptions, TlsRequired},
-    storage::{DataDir, LogOptions},
+    storage::{DataDir, LogOptions, Reserve},
 };
 
 /// Options, threads and gauges of a node.
@@ -30,6 +33,10 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// Logs that cannot be written.
     pub health: Health,
+    /// Room on the disk that is kept for cursors.
+    pub reserve: Reserve,
+    /// Somebody is trying to take it again.
+    pub taking_reserve: AtomicBool,
     /// Leave to sync a log: there are [`SYNCS_MAX`](super::disk_queue::SYNCS_MAX) of them.
     pub syncs: Arc<Semaphore>,
     /// What TLS handshakes need; none without a certificate.

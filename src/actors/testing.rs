@@ -1,6 +1,9 @@
 //! What tests of actors share.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use tokio::sync::Semaphore;
 
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     config::NsqdOptions,
-    storage::{DataDir, Disk, LogOptions, RealDisk},
+    storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
 
 /// Every actor on the calling thread, files in `dir`.
@@ -36,6 +39,8 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         options,
         workers: Workers::current_thread(),
         data: DataDir::open(dir, Arc::clone(&log.disk)).unwrap(),
+        reserve: Reserve::none(Arc::clone(&log.disk)),
+        taking_reserve: AtomicBool::default(),
         log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
         health: Health::default(),

@@ -1,10 +1,14 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{fmt::Display, sync::Arc};
+use std::{
+    fmt::Display,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
@@ -34,7 +38,7 @@ use crate::{
     },
     config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
-    storage::{DataDir, Disk, LogOptions, RealDisk},
+    storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
 
 /// Room in a batch beyond the largest message: headers.
@@ -47,6 +51,7 @@ pub fn run(
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
     log_panics();
+    raise_descriptor_limit();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
@@ -159,6 +164,16 @@ fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
     }
 }
 
+/// As Go's runtime does for upstream: every connection is a descriptor, and the soft limit is usually
+/// made for programs that know only small numbers of them.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        log::warn!("NSQ: the limit of open files stays {:?}: {error}", limit.current);
+    }
+}
+
 fn disk() -> Arc<dyn Disk> {
     Arc::new(RealDisk)
 }
@@ -171,6 +186,7 @@ fn log_options(options: &NsqdOptions) -> LogOptions {
 fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     let log = log_options(&options);
     let workers = Workers::start(options.worker_threads);
+    let reserve = Reserve::new(data.path(), Arc::clone(&log.disk));
     Shared {
         meters: Meters::new(workers.all().len()),
         workers,
@@ -178,6 +194,8 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
         health: Health::default(),
+        reserve,
+        taking_reserve: AtomicBool::default(),
         syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
         tls,
         restarts: Restarts::default(),

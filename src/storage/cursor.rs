@@ -10,6 +10,7 @@ use crate::{
         position::LogPosition,
         record::{be_u16, be_u32, be_u64},
         replace::replace_file,
+        reserve::is_disk_full,
     },
 };
 
@@ -70,6 +71,13 @@ pub enum CursorError {
         /// Whose cursor.
         channel: String,
     },
+}
+
+impl CursorError {
+    /// There was no room for the file.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_disk_full(source))
+    }
 }
 
 impl Default for Cursor {

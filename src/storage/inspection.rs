@@ -16,13 +16,16 @@ use crate::{
 
 const READ_BYTES: usize = 1 << 20;
 
+/// A channel and what its cursor file says.
+pub type FoundCursor = (ChannelName, Result<Cursor, CursorError>);
+
 /// A topic, every byte of it read.
 #[derive(Debug)]
 pub struct Inspection {
     /// The topic as a broker would find it. Its log must not be appended to.
     pub stored: StoredTopic,
     /// The channels with what their cursor files say.
-    pub cursors: Vec<(ChannelName, Result<Cursor, CursorError>)>,
+    pub cursors: Vec<FoundCursor>,
     /// Records that can be read.
     pub records: u64,
     /// Messages in them.
@@ -115,10 +118,7 @@ pub fn read_only() -> LogOptions {
     LogOptions { disk: Arc::new(ReadOnlyDisk), ..LogOptions::default() }
 }
 
-fn load_cursors(
-    dir: &Path,
-    channels: &[ChannelName],
-) -> Result<Vec<(ChannelName, Result<Cursor, CursorError>)>, CursorError> {
+fn load_cursors(dir: &Path, channels: &[ChannelName]) -> Result<Vec<FoundCursor>, CursorError> {
     let load = |channel: &ChannelName| match Cursor::load(&ReadOnlyDisk, dir, channel) {
         Err(error @ CursorError::Io { .. }) => Err(error),
         Err(damaged) => Ok((channel.clone(), Err(damaged))),

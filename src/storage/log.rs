@@ -11,14 +11,18 @@ use crate::{
     storage::{
         batch::Batch,
         disk::{Disk, RealDisk, write_all_at},
+        file_name,
         log_reader::{LogReader, Shared},
         position::LogPosition,
         record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RecordError},
         recovery::{Recovery, recover},
-        segment::{SEGMENT_HEADER_BYTES, Segment, SegmentHeader, file_name},
+        segment::{self, SEGMENT_HEADER_BYTES, Segment, SegmentHeader},
         unsynced::{Tail, Unsynced, can_be_repeated},
     },
 };
+
+/// More than a file system keeps in what it has of a file anyway.
+const PROBE_BYTES: usize = 8 << 10;
 
 /// How a log is kept.
 #[derive(Debug, Clone)]
@@ -215,6 +219,17 @@ impl Log {
         view.next_seq = view.next_seq.max(seq);
     }
 
+    /// Finds out whether a file can be written beside the log, and leaves nothing behind.
+    pub fn check_writable(&self) -> Result<(), LogError> {
+        self.check_usable()?;
+        let (disk, path) = (&*self.options.disk, self.dir.join(file_name::temporary("probe")));
+        let written = disk
+            .create(&path)
+            .and_then(|file| write_all_at(&*file, &mut [IoSlice::new(&[0; PROBE_BYTES])], 0));
+        let _ = disk.remove(&path); // at the next start, if not now
+        written.map_err(|source| LogError::io("write", &path, source))
+    }
+
     /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last
     /// one stays.
     pub fn trim(&mut self, floor_seq: u64) -> Result<u64, LogError> {
@@ -315,7 +330,7 @@ impl Log {
             .map_err(|source| LogError::io("create a segment in", &self.dir, source))?;
         Tail::open(&Arc::new(segment), &self.options).inspect_err(|_| {
             // An empty segment is harmless, should it stay.
-            let _ = self.options.disk.remove(&self.dir.join(file_name(header.first_seq)));
+            let _ = self.options.disk.remove(&self.dir.join(segment::file_name(header.first_seq)));
         })
     }
 

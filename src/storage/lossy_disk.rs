@@ -3,6 +3,8 @@
 //! Writes are torn at sectors, lengths and contents come apart, and names that were created, renamed
 //! or removed without a sync of their directory may be as before.
 
+mod chance;
+
 use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
@@ -11,22 +13,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
+use self::chance::Chance;
+pub(crate) use self::chance::{SplitMix, Survival};
 use crate::storage::disk::{Disk, DiskFile};
 
 /// What a disk writes as a whole.
 const SECTOR_BYTES: u64 = 512;
 const ROOT: usize = 0;
-
-/// How much of what was not synced outlives a loss of power.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Survival {
-    Nothing,
-    /// Chance in percent, for each sector and each name, by this seed.
-    Some {
-        percent: u64,
-        seed: u64,
-    },
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct LossyDisk(Arc<Mutex<State>>);
@@ -345,44 +338,6 @@ impl EntryChange {
                 entries.insert(to.clone(), *node);
             }
         }
-    }
-}
-
-/// The same decisions for the same seed.
-#[derive(Debug)]
-struct Chance {
-    percent: u64,
-    random: SplitMix,
-}
-
-impl Chance {
-    fn new(survival: Survival) -> Self {
-        let (percent, seed) = match survival {
-            Survival::Nothing => (0, 0),
-            Survival::Some { percent, seed } => (percent, seed),
-        };
-        Self { percent, random: SplitMix(seed) }
-    }
-
-    fn keeps(&mut self) -> bool {
-        self.random.below(100) < self.percent
-    }
-}
-
-/// Random numbers that are the same on every machine and in every run.
-#[derive(Debug)]
-pub(crate) struct SplitMix(pub u64);
-
-impl SplitMix {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     storage::{
         disk::{Disk, read_file},
         replace::replace_file,
+        reserve::is_disk_full,
     },
 };
 
@@ -62,6 +63,11 @@ pub enum MetadataError {
 }
 
 impl MetadataError {
+    /// There was no room for the file.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if is_disk_full(source))
+    }
+
     /// The file is there, and not what was written.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Damaged(_) | Self::BadChecksum)

@@ -5,7 +5,7 @@
 
 use std::{
     io::{self, IoSlice},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -186,7 +186,7 @@ impl Aside<'_> {
 }
 
 /// Copies what a file has from `offset` on, if anything.
-fn copy_from(disk: &dyn Disk, from: &Path, mut offset: u64, to: &PathBuf) -> io::Result<()> {
+fn copy_from(disk: &dyn Disk, from: &Path, mut offset: u64, to: &Path) -> io::Result<()> {
     let from = disk.open(from)?;
     if from.size()? <= offset {
         return Ok(());

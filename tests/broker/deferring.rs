@@ -37,11 +37,24 @@ fn delays_of_weeks_are_accepted_and_outlive_a_kill() {
     // Their cursor is saved with that.
     nsqd.post("/channel/pause?topic=orders&channel=audit", b"");
     nsqd.post("/channel/unpause?topic=orders&channel=audit", b"");
+    let cursor = nsqd.data_path().join("topics/orders/audit.cursor");
+    eventually(
+        "the cursor says when both requeued ones are due; the log says it of the other",
+        || std::fs::read(&cursor).ok().filter(|cursor| due_count(cursor) == 2),
+    );
     nsqd.kill9();
     nsqd.restart();
     let mut audit = consumer(&nsqd, 10);
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 3), ("depth", 0)]);
     audit.expect_silence(Duration::from_millis(200));
+}
+
+/// How many pending messages of a cursor file have a due time (see docs/storage.md).
+fn due_count(cursor: &[u8]) -> usize {
+    let number = |offset: usize| u32::from_be_bytes(cursor[offset..][..4].try_into().unwrap());
+    let pending = &cursor[40 + 16 * number(12) as usize..];
+    let due = |entry: &&[u8]| entry[18..] != [0; 8];
+    pending.chunks_exact(26).take(number(16) as usize).filter(due).count()
 }
 
 /// The release build's figure for a million of them stands in docs/storage.md.

@@ -21,6 +21,11 @@ fn a_topic_is_created_with_a_durability_and_keeps_it() {
     for _ in 0..2 {
         assert_eq!(durability(&nsqd, "plain"), "process");
         assert_eq!(durability(&nsqd, "safe"), "power");
+        let metrics = nsqd.http("GET", "/metrics", b"").text();
+        for series in [r#"{topic="plain"} 0"#, r#"{topic="safe"} 1"#] {
+            let series = format!("nsqd_topic_outlives_power_loss{series}\n");
+            assert!(metrics.contains(&series), "{metrics}");
+        }
         assert_eq!(nsqd.topic("safe")["depth"], 1);
         nsqd.kill9();
         nsqd.restart();

@@ -15,6 +15,8 @@ mod conformance;
 mod crash;
 mod damage;
 mod deferring;
+mod descriptors;
+mod disk_full;
 mod durability;
 mod ephemeral;
 mod hostile;

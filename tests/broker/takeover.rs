@@ -130,3 +130,28 @@ fn a_file_of_topics_that_cannot_be_parsed_starts_nothing() {
     );
     assert!(err.contains(&text), "{err}");
 }
+
+#[test]
+fn a_large_queue_is_imported_in_little_memory() {
+    if !ours() {
+        return;
+    }
+    const MESSAGES: u64 = 60_000;
+    let mut nsqd = Nsqd::start();
+    nsqd.terminate();
+    let topology = r#"{"topics":[{"name":"t","channels":[{"name":"c"}]}]}"#;
+    fs::write(nsqd.data_path().join("nsqd.dat"), topology).unwrap();
+    let mut queue = Vec::new();
+    for number in 0..MESSAGES {
+        queue.extend_from_slice(&(26_u32 + 1000).to_be_bytes());
+        queue.extend_from_slice(&(1_795_367_506_000_000_000 + number).to_be_bytes());
+        queue.extend_from_slice(&[0; 2]);
+        queue.extend_from_slice(format!("{:016x}", 0x18a6_d4ec_39a6_9000 + number).as_bytes());
+        queue.extend_from_slice(&[b'x'; 1000]);
+    }
+    fs::write(nsqd.data_path().join("t:c.diskqueue.000000.dat"), queue).unwrap();
+    nsqd.restart();
+    nsqd.expect_channel("t", "c", &[("depth", MESSAGES)]);
+    let peak = nsqd.peak_bytes();
+    assert!(peak < 48 << 20, "{peak} bytes of memory for {} bytes of messages", MESSAGES * 1000);
+}

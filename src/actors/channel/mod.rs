@@ -59,6 +59,8 @@ pub struct Channel {
     /// Old messages are being appended again.
     carrying: bool,
     save_scheduled: bool,
+    /// The last attempt to save the cursor has failed.
+    is_unsaved: bool,
     /// Of the cursor that was saved last: finished ranges and pending messages.
     cursor_entries: usize,
     alarm: Alarm,
@@ -102,6 +104,7 @@ impl Channel {
             reading: false,
             carrying: false,
             save_scheduled: false,
+            is_unsaved: false,
             cursor_entries: 0,
             alarm: Alarm::default(),
             sampler: Sampler::new(),

@@ -29,12 +29,8 @@ impl Channel {
         self.save_scheduled = true;
         let pause = self.shared.options.sync_timeout.max(pause_after(self.cursor_entries));
         ctx.run_later(pause, |channel, ctx| {
-            let saved = channel.save().map(|result, channel, _: &mut Context<Self>| {
+            let saved = channel.save().map(|_noted, channel, _: &mut Context<Self>| {
                 channel.save_scheduled = false;
-                if let Err(error) = result {
-                    let (topic, name) = (&channel.topic, &channel.name);
-                    log::error!("topic={topic} channel={name} cursor not saved: {error}");
-                }
             });
             ctx.spawn(saved.ending_turn());
         });
@@ -52,19 +48,39 @@ impl Channel {
         let channel = self.name.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
-            let saved = disk.send(SaveCursor { channel, cursor, durable: true });
+            let saved = disk.send(SaveCursor { channel, cursor, durable: true, is_new: false });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
         Box::pin(saved.into_actor(self).map(move |result, channel, _| {
-            if result.is_err() {
-                channel.rules.mark_changed();
+            channel.note_saved(&result);
+            // Not before the cursor is saved: a segment that is gone must be finished for whoever
+            // reads the cursor next.
+            if result.is_ok() {
+                let name = channel.name.clone();
+                channel.parent.progress.do_send(ChannelProgress { channel: name, floor });
             }
-            // Also when the cursor could not be saved: on a full disk only the removal of finished
-            // segments makes room for it. What they held is finished, whatever the old cursor says.
-            let name = channel.name.clone();
-            channel.parent.progress.do_send(ChannelProgress { channel: name, floor });
             result
         }))
+    }
+
+    /// Says once that the cursor cannot be saved, and once that it can.
+    fn note_saved(&mut self, result: &Result<(), StoreError>) {
+        let was_unsaved = std::mem::replace(&mut self.is_unsaved, result.is_err());
+        let (topic, name) = (&self.topic, &self.name);
+        match result {
+            Ok(()) if was_unsaved => log::info!("topic={topic} channel={name} cursor saved again"),
+            Ok(()) => {}
+            Err(error) => {
+                self.rules.mark_changed();
+                if !was_unsaved {
+                    let pause = self.shared.options.sync_timeout;
+                    log::error!(
+                        "topic={topic} channel={name} cursor not saved: {error}; trying again \
+                         every {pause:?}"
+                    );
+                }
+            }
+        }
     }
 
     fn cursor(&self, progress: Progress<PendingMessage>) -> Cursor {

@@ -131,6 +131,8 @@ pub struct SaveCursor {
     pub cursor: Cursor,
     /// Wait until it would survive a power loss.
     pub durable: bool,
+    /// Of a channel that is being created: not on a full disk.
+    pub is_new: bool,
 }
 
 /// Removes a channel's cursor: the channel is gone.
@@ -160,6 +162,11 @@ pub struct Trim {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Sync;
+
+/// Finds out whether the log can be written, after it could not.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<(), StoreError>")]
+pub struct Probe;
 
 /// Removes the topic from the disk.
 #[derive(Debug, Message)]

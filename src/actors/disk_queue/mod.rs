@@ -22,6 +22,7 @@ pub use messages::*;
 pub use syncing::SYNCS_MAX;
 
 use super::{
+    full_disk::{check_room, replace_small, take_reserve_again},
     meters::{DiskCall, DiskGauges},
     shared::Shared,
     supervisor::Crash,
@@ -104,6 +105,8 @@ pub struct DiskQueue {
     /// The state was rebuilt: the log must be opened before it is used again.
     must_open: bool,
     sync_scheduled: bool,
+    /// The last one could not be made for want of a descriptor.
+    sync_fails: bool,
 }
 
 impl DiskQueue {
@@ -128,6 +131,7 @@ impl DiskQueue {
             syncs: Lane::new(DiskCall::Sync),
             must_open: true,
             sync_scheduled: false,
+            sync_fails: false,
         }
     }
 
@@ -159,6 +163,20 @@ impl DiskQueue {
                 gauges.during(kind, || job(&files))
             });
             job.await.unwrap_or(Err(StoreError::NotOpen))
+        })
+    }
+
+    /// Runs `job`, which replaces a small file, when all before it have run.
+    fn replace(
+        &self,
+        job: impl FnOnce(&Shared) -> Result<(), StoreError> + Send + 'static,
+    ) -> ResponseFuture<Result<(), StoreError>> {
+        let (shared, for_job) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let replaced = self.run_in(&self.small_files, move |_| job(&for_job));
+        Box::pin(async move {
+            let replaced = replaced.await;
+            take_reserve_again(&shared);
+            replaced
         })
     }
 
@@ -249,6 +267,7 @@ impl Handler<Append> for DiskQueue {
         let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
         let topic = self.topic.clone();
         self.run_write(move |files| {
+            check_room(&shared)?;
             append_to(files, &append, &shared, &gauges)?;
             let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
             Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
@@ -335,10 +354,16 @@ impl Handler<SaveCursor> for DiskQueue {
 
     fn handle(&mut self, mut save: SaveCursor, _: &mut Self::Context) -> Self::Result {
         let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
-        self.run_in(&self.small_files, move |_| {
-            let disk = &*shared.log.disk;
+        if save.is_new
+            && let Err(full) = check_room(&shared)
+        {
+            return Box::pin(async { Err(full) });
+        }
+        self.replace(move |shared| {
             save.cursor.pending.sort_unstable_by_key(|pending| pending.seq);
-            Ok(save.cursor.save(disk, &dir, &save.channel, save.durable)?)
+            let SaveCursor { channel, cursor, durable, is_new } = &save;
+            let save = || cursor.save(&*shared.log.disk, &dir, channel, *durable);
+            Ok(if *is_new { save() } else { replace_small(shared, save) }?)
         })
     }
 }
@@ -359,10 +384,12 @@ impl Handler<SaveMetadata> for DiskQueue {
     type Result = ResponseFuture<Result<(), StoreError>>;
 
     fn handle(&mut self, save: SaveMetadata, _: &mut Self::Context) -> Self::Result {
-        let (dir, shared) = (self.dir.clone(), Arc::clone(&self.shared));
+        let dir = self.dir.clone();
         let file = TopicMetadata::path(&dir);
         log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
-        self.run_in(&self.small_files, move |_| Ok(save.0.save(&*shared.log.disk, &dir, true)?))
+        self.replace(move |shared| {
+            Ok(replace_small(shared, || save.0.save(&*shared.log.disk, &dir, true))?)
+        })
     }
 }
 
@@ -387,6 +414,17 @@ impl Handler<Trim> for DiskQueue {
                 Ok(log.segments().into_iter().map(stretch).collect())
             })
         })
+    }
+}
+
+impl Handler<Probe> for DiskQueue {
+    type Result = ResponseFuture<Result<(), StoreError>>;
+
+    fn handle(&mut self, _: Probe, _: &mut Self::Context) -> Self::Result {
+        match check_room(&self.shared) {
+            Err(full) => Box::pin(async { Err(full) }),
+            Ok(()) => self.run_write(|files| files.with_log(|log| log.check_writable())),
+        }
     }
 }
 

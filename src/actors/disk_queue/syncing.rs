@@ -31,9 +31,15 @@ impl DiskQueue {
                 actor.sync_scheduled = false;
                 ctx.spawn(actor.sync().into_actor(actor).map(|result, actor, ctx| {
                     // The log could not even be asked to sync: it may be able to the next time.
-                    if let Err(StoreError::Disk(reason)) = result {
-                        actor.shared.health.failed(&actor.topic, &reason);
-                        actor.schedule_sync(ctx);
+                    let was_failing = std::mem::take(&mut actor.sync_fails);
+                    match result {
+                        Err(StoreError::Disk(reason)) => {
+                            actor.sync_fails = true;
+                            actor.shared.health.failed(&actor.topic, &reason);
+                            actor.schedule_sync(ctx);
+                        }
+                        Ok(()) if was_failing => actor.shared.health.recovered(&actor.topic),
+                        _ => {}
                     }
                 }));
             });

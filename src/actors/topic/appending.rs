@@ -9,7 +9,8 @@ use super::{Batches, CarriedMessage, CopiesEnd, Publish, PublishError, Released,
 use crate::{
     actors::{
         clock,
-        disk_queue::{Append, Appended, StoreError},
+        disk_queue::{Append, Appended, Probe, StoreError},
+        full_disk::PROBE_PAUSE,
         turn::TurnExt,
     },
     broker::{Moment, topic::MESSAGES_PER_STAMP},
@@ -108,6 +109,8 @@ pub(super) struct Appending {
     pub(super) position: LogPosition,
     /// The topic stops, or its log cannot be opened: publishes are refused.
     pub(super) refusal: Option<PublishError>,
+    /// Somebody asks whether the log can be written again.
+    is_probing: bool,
 }
 
 impl Appending {
@@ -262,7 +265,7 @@ impl Topic {
                 }
             }
             Ok(Err(StoreError::Disk(reason) | StoreError::Poisoned(reason))) => {
-                topic.refused(&reason);
+                topic.refused(&reason, ctx);
             }
             // The log's actor has been restarted: what is in the log decides what must go again.
             Ok(Err(StoreError::NotOpen)) | Err(_) => topic.reopen(ctx),
@@ -304,8 +307,9 @@ impl Topic {
     }
 
     /// The log took nothing of what was on its way: the numbers are used again.
-    pub(super) fn refused(&mut self, reason: &str) {
+    pub(super) fn refused(&mut self, reason: &str, ctx: &mut Context<Self>) {
         self.shared().health.failed(&self.name, reason);
+        self.probe_later(ctx);
         let refusal = PublishError::Store(reason.to_owned());
         if let Some(first) = self.appending.writing.first() {
             self.rules.refused(first.batch.first_seq());
@@ -314,6 +318,24 @@ impl Topic {
         for writing in self.appending.writing.drain(..) {
             writing.answer(&Err(refusal.clone()));
         }
+    }
+
+    /// Asks until the log can be written again: whoever hears of bad health may publish no more.
+    fn probe_later(&mut self, ctx: &mut Context<Self>) {
+        if std::mem::replace(&mut self.appending.is_probing, true) {
+            return;
+        }
+        ctx.run_later(PROBE_PAUSE, |topic, ctx| {
+            let Some(disk) = &topic.disk else { return };
+            ctx.spawn(disk.send(Probe).into_actor(topic).map(|result, topic, ctx| {
+                topic.appending.is_probing = false;
+                match result {
+                    Ok(Ok(())) => topic.shared().health.recovered(&topic.name),
+                    Ok(Err(StoreError::Poisoned(_))) => {} // for good
+                    Ok(Err(_)) | Err(_) => topic.probe_later(ctx),
+                }
+            }));
+        });
     }
 
     /// After the log was opened anew: what it already has is answered, the rest is written again.
@@ -330,7 +352,7 @@ impl Topic {
         self.appending.writing = missing;
         match self.appending.writing.first().map(|first| first.batch.position()) {
             Some(position) if position == recovery.next_position => return self.write(ctx),
-            Some(_) => self.refused("the log does not end where it did"),
+            Some(_) => self.refused("the log does not end where it did", ctx),
             None => {}
         }
         self.appending.position = recovery.next_position;

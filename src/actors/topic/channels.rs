@@ -79,7 +79,7 @@ impl Topic {
         let (channel, durable) = (name.clone(), self.is_durable());
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
-            let saved = disk.send(SaveCursor { channel, cursor, durable });
+            let saved = disk.send(SaveCursor { channel, cursor, durable, is_new: true });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
         AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {

@@ -64,6 +64,7 @@ impl Topic {
     fn synced(&mut self, count: usize, result: Result<(), StoreError>, ctx: &mut Context<Self>) {
         match result {
             Ok(()) => {
+                self.shared().health.recovered(&self.name);
                 let durable = self.appending.unsynced.drain(..count).collect();
                 self.stored(durable);
                 self.sync(ctx);

@@ -1,5 +1,9 @@
 //! The process ends without warning.
 
+mod churn;
+mod ledger;
+mod peers;
+
 use std::{
     sync::atomic::AtomicBool,
     thread,

@@ -25,6 +25,8 @@ use super::{
 /// Killed when it goes out of scope; its log is printed if the test has failed.
 pub struct Nsqd {
     child: Child,
+    /// A program that runs the broker, with its arguments; empty for none.
+    wrapper: Vec<String>,
     flags: Vec<String>,
     environment: Vec<(String, String)>,
     data: TempDir,
@@ -49,12 +51,26 @@ impl Nsqd {
     /// The same with variables in its environment.
     #[track_caller]
     pub fn with_environment(flags: &[&str], variables: &[(&str, &str)]) -> Self {
-        let data = tempfile::tempdir().unwrap();
-        let flags: Vec<_> = program::known(flags).into_iter().map(str::to_owned).collect();
         let variables = variables.iter().map(|&(name, value)| (name.into(), value.into()));
-        let environment: Vec<(String, String)> = variables.collect();
-        let (child, log) = spawn(data.path(), &flags, &environment);
-        let mut nsqd = Self { child, flags, environment, data, log, tcp: ANY, http: ANY };
+        Self::launch(Vec::new(), tempfile::tempdir().unwrap(), flags, variables.collect())
+    }
+
+    /// A broker that `wrapper` runs, a program with its arguments that becomes the broker.
+    #[track_caller]
+    pub fn wrapped(wrapper: Vec<String>, data: TempDir, flags: &[&str]) -> Self {
+        Self::launch(wrapper, data, flags, Vec::new())
+    }
+
+    #[track_caller]
+    fn launch(
+        wrapper: Vec<String>,
+        data: TempDir,
+        flags: &[&str],
+        environment: Vec<(String, String)>,
+    ) -> Self {
+        let flags: Vec<_> = program::known(flags).into_iter().map(str::to_owned).collect();
+        let (child, log) = spawn(&wrapper, data.path(), &flags, &environment);
+        let mut nsqd = Self { child, wrapper, flags, environment, data, log, tcp: ANY, http: ANY };
         nsqd.learn_addresses();
         nsqd
     }
@@ -63,7 +79,8 @@ impl Nsqd {
     #[track_caller]
     pub fn restart(&mut self) {
         assert!(self.child.try_wait().unwrap().is_some(), "the old process must have ended");
-        (self.child, self.log) = spawn(self.data.path(), &self.flags, &self.environment);
+        (self.child, self.log) =
+            spawn(&self.wrapper, self.data.path(), &self.flags, &self.environment);
         self.learn_addresses();
     }
 
@@ -213,10 +230,27 @@ impl Nsqd {
 
     /// Bytes of memory that it has, of the machine's.
     pub fn resident_bytes(&self) -> u64 {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that it has had.
+    pub fn peak_bytes(&self) -> u64 {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, field: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
         let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap();
         kilobytes * 1024
+    }
+
+    /// Time that it has had on a processor.
+    pub fn cpu_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(ticks * 10) // 100 ticks a second on every Linux
     }
 
     /// Ends it as the machine might: no handler runs.
@@ -268,8 +302,13 @@ fn named(list: &Value, key: &str, name: &str) -> Value {
     found.find(|entry| entry[key] == name).cloned().unwrap_or_default()
 }
 
-fn spawn(data: &Path, flags: &[String], environment: &[(String, String)]) -> (Child, Arc<Log>) {
-    let mut child = program::command()
+fn spawn(
+    wrapper: &[String],
+    data: &Path,
+    flags: &[String],
+    environment: &[(String, String)],
+) -> (Child, Arc<Log>) {
+    let mut child = program::wrapped(wrapper)
         .arg(format!("--data-path={}", data.display()))
         .args(["tcp", "http", "https"].map(|name| format!("--{name}-address=127.0.0.1:0")))
         .args(flags)

@@ -47,6 +47,15 @@ pub fn command() -> Command {
     command
 }
 
+/// The broker, run by a program with its arguments, if there is one.
+pub fn wrapped(wrapper: &[String]) -> Command {
+    let inner = command();
+    let Some((program, arguments)) = wrapper.split_first() else { return inner };
+    let mut command = Command::new(program);
+    command.args(arguments).arg(inner.get_program()).args(inner.get_args()).stdin(Stdio::null());
+    command
+}
+
 /// The flags that the tested broker knows.
 pub fn known<'a>(flags: &[&'a str]) -> Vec<&'a str> {
     let foreign = |flag: &str| OUR_FLAGS.iter().any(|ours| flag.starts_with(ours));

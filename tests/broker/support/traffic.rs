@@ -110,13 +110,14 @@ impl Ledger {
 }
 
 /// A body that can be checked: the key, and padding whose length the key decides.
-fn body_of(key: &str) -> Vec<u8> {
+pub fn body_of(key: &str) -> Vec<u8> {
     let sum: usize = key.bytes().map(usize::from).sum();
     let padding = if sum.is_multiple_of(50) { 20_000 } else { sum % 200 };
     [key.as_bytes(), b":", &vec![b'x'; padding]].concat()
 }
 
-fn key_of(body: &[u8]) -> String {
+/// The key in a body.
+pub fn key_of(body: &[u8]) -> String {
     let key = body.split(|&byte| byte == b':').next().unwrap_or_default();
     String::from_utf8_lossy(key).into_owned()
 }

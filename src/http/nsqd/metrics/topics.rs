@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::exposition::{BYTES, Exposition, Families, Name, SECONDS};
-use crate::actors::snapshot::TopicSnapshot;
+use crate::{actors::snapshot::TopicSnapshot, config::Durability};
 
 /// Writes them all.
 pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
@@ -35,6 +35,11 @@ pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result
         Name("nsqd_topic_paused", "1 if the topic is paused"),
         None,
         each(|topic| u64::from(topic.paused)),
+    )?;
+    families.gauge(
+        Name("nsqd_topic_outlives_power_loss", "1 if the topic has the durability power"),
+        None,
+        each(|topic| u64::from(topic.durability == Some(Durability::Power))),
     )?;
     families.gauge(
         Name("nsqd_topic_publishes_waiting", "Publishes that wait while the log takes others"),

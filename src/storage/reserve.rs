@@ -1,0 +1,149 @@
+//! Room on the disk that is kept for cursors, so that consumers go on when the disk is full.
+
+use std::{
+    io::{self, IoSlice},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use rustix::io::Errno;
+
+use crate::storage::disk::{Disk, write_all_at};
+
+const FILE_NAME: &str = "reserve";
+/// Room for some 250 small files that are replaced at the same moment. A file that is replaced needs
+/// room only until the old one is gone.
+pub const RESERVE_BYTES: usize = 1 << 20;
+
+/// A file that takes up room. On a full disk it is removed, and nothing but cursors and the like is
+/// written until it could be made again.
+#[derive(Debug)]
+pub struct Reserve {
+    /// `None` where there is nothing to keep room for.
+    file: Option<PathBuf>,
+    disk: Arc<dyn Disk>,
+    is_held: AtomicBool,
+    /// Taken by whoever changes the file.
+    changing: Mutex<()>,
+}
+
+impl Reserve {
+    /// The reserve in the data path, not taken yet.
+    pub fn new(data_path: &Path, disk: Arc<dyn Disk>) -> Self {
+        let (file, is_held) = (Some(data_path.join(FILE_NAME)), AtomicBool::new(false));
+        Self { file, disk, is_held, changing: Mutex::default() }
+    }
+
+    /// No room is kept.
+    pub fn none(disk: Arc<dyn Disk>) -> Self {
+        Self { file: None, disk, is_held: AtomicBool::new(true), changing: Mutex::default() }
+    }
+
+    /// What needs new room may be written. Costs nothing.
+    pub fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Relaxed)
+    }
+
+    /// Takes the room, unless it is held. Waits for the disk.
+    pub fn take(&self) -> io::Result<()> {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = self.file.as_ref().filter(|_| !self.is_held()) else { return Ok(()) };
+        if !self.is_whole(file) {
+            self.write(file).inspect_err(|_| {
+                let _ = self.disk.remove(file); // what could be written of it is no use
+            })?;
+        }
+        self.is_held.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives the room back, for what is to be written next. Waits for the disk.
+    pub fn give_back(&self) {
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(file) = &self.file else { return };
+        self.is_held.store(false, Ordering::Relaxed);
+        let _ = self.disk.remove(file); // it may be gone
+        // Some file systems have the room only when the removal is on the disk.
+        if let Some(dir) = file.parent() {
+            let _ = self.disk.sync_dir(dir);
+        }
+    }
+
+    fn is_whole(&self, file: &Path) -> bool {
+        let size = self.disk.open(file).and_then(|file| file.size());
+        size.is_ok_and(|size| size == RESERVE_BYTES as u64)
+    }
+
+    fn write(&self, file: &Path) -> io::Result<()> {
+        let file = self.disk.create(file)?;
+        write_all_at(&*file, &mut [IoSlice::new(&noise())], 0)?;
+        file.sync_data()
+    }
+}
+
+/// Bytes that no file system can store in less room.
+fn noise() -> Vec<u8> {
+    let mut word = 0x9e37_79b9_7f4a_7c15_u64;
+    let words = (0..RESERVE_BYTES / size_of::<u64>()).flat_map(|_| {
+        word ^= word << 13;
+        word ^= word >> 7;
+        word ^= word << 17;
+        word.to_le_bytes()
+    });
+    words.collect()
+}
+
+/// There is no room left, on the disk or in what the user may have of it.
+pub(super) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::NOSPC | Errno::DQUOT))
+        || matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{
+        disk::RealDisk,
+        failing_disk::{FailingDisk, Faults},
+    };
+
+    fn size(dir: &Path) -> Option<u64> {
+        std::fs::metadata(dir.join(FILE_NAME)).ok().map(|metadata| metadata.len())
+    }
+
+    #[test]
+    fn room_is_taken_given_back_and_found_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let reserve = Reserve::new(dir.path(), Arc::new(RealDisk));
+        assert!(!reserve.is_held());
+        reserve.take().unwrap();
+        assert_eq!((reserve.is_held(), size(dir.path())), (true, Some(RESERVE_BYTES as u64)));
+        let disk = FailingDisk::default();
+        disk.set(Faults { space: Some(0), ..Faults::default() });
+        let next = Reserve::new(dir.path(), Arc::new(disk));
+        next.take().expect("an earlier process has written it");
+        next.give_back();
+        assert_eq!((next.is_held(), size(dir.path())), (false, None));
+    }
+
+    #[test]
+    fn what_is_taken_is_all_or_nothing() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
+        let reserve = Reserve::new(dir.path(), Arc::new(disk.clone()));
+        for faults in [
+            Faults { space: Some(RESERVE_BYTES - 1), ..Faults::default() },
+            Faults { sync: true, ..Faults::default() },
+        ] {
+            disk.set(faults);
+            assert!(reserve.take().is_err());
+            assert_eq!((reserve.is_held(), size(dir.path())), (false, None));
+        }
+        disk.set(Faults::default());
+        std::fs::write(dir.path().join(FILE_NAME), "half").unwrap();
+        reserve.take().unwrap();
+        assert_eq!(size(dir.path()), Some(RESERVE_BYTES as u64));
+    }
+}

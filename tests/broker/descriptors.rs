@@ -1,0 +1,76 @@
+//! A process that may open few files.
+
+use std::time::{Duration, Instant};
+
+use crate::support::{Client, DEADLINE, Frame, Nsqd, commands, connect_raw, eventually, ours};
+
+const DESCRIPTORS: usize = 64;
+
+/// A broker that may have so many files and sockets open.
+fn limited(soft: usize, hard: usize) -> Nsqd {
+    let script = format!("ulimit -Sn {soft} && ulimit -Hn {hard} && exec \"$@\"");
+    let wrapper = ["sh", "-c", &script, "sh"].map(str::to_owned).to_vec();
+    let flags = ["--worker-threads=1", "--sync-timeout=20ms", "--max-bytes-per-file=100000"];
+    Nsqd::wrapped(wrapper, tempfile::tempdir().unwrap(), &flags)
+}
+
+/// Connects until the broker accepts nothing more.
+fn exhaust(nsqd: &Nsqd) -> Vec<Client> {
+    let connections = (0..2 * DESCRIPTORS).map(|_| connect_raw(nsqd.tcp())).collect();
+    nsqd.expect_logged(&["accept failed", "Too many open files"]);
+    connections
+}
+
+#[test]
+fn without_descriptors_open_topics_go_on_and_new_ones_are_refused_with_the_reason() {
+    if !ours() {
+        return; // nsqd 1.3 says OK to what it cannot write.
+    }
+    let nsqd = limited(DESCRIPTORS, DESCRIPTORS);
+    let [mut publisher, mut other] = [nsqd.client(), nsqd.client()];
+    publisher.publish("orders", b"0");
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.ready(1);
+    other.expect_alive();
+    let connections = exhaust(&nsqd);
+    let (begun, before) = (Instant::now(), nsqd.cpu_time());
+    for number in 0..50 {
+        let message = consumer.expect_body(&number.to_string());
+        consumer.finish(message.id);
+        publisher.publish("orders", (number + 1).to_string().as_bytes());
+    }
+    other.send(&commands::publish("new", b"one"));
+    match other.expect_frame() {
+        Frame::Error(text) => {
+            assert!(text.starts_with("E_PUB_FAILED PUB failed "), "{text}");
+            assert!(text.contains("Too many open files"), "{text}");
+        }
+        answer => panic!("a publish was answered with {answer:?}"),
+    }
+    consumer.expect_body("50");
+    consumer.expect_silence(Duration::from_secs(1));
+    let (passed, worked) = (begun.elapsed(), nsqd.cpu_time() - before);
+    assert!(worked < passed / 2, "it has worked for {worked:?} of {passed:?}");
+    drop(connections);
+    eventually("new connections are served, and all is well", || {
+        let mut client = Client::try_connect(nsqd.tcp()).ok()?;
+        client.try_send(&commands::publish("new", b"one")).ok()?;
+        let frame = client.next_frame(DEADLINE).ok()?;
+        (frame == Frame::Response("OK".to_owned())).then_some(())
+    });
+    eventually("health is good again", || {
+        (nsqd.http("GET", "/ping", b"").text() == "OK").then_some(())
+    });
+    let accept_errors = nsqd.logged().matches("accept failed").count();
+    assert!(accept_errors <= 3, "{accept_errors} lines for one want of descriptors");
+}
+
+#[test]
+fn the_limit_of_descriptors_is_raised_as_far_as_it_goes() {
+    let nsqd = limited(DESCRIPTORS, 4 * DESCRIPTORS);
+    let clients: Vec<_> = (0..2 * DESCRIPTORS).map(|_| nsqd.client()).collect();
+    for mut client in clients {
+        client.expect_alive();
+    }
+}
