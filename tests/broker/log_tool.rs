@@ -135,6 +135,7 @@ fn what_is_no_data_path_is_refused_and_stays_as_it_is() {
         expect(&nsqd, command, 2, &["cannot list ", "topics: no such file or directory"]);
     }
     assert_eq!(contents(nsqd.data_path()), before);
+    assert!(!nsqd.data_path().join("topics").exists());
     let ended = run_to_end(nsq_command(), ["log", "verify"]);
     assert_eq!(ended.code, Some(2), "{}", ended.err);
 }
@@ -150,11 +151,11 @@ fn a_damaged_record_is_said_and_repaired_at_its_own_cost_only() {
     bytes[40 + 64 + 20] ^= 1; // in the body of its first record
     fs::write(damaged, bytes).unwrap();
     let lost: usize = damaged.file_stem().unwrap().to_str().unwrap().parse().unwrap();
-    let before = contents(&nsqd.data_path().join("topics"));
+    let before = contents(&file(&nsqd, ""));
     let reported = format!("of segment {lost} skipped, messages {lost} to {} lost", lost + 1);
     let said = ["topic=orders damaged: 128 damaged bytes at position ", reported.as_str()];
     expect(&nsqd, "verify", 1, &said);
-    assert_eq!(contents(&nsqd.data_path().join("topics")), before);
+    assert_eq!(contents(&file(&nsqd, "")), before);
     expect(&nsqd, "repair", 0, &["topic=orders written anew without what is damaged"]);
     expect(&nsqd, "verify", 0, &["messages=59 from=1 next=61\n", "audit floor=31", ": clean\n"]);
     let kept = contents(nsqd.data_path());

@@ -14,8 +14,8 @@ use super::{
 use crate::{
     protocol::{ChannelName, MessageId},
     storage::{
-        Cursor, CursorError, LogPosition, StoredTopic as OurTopic, TopicMetadata, file_name,
-        segment::SegmentHeader, stored_topic,
+        Cursor, CursorError, LogError, LogPosition, PendingMessage, StoredTopic as OurTopic,
+        TopicMetadata, file_name, inspection::for_each_batch, segment::SegmentHeader, stored_topic,
     },
 };
 
@@ -145,16 +145,16 @@ impl Ours {
         }
         let opened = OurTopic::open(&dir, take_over.options.clone())
             .map_err(|source| TakeOverError::Topic { topic: topic.name.to_string(), source })?;
-        let OurTopic { recovery, metadata, channels, .. } = opened;
         let mut cursors = BTreeMap::new();
-        for channel in channels {
-            let cursor = match Cursor::load(take_over.disk(), &dir, &channel) {
+        for channel in &opened.channels {
+            let cursor = match Cursor::load(take_over.disk(), &dir, channel) {
                 Err(error @ CursorError::Io { .. }) => return Err(error.into()),
-                loaded => loaded.ok().flatten(),
+                Ok(Some(cursor)) => cursor,
+                _ => cursor_at_start(&opened, channel)?,
             };
-            let at_start = || Cursor { floor: recovery.first_seq, ..Cursor::default() };
-            cursors.insert(channel, cursor.unwrap_or_else(at_start));
+            cursors.insert(channel.clone(), cursor);
         }
+        let OurTopic { recovery, metadata, .. } = opened;
         let header = SegmentHeader {
             first_seq: recovery.next_seq,
             base: recovery.next_position,
@@ -180,6 +180,26 @@ impl Ours {
         let floor = self.held_from.unwrap_or(self.header.first_seq).max(self.first_seq);
         Cursor { floor, ..Cursor::default() }
     }
+}
+
+/// A channel whose cursor is lost has everything that the log holds, and all that was carried forward
+/// for it.
+fn cursor_at_start(topic: &OurTopic, channel: &ChannelName) -> Result<Cursor, LogError> {
+    let mut pending = Vec::new();
+    for_each_batch(topic, |read| {
+        if let Ok(batch) = read
+            && batch.audience() == Some(channel.as_str())
+        {
+            pending.extend((batch.first_seq()..batch.end_seq()).map(|seq| PendingMessage {
+                seq,
+                position: batch.position(),
+                attempts: batch.attempts(),
+                due_ns: batch.due_ns(),
+            }));
+        }
+        Ok::<_, LogError>(())
+    })?;
+    Ok(Cursor { floor: topic.recovery.first_seq, pending, ..Cursor::default() })
 }
 
 /// Reads the positions of a queue and says what about its files is out of the ordinary.

@@ -11,9 +11,10 @@ use super::{
     take_over,
 };
 use crate::{
-    protocol::TopicName,
+    protocol::{ChannelName, MessageId, TopicName},
     storage::{
-        Cursor, DataDir, Disk, LogOptions, LogPosition, StoredTopic,
+        BatchBuilder, Cursor, DataDir, Disk, Log, LogOptions, LogPosition, PendingMessage, Stamp,
+        StoredTopic,
         disk::write_all_at,
         lossy_disk::{LossyDisk, Survival},
         stored_topic,
@@ -308,6 +309,25 @@ fn a_second_takeover_goes_behind_what_the_first_has_left() {
     assert_eq!(rig.found(), all);
     assert_eq!(rig.names(""), ["imported-then", "imported-then-2", "topics"]);
     check_every_step(used_again, &all);
+}
+
+#[test]
+fn what_was_carried_forward_for_a_channel_outlives_the_loss_of_its_cursor() {
+    let mut rig = used_again();
+    let dir = rig.path("topics/orders");
+    let audit = ChannelName::parse("audit").unwrap();
+    let (mut log, _) = Log::open(&dir, rig.options()).unwrap();
+    let (position, first_seq) = log.reader().end();
+    let stamp = Stamp { first_seq, first_id: MessageId(9), timestamp_ns: 1, due_ns: 70, position };
+    let copy = BatchBuilder::for_channel(&audit, b"copy").seal_delivered(stamp, 5);
+    log.append(&[Arc::new(copy)]).unwrap();
+    log.sync().unwrap();
+    rig.put(&[("topics/orders/audit.cursor", b"garbage".to_vec())]);
+    rig.start().unwrap();
+    let cursor = Cursor::load(&rig.disk, &dir, &audit).unwrap().unwrap();
+    let copy = PendingMessage { seq: first_seq, position, attempts: 5, due_ns: 70 };
+    assert_eq!((cursor.floor, cursor.pending), (1, vec![copy]));
+    assert_eq!(cursor.finished, [], "what is for all channels, or for this one, is still to come");
 }
 
 #[test]
