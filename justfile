@@ -23,7 +23,7 @@ test:
 crashes:
     LOST_WRITE_HISTORIES=300 cargo test --lib lost_writes
 
-# Kills the broker 200 times in the middle of traffic, half of them with --durability=power: about two minutes
+# Kills the broker 200 times in the middle of traffic, half of them with --durability=power: about a minute
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 

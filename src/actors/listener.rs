@@ -20,10 +20,12 @@ use super::{
     supervisor::Crash,
     waves::in_waves,
 };
-use crate::broker::ClientId;
+use crate::broker::{ClientId, Moment};
 
 /// Pause after an accept that failed for want of something, such as file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+/// Failures of accept that are closer to each other are one, to whoever reads the log.
+const REFUSALS_APART: Duration = Duration::from_secs(10);
 /// How long a stop waits for connections to end by themselves.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the statistics wait for connections.
@@ -70,8 +72,8 @@ pub struct Listener {
     /// How many connections are left, for whoever waits until there is none.
     count: watch::Sender<usize>,
     stopping: bool,
-    /// The last connection could not be accepted.
-    is_refused: bool,
+    /// When a connection could not be accepted last.
+    refused_at: Option<Moment>,
 }
 
 impl Listener {
@@ -91,7 +93,7 @@ impl Listener {
             clients: HashMap::new(),
             count: watch::Sender::new(0),
             stopping: false,
-            is_refused: false,
+            refused_at: None,
         }
     }
 
@@ -104,18 +106,24 @@ impl Listener {
             }
             match accepted {
                 Ok((stream, remote_address)) => {
-                    listener.is_refused = false;
                     listener.start_connection(stream, remote_address, ctx);
                     listener.accept_next(ctx);
                 }
                 Err(error) => {
-                    if !std::mem::replace(&mut listener.is_refused, true) {
-                        log::error!("accept failed: {error}; trying again every {ACCEPT_RETRY:?}");
-                    }
+                    listener.note_refused(&error);
                     ctx.run_later(ACCEPT_RETRY, |listener, ctx| listener.accept_next(ctx));
                 }
             }
         }));
+    }
+
+    /// Says it once, however often one connection that goes makes place for one that comes.
+    fn note_refused(&mut self, error: &std::io::Error) {
+        let now = clock::now();
+        let is_known = |at: Moment| now.since(at) < REFUSALS_APART;
+        if !self.refused_at.replace(now).is_some_and(is_known) {
+            log::error!("accept failed: {error}; trying again every {ACCEPT_RETRY:?}");
+        }
     }
 
     fn start_connection(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
