@@ -16,6 +16,7 @@ pub mod channel;
 pub mod client_connection;
 pub mod clock;
 pub mod disk_queue;
+pub mod disk_threads;
 pub mod full_disk;
 pub mod health;
 pub mod listener;

@@ -5,11 +5,9 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use tokio::sync::Semaphore;
-
 use super::{
     cache::CacheBudget,
-    disk_queue::SYNCS_MAX,
+    disk_queue,
     health::Health,
     live_settings::LiveSettings,
     meters::Meters,
@@ -44,7 +42,8 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
         health: Health::default(),
-        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
+        writers: disk_queue::writers(),
+        syncers: disk_queue::syncers(),
         tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),

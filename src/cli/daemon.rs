@@ -9,7 +9,7 @@ use actix::{Actor, Addr, Context, Handler, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::{
     nsqd::{DaemonError, Listening},
@@ -21,8 +21,7 @@ use crate::{
         AuthClient, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
-        clock,
-        disk_queue::SYNCS_MAX,
+        clock, disk_queue,
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
@@ -46,7 +45,13 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    run_on(Arc::new(RealDisk), options, on_ready)
+}
+
+/// The same with its data path on `disk`.
+pub fn run_on(
+    disk: Arc<dyn Disk>,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
@@ -54,13 +59,14 @@ pub fn run(
     raise_descriptor_limit();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), Arc::clone(&disk)).map_err(not_started)?;
         let tls = load_tls(&options)?;
-        let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
+        let log = log_options(&options, disk);
+        let taken_over = until_taken_over(data, log.clone(), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
-        let shared = Arc::new(share(options, data, tls));
+        let shared = Arc::new(share(options, data, log, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
@@ -174,17 +180,12 @@ fn raise_descriptor_limit() {
     }
 }
 
-fn disk() -> Arc<dyn Disk> {
-    Arc::new(RealDisk)
-}
-
-fn log_options(options: &NsqdOptions) -> LogOptions {
+fn log_options(options: &NsqdOptions, disk: Arc<dyn Disk>) -> LogOptions {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
-    LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() }
+    LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk }
 }
 
-fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
-    let log = log_options(&options);
+fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<Tls>>) -> Shared {
     let workers = Workers::start(options.worker_threads);
     let reserve = Reserve::new(data.path(), Arc::clone(&log.disk));
     Shared {
@@ -196,7 +197,8 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         health: Health::default(),
         reserve,
         taking_reserve: AtomicBool::default(),
-        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
+        writers: disk_queue::writers(),
+        syncers: disk_queue::syncers(),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
