@@ -31,6 +31,7 @@ pub enum Case {
     SubDrain,
     PubWait,
     Durability,
+    LogCost,
     Latency,
     Memory,
     MemoryTopics,
@@ -45,6 +46,7 @@ impl Case {
             Self::SubDrain => "sub-drain",
             Self::PubWait => "pub-wait",
             Self::Durability => "durability",
+            Self::LogCost => "log-cost",
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
@@ -61,6 +63,7 @@ impl Case {
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
             Self::Durability
+            | Self::LogCost
             | Self::Latency
             | Self::Memory
             | Self::MemoryTopics
@@ -157,7 +160,8 @@ pub fn compare(load: &Load, program: &Program, runs: u32) -> Result<Comparison> 
     Ok(Comparison { load: load.clone(), bare, nsqd })
 }
 
-fn run_on(server: Server, load: &Load) -> Result<Sample> {
+/// One run of a load, on a server that is then stopped.
+pub fn run_on(server: Server, load: &Load) -> Result<Sample> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let sample = match load.work {
         Work::Publish { connections, window, .. } => {

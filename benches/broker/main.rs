@@ -18,6 +18,7 @@ mod memory;
 mod report;
 mod scrape;
 mod server;
+mod store;
 mod upgraded;
 mod usage;
 mod wire;
@@ -53,6 +54,10 @@ struct Arguments {
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<Case>,
 
+    /// Of durability, only the ways to store whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    rows: Option<String>,
+
     /// Multiplies the number of messages of a run; below 1 for a quick look
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -75,6 +80,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = store::nsqd_asked_for() {
+        return ended;
+    }
     match bare::messages_asked_for() {
         Some(messages) => finish(bare::serve(messages).map(|()| true)),
         None => finish(measure(&Arguments::parse())),
@@ -130,8 +138,10 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
     match case {
         Case::Latency => latency::measure(program, runs).map(Measured::Latency),
         Case::Durability => {
-            durability::measure(program, &arguments.dir, runs).map(Measured::Durability)
+            let rows = arguments.rows.as_deref().unwrap_or_default();
+            durability::measure(program, &arguments.dir, runs, rows).map(Measured::Durability)
         }
+        Case::LogCost => store::measure(program, runs, arguments.scale).map(Measured::LogCost),
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),

@@ -12,12 +12,15 @@ use crate::{
     memory::{self, Growth},
     scrape::{self, Round},
     server::Program,
+    store::LogCost,
     upgraded::{self, Upgraded},
     usage,
 };
 
 /// 99th percentile from the due moment of sending to the reading by the consumer.
 const LATENCY_MICROS_MAX: f64 = 2_000.0;
+/// What a log may cost, `--durability=process`.
+const LOG_COST_MAX: f64 = 1.25;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
 const METRICS_MILLIS_MAX: f64 = 50.0;
@@ -35,6 +38,7 @@ pub struct Report {
 pub enum Measured {
     Throughput(Comparison),
     Durability(Vec<Row>),
+    LogCost(Vec<LogCost>),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
     Scrape(Vec<Round>),
@@ -99,6 +103,7 @@ impl Measured {
         match self {
             Self::Throughput(comparison) => comparison.table(),
             Self::Durability(rows) => durability_table(rows),
+            Self::LogCost(costs) => costs.iter().map(LogCost::table).collect(),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
             Self::Scrape(rounds) => scrape::table(rounds),
@@ -110,6 +115,7 @@ impl Measured {
         match self {
             Self::Throughput(comparison) => vec![comparison.bar()],
             Self::Durability(rows) => durability_bars(rows),
+            Self::LogCost(costs) => costs.iter().map(LogCost::bar).collect(),
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
@@ -248,12 +254,17 @@ fn latency_bar(runs: &[Percentiles]) -> Bar {
 
 fn durability_table(rows: &[Row]) -> String {
     let mut text = format!("durability: {}\n", durability::description());
-    let _ = writeln!(text, "  {:<42} {:>26} {:>10} {:>10}", "", "messages / s", "p50 µs", "p99 µs");
+    let _ = writeln!(
+        text,
+        "  {:<42} {:>26} {:>10} {:>10} {:>18}",
+        "", "messages / s", "p50 µs", "p99 µs", "CPU µs / message"
+    );
     for row in rows {
         let rate = Spread::new(row.messages_per_second.clone()).text();
-        let [p50, p99] =
-            [&row.p50_micros, &row.p99_micros].map(|micros| Spread::new(micros.clone()).median);
-        let _ = writeln!(text, "  {:<42} {rate:>26} {p50:>10.0} {p99:>10.0}", row.name);
+        let [p50, p99, cpu] = [&row.p50_micros, &row.p99_micros, &row.cpu_micros_each]
+            .map(|micros| Spread::new(micros.clone()).median);
+        let cpu = rounded(cpu);
+        let _ = writeln!(text, "  {:<42} {rate:>26} {p50:>10.0} {p99:>10.0} {cpu:>18}", row.name);
     }
     text
 }
@@ -275,6 +286,25 @@ fn durability_bars(rows: &[Row]) -> Vec<Bar> {
         ),
         bar("durability: power to one topic", 2.0, one / many, "× its rate to 100 topics"),
     ]
+}
+
+impl LogCost {
+    fn table(&self) -> String {
+        let mut text = format!("log-cost: {}\n", self.load.description());
+        for (name, samples) in [("no store", &self.nowhere), ("disk", &self.disk)] {
+            let server = Spread::of(samples, Sample::server_cpu_micros).text();
+            let rate = Spread::of(samples, Sample::thousand_per_second).text();
+            let _ = writeln!(text, "  {name:<9} {server:>28} µs / message {rate:>30} thousand / s");
+        }
+        text
+    }
+
+    fn bar(&self) -> Bar {
+        let median = |samples| Spread::of(samples, Sample::server_cpu_micros).median;
+        let name = format!("log-cost: server CPU per message of {}", self.load.name);
+        let found = median(&self.disk) / median(&self.nowhere);
+        Bar { name, limit: LOG_COST_MAX, found, unit: "× without a store" }
+    }
 }
 
 fn memory_table(growths: &[Growth]) -> String {
