@@ -4,6 +4,7 @@
 
 pub mod ack_set;
 pub mod authorization;
+pub mod backoff;
 pub mod channel;
 pub mod deadlines;
 pub mod deferred;
@@ -15,6 +16,7 @@ pub mod in_flight;
 pub mod latency;
 pub mod locality;
 pub mod moment;
+pub mod registrations;
 pub mod seq_set;
 pub mod stragglers;
 pub mod subscribers;
@@ -25,12 +27,14 @@ mod channel_model;
 
 pub use ack_set::AckSet;
 pub use authorization::{Authorization, Verdict};
+pub use backoff::Backoff;
 pub use channel::{ChannelRules, Settings};
 pub use grant::{Access, BadGrant, Grant};
 pub use id_generator::IdGenerator;
 pub use latency::{Latencies, LatencySamples};
 pub use locality::{Locality, Proximity, Topology};
 pub use moment::Moment;
+pub use registrations::{Incarnation, Registrations, Told};
 pub use seq_set::SeqSet;
 pub use subscribers::{ClientId, SubscribeError, Subscriber, SubscriberKey, Terms};
 pub use topic::TopicRules;
