@@ -18,10 +18,12 @@ use super::{
 };
 use crate::{
     actors::{
-        AuthClient, Listener, Node, Statsd,
+        AuthClient, Discovery, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
+        directory::Directory,
+        discovery::Announce,
         disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
@@ -64,13 +66,15 @@ pub fn run(
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
         let (root, failed) = Root::start_new();
-        let node = start_node(&shared, &root);
+        let discovery = start_discovery(&shared, &root);
+        let node = start_node(&shared, &discovery, &root);
         tokio::select! {
             () = wait_until_open(&node) => {}
             () = signals.until_stop(tls) => return Ok(()),
         }
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
+        discovery.do_send(Announce);
         on_ready(&listening);
         tokio::select! {
             () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
@@ -193,6 +197,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
+        directory: Directory::default(),
         health: Health::default(),
         reserve,
         taking_reserve: AtomicBool::default(),
@@ -205,15 +210,31 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     }
 }
 
-fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
+/// It may be told of nsqlookupds at any time, so it is always there.
+fn start_discovery(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Discovery> {
+    let spec = ChildSpec {
+        name: "discovery".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.discoveries),
+        failed: root.clone().recipient(),
+    };
+    let shared = Arc::clone(shared);
+    supervise(&Arbiter::current(), spec, move |_| Discovery::new(shared))
+}
+
+fn start_node(
+    shared: &Arc<Shared>,
+    discovery: &Addr<Discovery>,
+    root: &Addr<Root>,
+) -> Addr<Node> {
     let spec = ChildSpec {
         name: "node".into(),
         mailbox: MAILBOX,
         restarts: Arc::clone(&shared.restarts.node),
         failed: root.clone().recipient(),
     };
-    let shared = Arc::clone(shared);
-    supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
+    let (shared, discovery) = (Arc::clone(shared), Some(discovery.clone()));
+    supervise(&Arbiter::current(), spec, move |_| Node::new(shared, discovery))
 }
 
 /// Nobody is asked, and every client may do everything, if there is no auth server.

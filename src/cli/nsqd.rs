@@ -105,11 +105,6 @@ fn decide(flags: &TypedOptions, defaults: &TypedOptions) -> Result<Configured, D
     let unknown = options.unknown_experiments();
     warnings
         .extend(unknown.map(|name| format!("experiment={name} is not known and has no effect")));
-    if !options.nsqlookupd_tcp_addresses.is_empty() {
-        warnings.push(
-            "--lookupd-tcp-address has no effect in this version yet: nothing is registered with nsqlookupd".into(),
-        );
-    }
     Ok(Configured { options, warnings })
 }
 

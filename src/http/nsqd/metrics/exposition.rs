@@ -11,7 +11,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{channels, clients, node, topics};
+use super::{channels, clients, lookup_peers, node, topics};
 use crate::actors::{
     meters::{BOUNDS, DurationHistogram},
     process::Process,
@@ -49,6 +49,7 @@ impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = Families(encoder);
         node::write(&mut families, self)?;
+        lookup_peers::write(&mut families, self)?;
         topics::write(&mut families, self)?;
         channels::write(&mut families, self)?;
         clients::write(&mut families, self)
