@@ -163,9 +163,7 @@ impl Node {
             incarnation: self.shared.directory.add_topic(name),
         };
         let topic = name.clone();
-        let addr = supervise(&arbiter, spec, move |_| {
-            Topic::new(topic, place, awaits_channels)
-        });
+        let addr = supervise(&arbiter, spec, move |_| Topic::new(topic, place, awaits_channels));
         self.topics.insert(name.clone(), addr.clone());
         addr
     }

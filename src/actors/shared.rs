@@ -8,8 +8,8 @@ use std::sync::{
 use tokio::sync::Semaphore;
 
 use super::{
-    cache::CacheBudget, directory::Directory, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
-    workers::Workers,
+    cache::CacheBudget, directory::Directory, health::Health, live_settings::LiveSettings,
+    meters::Meters, tls::Tls, workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},

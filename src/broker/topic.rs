@@ -27,7 +27,15 @@ impl TopicRules {
     /// before a restart.
     pub fn new(ids: IdGenerator, next_seq: u64, held_from: Option<u64>, paused: bool) -> Self {
         let released = held_from.unwrap_or(next_seq).min(next_seq);
-        Self { ids, next_seq, committed: next_seq, released, paused, has_channels: false, awaits_channels: false }
+        Self {
+            ids,
+            next_seq,
+            committed: next_seq,
+            released,
+            paused,
+            has_channels: false,
+            awaits_channels: false,
+        }
     }
 
     /// Numbers and ids for `count` messages (at most [`MESSAGES_PER_STAMP`]).
@@ -107,7 +115,11 @@ impl TopicRules {
     /// How many more messages a topic may stamp that can hold `held_max`: any number while it hands
     /// them on.
     pub fn room(&self, held_max: u64) -> u64 {
-        if self.is_open() { u64::MAX } else { held_max.saturating_sub(self.next_seq - self.released) }
+        if self.is_open() {
+            u64::MAX
+        } else {
+            held_max.saturating_sub(self.next_seq - self.released)
+        }
     }
 
     /// Messages that wait in the topic itself.
@@ -241,7 +253,13 @@ mod tests {
     impl Default for Run {
         fn default() -> Self {
             let (log_end, held) = (1, Vec::new());
-            Self { topic: topic(), log_end, held, is_open: [true, false, true], last_id: MessageId(0) }
+            Self {
+                topic: topic(),
+                log_end,
+                held,
+                is_open: [true, false, true],
+                last_id: MessageId(0),
+            }
         }
     }
 
@@ -323,11 +341,7 @@ mod tests {
             );
             assert_eq!(self.topic.is_paused(), !self.is_open[0]);
             let is_held = self.topic.held_from().is_some();
-            assert_eq!(
-                is_held,
-                self.is_open != OPEN,
-                "the border is saved while it matters"
-            );
+            assert_eq!(is_held, self.is_open != OPEN, "the border is saved while it matters");
         }
     }
 

@@ -222,11 +222,7 @@ fn start_discovery(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Discovery> {
     supervise(&Arbiter::current(), spec, move |_| Discovery::new(shared))
 }
 
-fn start_node(
-    shared: &Arc<Shared>,
-    discovery: &Addr<Discovery>,
-    root: &Addr<Root>,
-) -> Addr<Node> {
+fn start_node(shared: &Arc<Shared>, discovery: &Addr<Discovery>, root: &Addr<Root>) -> Addr<Node> {
     let spec = ChildSpec {
         name: "node".into(),
         mailbox: MAILBOX,

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult,
-    ResponseFuture, Supervised, WrapFuture,
+    ResponseActFuture, Supervised, WrapFuture,
 };
 use actix_rt::Arbiter;
 use tokio::sync::{Semaphore, watch};
@@ -31,7 +31,7 @@ const QUESTIONS_MAX: usize = 64;
 pub struct Announce;
 
 /// Which channels do the registries know of a topic? Ephemeral ones are left out. The answer comes within
-/// `--http-client-request-timeout`, whatever the registries do.
+/// `--http-client-request-timeout`, whatever the registries do, counted from [`Announce`] at the earliest.
 #[derive(Debug, Message)]
 #[rtype(result = "Vec<ChannelName>")]
 pub struct KnownChannels(pub TopicName);
@@ -58,8 +58,8 @@ pub struct Discovery {
     peers: BTreeMap<String, Peer>,
     registries: Registries,
     questions: Arc<Semaphore>,
-    /// Since when clients can connect.
-    is_announced: bool,
+    /// Clients can connect. Before that no peer is there that could be asked.
+    announced: watch::Sender<bool>,
 }
 
 impl Discovery {
@@ -70,12 +70,15 @@ impl Discovery {
             shared,
             peers: BTreeMap::new(),
             questions: Arc::new(Semaphore::new(QUESTIONS_MAX)),
-            is_announced: false,
+            announced: watch::Sender::new(false),
         }
     }
 
     /// Starts and stops peers until there is one for each address of the list, which can change at run time.
     fn follow(&mut self, mut list: watch::Receiver<Vec<String>>, ctx: &mut Context<Self>) {
+        if !*self.announced.borrow() {
+            return; // the node stops
+        }
         let wanted = list.borrow_and_update().clone();
         self.peers.retain(|address, peer| {
             let is_wanted = wanted.contains(address);
@@ -86,7 +89,7 @@ impl Discovery {
             is_wanted
         });
         for address in wanted {
-            if self.is_announced && !self.peers.contains_key(&address) {
+            if !self.peers.contains_key(&address) {
                 log::info!("LOOKUP({address}): adding peer");
                 self.start_peer(address, ctx);
             }
@@ -119,7 +122,7 @@ impl Actor for Discovery {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        if self.is_announced {
+        if *self.announced.borrow() {
             self.follow(self.shared.live.watch_lookupds(), ctx);
         }
     }
@@ -137,7 +140,7 @@ impl Handler<Announce> for Discovery {
     type Result = ();
 
     fn handle(&mut self, _: Announce, ctx: &mut Self::Context) {
-        if !std::mem::replace(&mut self.is_announced, true) {
+        if !self.announced.send_replace(true) {
             self.follow(self.shared.live.watch_lookupds(), ctx);
         }
     }
@@ -150,7 +153,7 @@ impl Handler<Withdraw> for Discovery {
         if !self.peers.is_empty() {
             log::info!("LOOKUP: closing");
         }
-        self.is_announced = false;
+        self.announced.send_replace(false);
         for peer in std::mem::take(&mut self.peers).into_values() {
             peer.addr.do_send(Disconnect);
         }
@@ -158,17 +161,21 @@ impl Handler<Withdraw> for Discovery {
 }
 
 impl Handler<KnownChannels> for Discovery {
-    type Result = ResponseFuture<Vec<ChannelName>>;
+    type Result = ResponseActFuture<Self, Vec<ChannelName>>;
 
     fn handle(&mut self, asked: KnownChannels, _: &mut Self::Context) -> Self::Result {
-        let peers: Vec<_> = self.peers.values().map(|peer| peer.status.clone()).collect();
-        let question = Question {
-            topic: asked.0,
-            registries: self.registries.clone(),
-            turns: Arc::clone(&self.questions),
-            time: self.shared.options.http_client_request_timeout,
-        };
-        Box::pin(async move { question.ask(peers).await })
+        let mut announced = self.announced.subscribe();
+        let can_be_asked = async move { drop(announced.wait_for(|&is_so| is_so).await) };
+        Box::pin(can_be_asked.into_actor(self).then(|(), discovery, _| {
+            let peers = discovery.peers.values().map(|peer| peer.status.clone()).collect();
+            let question = Question {
+                topic: asked.0,
+                registries: discovery.registries.clone(),
+                turns: Arc::clone(&discovery.questions),
+                time: discovery.shared.options.http_client_request_timeout,
+            };
+            question.ask(peers).into_actor(discovery)
+        }))
     }
 }
 
@@ -181,9 +188,8 @@ impl Handler<Observe<Vec<LookupPeerSnapshot>>> for Discovery {
         _: &mut Self::Context,
     ) -> Self::Result {
         let peers = self.peers.iter();
-        let seen = peers.map(|(address, peer)| {
-            LookupPeerSnapshot::new(address, peer.status.borrow().clone())
-        });
+        let seen = peers
+            .map(|(address, peer)| LookupPeerSnapshot::new(address, peer.status.borrow().clone()));
         MessageResult(seen.collect())
     }
 }

@@ -12,9 +12,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{
-    Actor, ActorContext, AsyncContext, Context, Handler, Message, Supervised, WrapFuture,
-};
+use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use actix_rt::time::{Instant, sleep};
 use tokio::sync::watch;
 
@@ -162,9 +160,10 @@ struct Failures {
 impl Failures {
     fn is_news(&mut self, reason: &str) -> bool {
         let now = clock::now();
-        let is_old = self.last.as_ref().is_some_and(|(last, since)| {
-            last == reason && now.since(*since) < SAME_FAILURE_PAUSE
-        });
+        let is_old = self
+            .last
+            .as_ref()
+            .is_some_and(|(last, since)| last == reason && now.since(*since) < SAME_FAILURE_PAUSE);
         if !is_old {
             self.last = Some((reason.to_owned(), now));
         }

@@ -108,9 +108,10 @@ fn directory_of(count: usize) -> (Directory, Vec<Incarnation>) {
 
 #[actix::test]
 async fn the_answer_to_identify_is_what_the_registry_says_of_itself() {
-    let (opened, _script) =
-        open(r#"{"broadcast_address":"b","hostname":"h","http_port":2,"tcp_port":1,"version":"v"}"#)
-            .await;
+    let (opened, _script) = open(
+        r#"{"broadcast_address":"b","hostname":"h","http_port":2,"tcp_port":1,"version":"v"}"#,
+    )
+    .await;
     let (_, answer) = opened.unwrap();
     assert_eq!((answer.broadcast_address.as_str(), answer.http_port), ("b", 2));
 }

@@ -75,6 +75,11 @@ impl Nsqd {
         nsqd
     }
 
+    /// Other flags for the next process.
+    pub fn set_flags(&mut self, flags: &[&str]) {
+        self.flags = program::known(flags).into_iter().map(str::to_owned).collect();
+    }
+
     /// Starts again where the last process has ended. The addresses are new.
     #[track_caller]
     pub fn restart(&mut self) {
