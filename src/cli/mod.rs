@@ -10,6 +10,7 @@ pub mod install;
 pub mod log;
 pub mod logging;
 pub mod nsqd;
+pub mod nsqlookupd;
 pub mod program;
 pub mod service;
 mod signals;
