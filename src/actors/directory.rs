@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
-    broker::{Incarnation, Registrations, Told},
+    broker::{Incarnation, Listing, Told},
     protocol::{ChannelName, TopicName, lookup::LookupCommand},
 };
 
@@ -18,50 +18,50 @@ use crate::{
 /// that was restarted reads all of it, and nothing can be missed in between.
 #[derive(Debug)]
 pub struct Directory {
-    registrations: Mutex<Registrations>,
+    listing: Mutex<Listing>,
     changed: watch::Sender<()>,
 }
 
 impl Default for Directory {
     fn default() -> Self {
-        Self { registrations: Mutex::default(), changed: watch::Sender::new(()) }
+        Self { listing: Mutex::default(), changed: watch::Sender::new(()) }
     }
 }
 
 impl Directory {
     /// The node has made a topic. The topic shows what is returned whenever it speaks of its channels.
     pub fn add_topic(&self, name: &TopicName) -> Incarnation {
-        self.change(|registrations| registrations.add_topic(name))
+        self.change(|listing| listing.add_topic(name))
     }
 
     /// A topic is being deleted.
     pub fn remove_topic(&self, name: &TopicName) {
-        self.change(|registrations| registrations.remove_topic(name));
+        self.change(|listing| listing.remove_topic(name));
     }
 
     /// Removes every topic but those for which `is_there` holds.
     pub fn retain_topics(&self, is_there: impl Fn(&TopicName) -> bool) {
-        self.change(|registrations| {
-            let topics = registrations.topics().filter(|name| !is_there(name));
+        self.change(|listing| {
+            let topics = listing.topics().filter(|name| !is_there(name));
             for gone in topics.cloned().collect::<Vec<_>>() {
-                registrations.remove_topic(&gone);
+                listing.remove_topic(&gone);
             }
         });
     }
 
     /// A topic has a new channel.
     pub fn add_channel(&self, topic: &TopicName, of: Incarnation, channel: &ChannelName) {
-        self.change(|registrations| registrations.add_channel(topic, of, channel));
+        self.change(|listing| listing.add_channel(topic, of, channel));
     }
 
     /// A channel is being deleted.
     pub fn remove_channel(&self, topic: &TopicName, of: Incarnation, channel: &ChannelName) {
-        self.change(|registrations| registrations.remove_channel(topic, of, channel));
+        self.change(|listing| listing.remove_channel(topic, of, channel));
     }
 
     /// These are all channels of a topic.
     pub fn set_channels(&self, topic: &TopicName, of: Incarnation, all: BTreeSet<ChannelName>) {
-        self.change(|registrations| registrations.set_channels(topic, of, all));
+        self.change(|listing| listing.set_channels(topic, of, all));
     }
 
     /// Hears of every change.
@@ -74,13 +74,13 @@ impl Directory {
         told.catch_up(&self.lock(), max)
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Registrations) -> T) -> T {
+    fn change<T>(&self, change: impl FnOnce(&mut Listing) -> T) -> T {
         let changed = change(&mut self.lock());
         self.changed.send_replace(());
         changed
     }
 
-    fn lock(&self) -> MutexGuard<'_, Registrations> {
-        self.registrations.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Listing> {
+        self.listing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

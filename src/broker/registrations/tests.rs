@@ -1,10 +1,17 @@
-//! A node that changes, and a registry that does what nsqlookupd does.
-
-use std::collections::{BTreeMap, BTreeSet};
-
-use proptest::prelude::*;
-
 use super::*;
+
+const LIFETIMES: Lifetimes = Lifetimes {
+    inactive_producer_timeout: Duration::from_secs(300),
+    tombstone_lifetime: Duration::from_secs(45),
+};
+
+fn none() -> Registrations {
+    Registrations::new(LIFETIMES, Capacity::default())
+}
+
+fn at(seconds: u64) -> Moment {
+    Moment(0) + Duration::from_secs(seconds)
+}
 
 fn topic(name: &str) -> TopicName {
     TopicName::parse(name).unwrap()
@@ -14,290 +21,193 @@ fn channel(name: &str) -> ChannelName {
     ChannelName::parse(name).unwrap()
 }
 
-fn texts(commands: &[LookupCommand]) -> Vec<String> {
-    let text = |command: &LookupCommand| {
-        let mut bytes = Vec::new();
-        command.encode(&mut bytes);
-        String::from_utf8(bytes).unwrap().trim_end().to_owned()
+/// `t` is a topic, `t:c` a channel.
+fn registration(text: &str) -> Registration {
+    match text.split_once(':') {
+        Some((name, part)) => Registration::channel(topic(name), channel(part)),
+        None => Registration::topic(topic(text)),
+    }
+}
+
+fn producer(host: &str) -> Producer {
+    let info = PeerInfo {
+        broadcast_address: host.into(),
+        http_port: 4151,
+        tcp_port: 4150,
+        version: "1".into(),
+        ..PeerInfo::default()
     };
-    commands.iter().map(text).collect()
+    Producer { remote_address: format!("{host}:9"), info }
 }
 
-fn all(told: &mut Told, registrations: &Registrations) -> Vec<String> {
-    texts(&told.catch_up(registrations, usize::MAX))
-}
-
-#[test]
-fn channels_bring_their_topic_and_topics_without_any_come_by_themselves() {
-    let (mut registrations, mut told) = (Registrations::default(), Told::default());
-    let of = registrations.add_topic(&topic("a"));
-    registrations.add_channel(&topic("a"), of, &channel("x"));
-    registrations.add_channel(&topic("a"), of, &channel("y#ephemeral"));
-    registrations.add_topic(&topic("b"));
-    let expected = ["REGISTER a x", "REGISTER a y#ephemeral", "REGISTER b"];
-    assert_eq!(all(&mut told, &registrations), expected);
-    assert_eq!(told.count(), 4);
-    assert!(all(&mut told, &registrations).is_empty());
-}
-
-#[test]
-fn only_what_has_changed_is_told() {
-    let (mut registrations, mut told) = (Registrations::default(), Told::default());
-    let of = registrations.add_topic(&topic("a"));
-    registrations.add_topic(&topic("b"));
-    all(&mut told, &registrations);
-    registrations.add_channel(&topic("a"), of, &channel("x"));
-    assert_eq!(all(&mut told, &registrations), ["REGISTER a x"]);
-    registrations.remove_channel(&topic("a"), of, &channel("x"));
-    assert_eq!(all(&mut told, &registrations), ["UNREGISTER a x"]);
-    registrations.remove_topic(&topic("b"));
-    assert_eq!(all(&mut told, &registrations), ["UNREGISTER b"]);
-    assert_eq!(told.count(), 1);
-}
-
-#[test]
-fn a_topic_goes_with_each_of_its_channels_also_if_another_has_its_name_by_then() {
-    let (mut registrations, mut told) = (Registrations::default(), Told::default());
-    let of = registrations.add_topic(&topic("a"));
-    registrations.add_channel(&topic("a"), of, &channel("x"));
-    all(&mut told, &registrations);
-    registrations.remove_topic(&topic("a"));
-    let of = registrations.add_topic(&topic("a"));
-    registrations.add_channel(&topic("a"), of, &channel("y"));
-    let expected = ["UNREGISTER a x", "UNREGISTER a", "REGISTER a y"];
-    assert_eq!(all(&mut told, &registrations), expected);
-}
-
-#[test]
-fn a_topic_that_has_gone_has_nothing_to_say() {
-    let mut registrations = Registrations::default();
-    let gone = registrations.add_topic(&topic("a"));
-    registrations.remove_topic(&topic("a"));
-    registrations.add_topic(&topic("a"));
-    registrations.add_channel(&topic("a"), gone, &channel("x"));
-    registrations.set_channels(&topic("a"), gone, [channel("y")].into());
-    registrations.add_channel(&topic("b"), gone, &channel("x"));
-    assert_eq!(all(&mut Told::default(), &registrations), ["REGISTER a"]);
-}
-
-#[test]
-fn who_has_missed_too_many_changes_looks_at_everything() {
-    let (mut registrations, mut told) = (Registrations::default(), Told::default());
-    registrations.add_topic(&topic("gone"));
-    registrations.add_topic(&topic("kept"));
-    all(&mut told, &registrations);
-    registrations.remove_topic(&topic("gone"));
-    for _ in 0..RECENT_MAX {
-        registrations.add_topic(&topic("restless"));
-    }
-    assert_eq!(registrations.recent.len(), RECENT_MAX);
-    assert_eq!(all(&mut told, &registrations), ["UNREGISTER gone", "REGISTER restless"]);
-}
-
-#[test]
-fn ten_thousand_topics_cost_one_look_each() {
-    let (mut registrations, mut told) = (Registrations::default(), Told::default());
-    for number in 0..10_000 {
-        let name = topic(&format!("t{number}"));
-        let of = registrations.add_topic(&name);
-        registrations.add_channel(&name, of, &channel("c"));
-    }
-    let mut count = 0;
-    loop {
-        let commands = told.catch_up(&registrations, 1000);
-        assert!(commands.len() <= 1000);
-        match commands.len() {
-            0 => break,
-            some => count += some,
+/// Nodes 1, 2, … with the registrations of each.
+fn with(nodes: &[&[&str]]) -> Registrations {
+    let mut registrations = none();
+    for (link, texts) in (1..).map(LinkId).zip(nodes) {
+        registrations.identify(link, producer(&format!("host{}", link.0)), at(0));
+        for text in *texts {
+            registrations.register(link, &registration(text)).unwrap();
         }
     }
-    assert_eq!((count, told.count()), (10_000, 20_000));
+    registrations
 }
 
-const TOPICS: [&str; 4] = ["a", "b", "c#ephemeral", "d"];
-const CHANNELS: [&str; 3] = ["x", "y#ephemeral", "z"];
-
-/// What one nsqd's registrations look like in nsqlookupd: keys outlive producers, a topic can bear a
-/// tombstone.
-#[derive(Debug, Default)]
-struct Registry {
-    topics: BTreeMap<String, bool>,
-    channels: BTreeSet<(String, String)>,
-    /// Ephemeral keys that nobody has taken away.
-    ephemeral: BTreeSet<(String, String)>,
+fn found(registrations: &Registrations, name: &str, now: u64) -> Option<Vec<String>> {
+    let lookup = registrations.lookup(&topic(name), at(now))?;
+    let hosts = lookup.producers.iter().map(|it| it.info.broadcast_address.clone());
+    Some(hosts.collect())
 }
 
-impl Registry {
-    fn hear(&mut self, command: &LookupCommand) {
-        match command {
-            LookupCommand::Register(Registration { topic, channel: Some(channel) }) => {
-                let key = (topic.to_string(), channel.to_string());
-                if channel.is_ephemeral() {
-                    self.ephemeral.insert(key.clone());
-                }
-                assert!(self.channels.insert(key), "told twice: {command:?}");
-                self.topics.entry(topic.to_string()).or_insert(false);
-            }
-            LookupCommand::Register(Registration { topic, channel: None }) => {
-                let before = self.topics.insert(topic.to_string(), false);
-                assert_eq!(before, None, "told twice: {command:?}");
-            }
-            LookupCommand::Unregister(Registration { topic, channel: Some(channel) }) => {
-                let key = (topic.to_string(), channel.to_string());
-                assert!(self.channels.remove(&key), "never told: {command:?}");
-                self.ephemeral.remove(&key);
-            }
-            LookupCommand::Unregister(Registration { topic, channel: None }) => {
-                assert!(self.topics.remove(topic.as_str()).is_some(), "never told: {command:?}");
-                self.channels.retain(|(of, _)| of != topic.as_str());
-            }
-            LookupCommand::Identify(_) | LookupCommand::Ping => panic!("{command:?}"),
-        }
+fn texts<T: std::fmt::Display>(names: Vec<T>) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn channel_brings_its_topic_and_says_what_is_new() {
+    let mut them = with(&[&[], &[]]);
+    let mut register = |link, text| them.register(LinkId(link), &registration(text)).unwrap();
+    assert_eq!(register(1, "t:c"), (Added::Key, Some(Added::Key)));
+    assert_eq!(register(1, "t:c"), (Added::Nothing, Some(Added::Nothing)));
+    assert_eq!(register(2, "t"), (Added::Producer, None));
+    assert_eq!(register(2, "t:c"), (Added::Nothing, Some(Added::Producer)));
+    assert_eq!(found(&them, "t", 0), Some(vec!["host1".into(), "host2".into()]));
+    assert_eq!(texts(them.channels(&topic("t"))), ["c"]);
+}
+
+#[test]
+fn topic_and_channel_stay_without_producers_unless_they_are_ephemeral() {
+    let mut them = with(&[&["t:c", "t:e#ephemeral", "e#ephemeral:c"]]);
+    them.disconnect(LinkId(1));
+    assert_eq!(found(&them, "t", 0), Some(Vec::new()));
+    assert_eq!(texts(them.channels(&topic("t"))), ["c"]);
+    assert_eq!(found(&them, "e#ephemeral", 0), None);
+    assert_eq!(texts(them.channels(&topic("e#ephemeral"))), [""; 0]);
+    assert_eq!(them.counts(at(0)), Counts { topics: 1, channels: 1, ..Counts::default() });
+}
+
+#[test]
+fn ephemeral_keys_go_with_their_last_producer() {
+    for leave in ["e#ephemeral", "t:e#ephemeral"] {
+        let mut them = with(&[&["t", leave], &[leave]]);
+        them.unregister(LinkId(1), &registration(leave));
+        let count = |them: &Registrations| (them.topics().len(), them.counts(at(0)).channels);
+        let before = count(&them);
+        them.unregister(LinkId(2), &registration(leave));
+        assert_ne!(count(&them), before, "{leave}");
     }
 }
 
-#[derive(Debug, Clone)]
-enum Event {
-    AddTopic(usize),
-    RemoveTopic(usize),
-    AddChannel(usize, usize),
-    RemoveChannel(usize, usize),
-    /// A topic's actor was restarted and lists its channels: those of the mask.
-    List(usize, u8),
-    /// One that has gone still says something.
-    Stale(usize, usize),
-    /// An operator hides the node.
-    Tombstone(usize),
-    Talk(usize),
-    Reconnect,
+#[test]
+fn leaving_a_topic_leaves_its_channels() {
+    let mut them = with(&[&["t:c", "t:d", "u:c"], &["t:d"]]);
+    let left = them.unregister(LinkId(1), &registration("t"));
+    assert_eq!((left.was_there, texts(left.channels)), (true, vec!["c".into(), "d".into()]));
+    assert_eq!(texts(them.channels(&topic("t"))), ["c", "d"]);
+    assert_eq!(found(&them, "t", 0), Some(vec!["host2".into()]));
+    assert_eq!(found(&them, "u", 0), Some(vec!["host1".into()]));
+    assert_eq!(them.unregister(LinkId(1), &registration("t")), Left::default());
 }
 
-fn events() -> impl Strategy<Value = Vec<Event>> {
-    let (topics, channels) = (0..TOPICS.len(), 0..CHANNELS.len());
-    let event = prop_oneof![
-        3 => topics.clone().prop_map(Event::AddTopic),
-        2 => topics.clone().prop_map(Event::RemoveTopic),
-        4 => (topics.clone(), channels.clone()).prop_map(|(t, c)| Event::AddChannel(t, c)),
-        2 => (topics.clone(), channels.clone()).prop_map(|(t, c)| Event::RemoveChannel(t, c)),
-        1 => (topics.clone(), 0..8u8).prop_map(|(t, mask)| Event::List(t, mask)),
-        1 => (topics.clone(), channels).prop_map(|(t, c)| Event::Stale(t, c)),
-        1 => topics.prop_map(Event::Tombstone),
-        4 => (0..6usize).prop_map(Event::Talk),
-        1 => Just(Event::Reconnect),
+#[test]
+fn silent_producers_are_hidden_until_they_ping() {
+    let mut them = with(&[&["t"]]);
+    assert_eq!(found(&them, "t", 300).unwrap().len(), 1);
+    assert_eq!(found(&them, "t", 301), Some(Vec::new()));
+    assert_eq!((them.nodes(at(300)).nodes.len(), them.nodes(at(301)).nodes.len()), (1, 0));
+    them.register(LinkId(1), &registration("u")).unwrap();
+    assert_eq!(found(&them, "t", 301), Some(Vec::new()), "REGISTER is no sign of life");
+    assert_eq!(them.ping(LinkId(1), at(301)), Some(Duration::from_secs(301)));
+    assert_eq!(found(&them, "t", 601).unwrap().len(), 1);
+    assert_eq!(them.ping(LinkId(9), at(301)), None);
+}
+
+#[test]
+fn tombstones_hide_a_node_for_a_topic_and_a_time() {
+    let mut them = with(&[&["t", "u"], &["t"]]);
+    assert_eq!(them.tombstone(&topic("t"), "host1:4151", at(10)), 1);
+    assert_eq!(found(&them, "t", 54), Some(vec!["host2".into()]));
+    assert_eq!(found(&them, "u", 54), Some(vec!["host1".into()]));
+    them.register(LinkId(1), &registration("t:c")).unwrap();
+    assert_eq!(found(&them, "t", 54), Some(vec!["host2".into()]), "REGISTER clears nothing");
+    let shown = |now| {
+        let nodes = them.nodes(at(now));
+        let topics = nodes.topics_of(&nodes.nodes[0]);
+        topics.map(|(name, hidden)| (name.to_string(), hidden)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(54), [("t".into(), true), ("u".into(), false)]);
+    assert_eq!(shown(55), [("t".into(), false), ("u".into(), false)]);
+    assert_eq!(found(&them, "t", 55).unwrap().len(), 2);
+    them.tombstone(&topic("t"), "host1:4151", at(60));
+    assert_eq!(found(&them, "t", 100), Some(vec!["host2".into()]), "again restarts the clock");
+}
+
+#[test]
+fn tombstones_go_with_their_registration() {
+    type Leave = fn(&mut Registrations);
+    let leaves: [Leave; 3] = [
+        |them| drop(them.unregister(LinkId(1), &registration("t"))),
+        |them| assert!(them.delete_topic(&topic("t"))),
+        |them| {
+            them.disconnect(LinkId(1));
+            them.identify(LinkId(1), producer("host1"), at(0));
+        },
     ];
-    prop::collection::vec(event, 0..120)
-}
-
-/// The node as it is, the rule between, the registry as it sees the node.
-#[derive(Default)]
-struct Rig {
-    registrations: Registrations,
-    told: Told,
-    registry: Registry,
-    truth: BTreeMap<String, BTreeSet<String>>,
-    present: BTreeMap<String, Incarnation>,
-    gone: Option<(String, Incarnation)>,
-}
-
-impl Rig {
-    fn happen(&mut self, event: &Event) {
-        match *event {
-            Event::AddTopic(at) if !self.truth.contains_key(TOPICS[at]) => {
-                let of = self.registrations.add_topic(&topic(TOPICS[at]));
-                self.present.insert(TOPICS[at].into(), of);
-                self.truth.insert(TOPICS[at].into(), BTreeSet::new());
-            }
-            Event::RemoveTopic(at) => self.remove_topic(TOPICS[at]),
-            Event::AddChannel(at, c) | Event::RemoveChannel(at, c) => {
-                let is_new = matches!(event, Event::AddChannel(..));
-                self.change_channel(TOPICS[at], CHANNELS[c], is_new);
-            }
-            Event::List(at, mask) => self.list(TOPICS[at], mask),
-            Event::Stale(at, c) => {
-                if let Some((name, of)) = &self.gone {
-                    self.registrations.add_channel(&topic(name), *of, &channel(CHANNELS[c]));
-                    self.registrations.add_channel(&topic(TOPICS[at]), *of, &channel(CHANNELS[c]));
-                }
-            }
-            Event::Tombstone(at) => {
-                if let Some(tombstone) = self.registry.topics.get_mut(TOPICS[at]) {
-                    *tombstone = true;
-                }
-            }
-            Event::Talk(max) => _ = self.talk(max),
-            Event::Reconnect => {
-                (self.told, self.registry) = Default::default();
-            }
-            Event::AddTopic(_) => {}
-        }
-    }
-
-    fn remove_topic(&mut self, name: &str) {
-        if self.truth.remove(name).is_some() {
-            self.registrations.remove_topic(&topic(name));
-            self.gone = self.present.remove(name).map(|of| (name.to_owned(), of));
-        }
-    }
-
-    fn change_channel(&mut self, name: &str, part: &str, is_new: bool) {
-        let Some(of) = self.present.get(name) else { return };
-        let channels = self.truth.get_mut(name).unwrap();
-        if is_new {
-            self.registrations.add_channel(&topic(name), *of, &channel(part));
-            channels.insert(part.to_owned());
-        } else {
-            self.registrations.remove_channel(&topic(name), *of, &channel(part));
-            channels.remove(part);
-        }
-    }
-
-    fn list(&mut self, name: &str, mask: u8) {
-        let Some(of) = self.present.get(name) else { return };
-        let chosen = (0..CHANNELS.len()).filter(|at| mask & (1 << at) != 0);
-        let names: Vec<_> = chosen.map(|at| CHANNELS[at]).collect();
-        let listed = names.iter().map(|name| channel(name)).collect();
-        self.registrations.set_channels(&topic(name), *of, listed);
-        self.truth.insert(name.to_owned(), names.into_iter().map(str::to_owned).collect());
-    }
-
-    fn talk(&mut self, max: usize) -> bool {
-        let commands = self.told.catch_up(&self.registrations, max);
-        assert!(commands.len() <= max);
-        commands.iter().for_each(|command| self.registry.hear(command));
-        !commands.is_empty()
-    }
-
-    fn check(mut self) {
-        // What hides a topic that has gone must not hide the one that has its name now.
-        let told_of = |name: &str| self.told.topics.get(name).map(|it| it.incarnation);
-        let is_another = |name: &str| told_of(name) != self.present.get(name).copied();
-        let hidden =
-            self.registry.topics.iter().filter(|(name, hidden)| **hidden && is_another(name));
-        let outdated: Vec<_> = hidden.map(|(name, _)| name.clone()).collect();
-        while self.talk(3) {}
-        let topics: BTreeSet<_> = self.registry.topics.keys().cloned().collect();
-        assert_eq!(topics, self.truth.keys().cloned().collect());
-        let pair = |(topic, channels): (&String, &BTreeSet<String>)| -> Vec<_> {
-            channels.iter().map(|channel| (topic.clone(), channel.clone())).collect()
-        };
-        let channels: BTreeSet<_> = self.truth.iter().flat_map(pair).collect();
-        assert_eq!(self.registry.channels, channels);
-        assert!(self.registry.ephemeral.is_subset(&channels), "left: {:?}", self.registry);
-        assert_eq!(self.told.count(), topics.len() + channels.len());
-        for name in outdated {
-            assert_ne!(self.registry.topics.get(&name), Some(&true), "{name} is still hidden");
-        }
-        assert!(!self.talk(usize::MAX), "there is nothing left to say");
+    for leave in leaves {
+        let mut them = with(&[&["t"]]);
+        assert_eq!(them.tombstone(&topic("t"), "host1:4151", at(0)), 1);
+        leave(&mut them);
+        them.register(LinkId(1), &registration("t")).unwrap();
+        assert_eq!(found(&them, "t", 1).unwrap().len(), 1);
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn what_is_told_comes_to_be_what_there_is(events in events()) {
-        let mut rig = Rig::default();
-        events.iter().for_each(|event| rig.happen(event));
-        rig.check();
+#[test]
+fn nodes_are_named_by_address_and_http_port() {
+    let mut them = none();
+    them.identify(LinkId(1), producer("fd00::1"), at(0));
+    them.register(LinkId(1), &registration("t")).unwrap();
+    let mut tombstone = |node| them.tombstone(&topic("t"), node, at(0));
+    for node in ["fd00::1:4151", "[fd00::1]:4151"] {
+        assert_eq!(tombstone(node), 1, "{node}");
     }
+    for node in ["fd00::1", "[fd00::1]:04151", "fd00::1:4150", "fd00::2:4151", "", ":4151"] {
+        assert_eq!(tombstone(node), 0, "{node}");
+    }
+}
+
+#[test]
+fn what_is_made_and_deleted_by_hand_needs_no_producer() {
+    let mut them = with(&[&["t:c"]]);
+    assert_eq!(them.create_topic(&topic("t")), Ok(false));
+    assert_eq!(them.create_topic(&topic("u")), Ok(true));
+    assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(true));
+    assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(false));
+    assert_eq!(texts(them.topics()), ["t", "u", "v"]);
+    assert!(them.delete_channel(&topic("t"), &channel("c")));
+    assert!(!them.delete_channel(&topic("t"), &channel("c")));
+    assert!(!them.delete_channel(&topic("x"), &channel("c")));
+    assert_eq!(found(&them, "t", 0).unwrap().len(), 1);
+    assert!(them.delete_topic(&topic("t")));
+    assert!(!them.delete_topic(&topic("t")));
+    assert_eq!(found(&them, "t", 0), None);
+    assert_eq!(them.counts(at(0)).registrations, 0);
+}
+
+#[test]
+fn what_peers_can_invent_is_bounded() {
+    let mut them = Registrations::new(LIFETIMES, Capacity { keys: 3, registrations: 3 });
+    them.identify(LinkId(1), producer("a"), at(0));
+    them.identify(LinkId(2), producer("b"), at(0));
+    let register = |them: &mut Registrations, link, text| {
+        them.register(LinkId(link), &registration(text)).map(drop)
+    };
+    assert_eq!(register(&mut them, 1, "t:c"), Ok(()));
+    assert_eq!(register(&mut them, 2, "t:c"), Err(NotAdded::Full));
+    assert_eq!(register(&mut them, 2, "t"), Ok(()));
+    assert_eq!(them.create_topic(&topic("u")), Ok(true));
+    assert_eq!(them.create_topic(&topic("v")), Err(NotAdded::Full));
+    assert_eq!(them.create_channel(&topic("u"), &channel("c")), Err(NotAdded::Full));
+    them.disconnect(LinkId(1));
+    assert_eq!(register(&mut them, 2, "u"), Ok(()));
+    assert_eq!(register(&mut them, 3, "t"), Err(NotAdded::UnknownProducer));
 }

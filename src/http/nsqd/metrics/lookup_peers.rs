@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use super::exposition::{Exposition, Families, Name, SECONDS};
-use crate::actors::lookup_peer::LookupPeerSnapshot;
+use super::scrape::Exposition;
+use crate::{
+    actors::lookup_peer::LookupPeerSnapshot,
+    http::exposition::{Families, Name, SECONDS},
+};
 
 /// Writes them all.
 pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
