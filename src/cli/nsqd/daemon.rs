@@ -31,13 +31,14 @@ use crate::{
         workers::Workers,
     },
     cli::{
+        nsqlookupd::daemon as nsqlookupd,
         service::{
             DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
             not_started, raise_descriptor_limit,
         },
         signals::Signals,
     },
-    config::{ListenAddress, NsqdOptions, TlsMinVersion},
+    config::{ListenAddress, NsqdOptions, NsqlookupdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
@@ -47,7 +48,13 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    run_beside(None, options, on_ready)
+}
+
+/// The same with an nsqlookupd in the same process, if there is to be one, to which nsqd reports.
+pub fn run_beside(
+    nsqlookupd: Option<NsqlookupdOptions>,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
@@ -59,12 +66,17 @@ pub fn run(
         let tls = load_tls(&options)?;
         let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
+        let (root, failed) = Root::start_new();
+        let registry = nsqlookupd.map(|options| nsqlookupd::Running::start(options, &root));
+        let registry = registry.transpose()?;
+        options
+            .nsqlookupd_tcp_addresses
+            .extend(registry.iter().map(|registry| registry.listening.tcp.clone()));
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
-        let (root, failed) = Root::start_new();
         let discovery = start_discovery(&shared, &root);
         let node = start_node(&shared, &discovery, &root);
         tokio::select! {
@@ -78,6 +90,9 @@ pub fn run(
         tokio::select! {
             () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
+        }
+        if let Some(registry) = registry {
+            registry.stop().await;
         }
         Ok(())
     })

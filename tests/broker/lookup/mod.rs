@@ -2,6 +2,8 @@
 
 mod creating;
 mod following;
+mod hosts;
+mod network;
 mod registering;
 pub mod registry;
 mod trouble;
