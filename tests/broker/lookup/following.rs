@@ -51,6 +51,16 @@ fn an_address_that_is_given_twice_is_one_registry() {
 }
 
 #[test]
+fn an_address_may_be_of_ipv6() {
+    let Some(registry) = Registry::of_ipv6() else {
+        return; // There is none on this machine.
+    };
+    let nsqd = nsqd_with(&[&registry], &[]);
+    nsqd.client().publish("orders", b"x");
+    registry.expect_registered(&["orders"]);
+}
+
+#[test]
 fn a_name_may_stand_for_any_of_its_addresses() {
     let registry = Registry::start();
     let flag = format!("--lookupd-tcp-address=localhost:{}", registry.address().port());

@@ -102,6 +102,13 @@ impl Registry {
         Self::at("127.0.0.1:0".parse().unwrap(), tcp, http, channels)
     }
 
+    /// On the IPv6 loopback, if the machine has one.
+    pub fn of_ipv6() -> Option<Self> {
+        TcpListener::bind("[::1]:0").ok()?;
+        let address = "[::1]:0".parse().unwrap();
+        Some(Self::at(address, Manner::Answers, Manner::Answers, &[]))
+    }
+
     /// At the address of one that has gone.
     pub fn again(address: SocketAddr) -> Self {
         Self::at(address, Manner::Answers, Manner::Answers, &[])

@@ -16,7 +16,7 @@ from .wait import wait_until
 
 TOPIC = "orders"
 POLL_S = 5  # how often consumers ask the registries
-OTHER_NSQD_S = 20  # upstream's nsqd comes back to a registry with its next PING
+OTHER_NSQD_S = 35  # upstream's nsqd notices with its next PING and comes back with the one after that
 FIND_S = 60
 DELIVER_S = 60
 TRAFFIC_S = 3
