@@ -24,6 +24,7 @@ mod http;
 mod latency;
 mod log_tool;
 mod logging;
+mod lookupd;
 mod metrics;
 mod panics;
 mod process;
