@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    lookup::{nsqd_with, registry::Registry},
+    discovery::{nsqd_with, registry::Registry},
     support::{
         Bystander, DEADLINE, Ledger, Nsqd, Random, commands, consume, drain, eventually, http,
         ours, publish_until_told,

@@ -1,5 +1,6 @@
 //! nsqd as a client of nsqlookupd, against registries that do as they are told.
 
+mod cluster;
 mod creating;
 mod following;
 mod hosts;
