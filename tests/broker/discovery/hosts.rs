@@ -1,7 +1,6 @@
 //! Hosts of their own for nsqlookupds: network namespaces, each tied to the test's by a veth pair.
 
 use std::{
-    io::Write,
     net::{Ipv4Addr, SocketAddr, TcpStream},
     process::{Child, Command, Stdio},
     thread,
@@ -21,8 +20,7 @@ pub fn with_network(test: impl FnOnce() + Send) {
     thread::scope(|scope| {
         let ran = scope.spawn(|| {
             if let Err(reason) = leave_network() {
-                writeln!(std::io::stderr(), "skipped: no network of its own: {reason}").unwrap();
-                return;
+                return eprintln!("skipped: no network of its own: {reason}");
             }
             test();
         });
