@@ -120,8 +120,13 @@ fn what_is_finished_on_a_full_disk_stays_finished_over_a_kill() {
         client.finish(message.id);
     }
     nsqd.expect_channel("orders", "audit", &[("depth", (taken - taken / 2 - 1) as u64)]);
-    save_cursor(&nsqd);
-    assert!(!disk.file("reserve").exists(), "it is what the cursor was written into");
+    eventually("the cursor is written into the reserve, which may be whole again by now", || {
+        if disk.file("reserve").exists() {
+            disk.fill(); // a publish that was taken back may have left some room
+        }
+        save_cursor(&nsqd);
+        nsqd.has_logged("NSQ: the disk is full: ").then_some(())
+    });
     expect_no_room(&nsqd);
     let created = nsqd.http("POST", "/channel/create?topic=orders&channel=new", b"");
     assert_eq!(created.status, 500, "{}", created.text());
