@@ -64,6 +64,29 @@ fn expect_no_room(nsqd: &Nsqd) {
     assert!(nsqd.stats()["health"].as_str().unwrap().starts_with("NOK - "));
 }
 
+#[track_caller]
+fn expect_no_new_channel(nsqd: &Nsqd) {
+    let created = nsqd.http("POST", "/channel/create?topic=orders&channel=new", b"");
+    assert_eq!(created.status, 503, "{}", created.text());
+    assert!(created.text().to_lowercase().contains("no space left on device"), "{created:?}");
+    let mut client = nsqd.client();
+    client.send(&commands::sub("orders", "new"));
+    expect_refusal(&mut client, "E_SUB_FAILED SUB failed ");
+}
+
+/// A fatal error that says what was not possible and that there is no room.
+#[track_caller]
+fn expect_refusal(client: &mut Client, start: &str) {
+    match client.expect_frame() {
+        Frame::Error(text) => {
+            assert!(text.starts_with(start), "{text}");
+            assert!(text.to_lowercase().contains("no space left on device"), "{text}");
+        }
+        other => panic!("it was answered with {other:?}"),
+    }
+    client.expect_closed();
+}
+
 /// Health is asked for and nothing else, as by a load balancer that has taken the node out.
 #[track_caller]
 fn expect_recovery(nsqd: &Nsqd) {
@@ -128,8 +151,7 @@ fn what_is_finished_on_a_full_disk_stays_finished_over_a_kill() {
         nsqd.has_logged("NSQ: the disk is full: ").then_some(())
     });
     expect_no_room(&nsqd);
-    let created = nsqd.http("POST", "/channel/create?topic=orders&channel=new", b"");
-    assert_eq!(created.status, 500, "{}", created.text());
+    expect_no_new_channel(&nsqd);
     nsqd.kill9();
     nsqd.restart();
     expect_no_room(&nsqd);
@@ -181,13 +203,10 @@ fn topics_that_cannot_be_created_are_refused_with_the_reason() {
     publish_until_full(&disk, &nsqd);
     let mut publisher = nsqd.client();
     publisher.send(&commands::publish("new", b"one"));
-    match publisher.expect_frame() {
-        Frame::Error(text) => {
-            assert!(text.starts_with("E_PUB_FAILED PUB failed cannot create "), "{text}");
-            assert!(text.to_lowercase().contains("no space left on device"), "{text}");
-        }
-        other => panic!("a publish was answered with {other:?}"),
-    }
+    expect_refusal(&mut publisher, "E_PUB_FAILED PUB failed cannot create ");
+    let mut consumer = nsqd.client();
+    consumer.send(&commands::sub("new", "audit"));
+    expect_refusal(&mut consumer, "E_SUB_FAILED SUB failed ");
     disk.free();
     eventually("the topic can be created", || {
         (nsqd.http("POST", "/pub?topic=new", b"one").status == 200).then_some(())

@@ -19,6 +19,7 @@ use crate::{
         topic::{CarriedMessage, CarriedRange, Carry, CopiesEnd, PublishError},
     },
     broker::channel::{Carried, Pending},
+    protocol::ChannelName,
     storage::{Batch, BatchBuilder, LogPosition},
 };
 
@@ -168,7 +169,7 @@ fn not_carried(error: &PublishError) -> StoreError {
 /// Reads messages from the log, as many as one step may take.
 async fn gather(
     disk: Addr<DiskQueue>,
-    channel: crate::protocol::ChannelName,
+    channel: ChannelName,
     wanted: Vec<Wanted>,
 ) -> Result<Gathered, StoreError> {
     let mut gathered = Gathered::default();
@@ -193,7 +194,7 @@ impl Gathered {
         &mut self,
         batch: &Batch,
         wanted: &mut Peekable<vec::IntoIter<Wanted>>,
-        channel: &crate::protocol::ChannelName,
+        channel: &ChannelName,
     ) {
         let before = |wanted: &Wanted| wanted.seq < batch.first_seq();
         while let Some(missing) = wanted.next_if(before) {
