@@ -168,6 +168,43 @@ fn what_is_finished_on_a_full_disk_stays_finished_over_a_kill() {
     assert!(disk.file("reserve").exists());
 }
 
+/// A cursor for which the usual reserve is too small.
+#[test]
+fn a_large_cursor_has_room_on_a_full_disk_too() {
+    const DEFERRED: usize = 50_000;
+    const IN_BATCH: usize = 1000;
+    let flags = ["--max-bytes-per-file=300000", "--mem-queue-size=10", "--max-req-timeout=1000h"];
+    let Some((disk, mut nsqd)) = small(&flags) else { return };
+    let mut publisher = nsqd.client();
+    let mut client = consumer(&nsqd, IN_BATCH);
+    for _ in 0..DEFERRED / IN_BATCH {
+        publisher.send(&commands::publish_many("orders", &["x"; IN_BATCH]));
+        publisher.expect_ok();
+        let ids: Vec<_> = (0..IN_BATCH).map(|_| client.expect_message().id).collect();
+        let answers: Vec<_> =
+            ids.into_iter().flat_map(|id| commands::requeue(id, 1_000_000_000)).collect();
+        client.send(&answers);
+    }
+    nsqd.expect_channel("orders", "audit", &[("deferred_count", DEFERRED as u64)]);
+    save_cursor(&nsqd);
+    let cursor_bytes = std::fs::metadata(disk.file("topics/orders/audit.cursor")).unwrap().len();
+    assert!(cursor_bytes > 1 << 20, "{cursor_bytes} bytes");
+    let taken = publish_until_full(&disk, &nsqd);
+    for expected in 0..taken {
+        let message = client.expect_message();
+        assert_eq!(number(&message.body), expected);
+        client.finish(message.id);
+    }
+    nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
+    save_cursor(&nsqd);
+    nsqd.kill9();
+    nsqd.restart();
+    let counters = [("depth", 0), ("in_flight_count", 0), ("deferred_count", DEFERRED as u64)];
+    nsqd.expect_channel("orders", "audit", &counters);
+    expect_recovery(&nsqd); // what was finished has made room
+    consumer(&nsqd, 1).expect_body("after");
+}
+
 #[test]
 fn what_no_cursor_could_say_is_finished_is_kept_and_comes_again() {
     let flags = ["--sync-timeout=20ms", "--max-bytes-per-file=300000"];
