@@ -27,7 +27,7 @@ mod unsynced;
 pub mod upstream;
 
 #[cfg(test)]
-mod failing_disk;
+pub(crate) mod failing_disk;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]

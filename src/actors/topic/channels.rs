@@ -165,8 +165,8 @@ impl Handler<FindChannel> for Topic {
             self.abandon_if_unused(); // again, in case that the node has lost it in a crash
             return answer(Err(ChannelError::Exiting));
         }
-        if self.appending.refusal.is_some() {
-            return answer(Err(ChannelError::Exiting));
+        if let Some(refusal) = &self.appending.refusal {
+            return answer(Err(refusal.clone().into()));
         }
         if find.create {
             AtomicResponse::new(self.make_channel(find.name))
