@@ -115,6 +115,7 @@ impl Run<'_> {
     fn measure(&mut self, messages: u64) -> Result<Backlog> {
         let server = self.program.start_on(self.dir)?;
         let mut http = Http::connect(server.http()?)?;
+        http.post(&format!("/topic/create?topic={TOPIC}"))?;
         for channel in [TOPIC, STALLED] {
             http.post(&format!("/channel/create?topic={TOPIC}&channel={channel}"))?;
         }
@@ -156,6 +157,7 @@ impl Run<'_> {
         expect_depth(&server, TOPIC, STALLED, PROBES.count())?;
 
         let mut http = Http::connect(server.http()?)?;
+        http.post(&format!("/topic/create?topic={OTHER}"))?;
         http.post(&format!("/channel/create?topic={OTHER}&channel={STALLED}"))?;
         fill(&server, OTHER, messages, false)?;
         let began = Instant::now();

@@ -28,6 +28,8 @@ mod unsynced;
 pub mod upstream;
 
 #[cfg(test)]
+mod backlog_tests;
+#[cfg(test)]
 mod failing_disk;
 #[cfg(test)]
 mod log_tests;
