@@ -13,9 +13,9 @@ use std::{
 use clap::ValueEnum;
 use nsq_actors::{
     cli::{
-        Console, daemon,
-        nsqd::{DaemonError, Listening},
-        program,
+        Console,
+        nsqd::{self, daemon},
+        service::{DaemonError, Listening},
     },
     config::NsqdOptions,
     storage::{Disk, DiskFile, RealDisk},
@@ -77,16 +77,15 @@ pub fn measure(program: &Program, runs: u32, scale: f64) -> Result<Vec<LogCost>>
 
 /// Runs the nsqd that this process was started as, if it was.
 pub fn nsqd_asked_for() -> Option<ExitCode> {
-    let mut arguments = env::args_os().skip(1);
+    let mut arguments = env::args_os().skip(1).map_while(|argument| argument.into_string().ok());
     let is_nsqd = arguments.next()? == FLAG;
-    let store = Store::from_str(arguments.next().filter(|_| is_nsqd)?.to_str()?, false).ok()?;
+    let store = Store::from_str(&arguments.next().filter(|_| is_nsqd)?, false).ok()?;
     let daemon = match store {
         Store::Disk => daemon::run,
         Store::Nowhere => run_without_store,
     };
-    let command_line = [OsString::from("nsqd")].into_iter().chain(arguments);
-    let (mut out, mut err) = (stdout(), stderr());
-    Some(program::run(command_line, daemon, &mut Console::new(&mut out, &mut err)).into())
+    let (arguments, mut out, mut err) = (arguments.collect::<Vec<_>>(), stdout(), stderr());
+    Some(nsqd::run(&arguments, daemon, &mut Console::new(&mut out, &mut err)).into())
 }
 
 fn run_without_store(

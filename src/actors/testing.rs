@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     cache::CacheBudget,
+    directory::Directory,
     disk_queue,
     health::Health,
     live_settings::LiveSettings,
@@ -41,6 +42,7 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         taking_reserve: AtomicBool::default(),
         log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
+        directory: Directory::default(),
         health: Health::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
