@@ -9,7 +9,9 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Client, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end};
+use crate::support::{
+    Client, DEADLINE, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end,
+};
 
 const MESSAGES: usize = 60;
 
@@ -242,7 +244,9 @@ fn what_was_carried_forward_outlives_the_damage_of_its_cursor_and_the_repair() {
     expect(&nsqd, "verify", 0, &[" pending=1", ": clean\n"]);
     nsqd.restart();
     let (mut client, mut copies) = (consumer(&nsqd, 100), Vec::new());
-    while let Ok(frame) = client.next_frame(Duration::from_millis(500)) {
+    loop {
+        let wait = if copies.is_empty() { DEADLINE } else { Duration::from_millis(300) };
+        let Ok(frame) = client.next_frame(wait) else { break };
         let Frame::Message(message) = frame else { panic!("{frame:?}") };
         client.finish(message.id);
         if message.text() == body(0) {
