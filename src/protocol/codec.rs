@@ -9,7 +9,8 @@ use memchr::memchr;
 use self::scanner::{Parameters, Scanner};
 use super::{
     command::{Command, Keyword, MessageRef},
-    error::{ProtocolError, RawText},
+    error::ProtocolError,
+    raw_text::RawText,
 };
 
 /// Longest command line in bytes, its LF included.

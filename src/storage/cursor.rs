@@ -28,7 +28,8 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 pub struct Cursor {
     /// Every message below is finished.
     pub floor: u64,
-    /// Where the batch with the floor stands; only a hint.
+    /// Where the batch with the floor stands, or one before it; only a hint, the log's start if that
+    /// is not known.
     pub floor_position: LogPosition,
     /// Finished messages above the floor, sorted and disjoint.
     pub finished: Vec<Range<u64>>,
@@ -159,6 +160,14 @@ impl Cursor {
         let finished = self.finished.last().map_or(0, |range| range.end);
         let pending = self.pending.iter().map(|pending| pending.seq.saturating_add(1)).max();
         self.floor.max(finished).max(pending.unwrap_or(0))
+    }
+
+    /// The message at or before `seq` that is nearest to it among those whose places are known, and
+    /// its place.
+    pub fn place_before(&self, seq: u64) -> Option<(u64, LogPosition)> {
+        let pending = self.pending.iter().map(|pending| (pending.seq, pending.position));
+        let known = pending.chain([(self.floor, self.floor_position)]);
+        known.filter(|(at, position)| *at <= seq && *position != LogPosition::START).max()
     }
 
     /// The bytes on disk.

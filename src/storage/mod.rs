@@ -23,9 +23,12 @@ pub mod reserve;
 mod scan;
 mod segment;
 pub mod stored_topic;
+mod trimming;
 mod unsynced;
 pub mod upstream;
 
+#[cfg(test)]
+mod backlog_tests;
 #[cfg(test)]
 pub(crate) mod failing_disk;
 #[cfg(test)]
@@ -54,4 +57,5 @@ pub use record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RECORD_HEADER_BYTES, R
 pub use recovery::Recovery;
 pub use reserve::Reserve;
 pub use stored_topic::{StoredTopic, StoredTopicError};
+pub use trimming::Finished;
 pub use unsynced::Unsynced;

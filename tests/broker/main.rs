@@ -10,12 +10,14 @@
 )]
 
 mod auth;
+mod backlog;
 mod config_file;
 mod conformance;
 mod crash;
 mod damage;
 mod deferring;
 mod descriptors;
+mod discovery;
 mod disk_full;
 mod durability;
 mod ephemeral;
@@ -24,6 +26,7 @@ mod http;
 mod latency;
 mod log_tool;
 mod logging;
+mod lookupd;
 mod metrics;
 mod panics;
 mod process;

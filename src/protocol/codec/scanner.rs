@@ -7,8 +7,9 @@ use memchr::memchr;
 use super::{ClientState, Limits, Session, Stop, Walk};
 use crate::protocol::{
     command::{Command, Keyword, MessageRef, Publication, Verb},
-    error::{ProtocolError, RawText},
+    error::ProtocolError,
     names::{ChannelName, TopicName, is_valid_name},
+    raw_text::RawText,
 };
 
 /// Bytes of a body's or a message's size, and of a number of messages.
