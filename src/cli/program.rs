@@ -11,8 +11,13 @@ use std::{
 use clap::Parser;
 
 use super::{
-    console::Console, exit_code::ExitCode, install::Install, log::LogTool, nsqd, nsqlookupd,
-    service::Daemon, up,
+    console::Console,
+    exit_code::ExitCode,
+    install::Install,
+    log::LogTool,
+    nsqd, nsqlookupd,
+    service::Daemon,
+    up::{self, UpOptions},
 };
 use crate::config::{
     NsqdOptions, NsqlookupdOptions,
@@ -43,7 +48,7 @@ enum Nsq {
     Nsqd,
     /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
     Nsqlookupd,
-    /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
+    /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
@@ -65,6 +70,8 @@ pub struct Daemons {
     pub nsqd: Daemon<NsqdOptions>,
     /// The directory.
     pub nsqlookupd: Daemon<NsqlookupdOptions>,
+    /// Both together.
+    pub up: Daemon<UpOptions>,
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -118,14 +125,14 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
             return code;
         }
         if name == "up" {
-            return up::run(rest, daemons.nsqd, console);
+            return up::run(rest, daemons.up, console);
         }
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
         Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
         Ok(Nsq::Nsqlookupd) => nsqlookupd::run(&[], daemons.nsqlookupd, console),
-        Ok(Nsq::Up) => up::run(&[], daemons.nsqd, console),
+        Ok(Nsq::Up) => up::run(&[], daemons.up, console),
         Ok(Nsq::Install(install)) => match env::current_exe() {
             Ok(executable) => install.run(&executable, console),
             Err(error) => {
@@ -172,7 +179,11 @@ mod tests {
         Err(DaemonError::NotStarted("no network".to_owned()))
     }
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted };
+    fn together(_: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted, up: together };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {

@@ -10,12 +10,14 @@
 )]
 
 mod auth;
+mod backlog;
 mod config_file;
 mod conformance;
 mod crash;
 mod damage;
 mod deferring;
 mod descriptors;
+mod discovery;
 mod disk_full;
 mod durability;
 mod ephemeral;

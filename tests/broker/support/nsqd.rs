@@ -75,6 +75,11 @@ impl Nsqd {
         nsqd
     }
 
+    /// Other flags for the next process.
+    pub fn set_flags(&mut self, flags: &[&str]) {
+        self.flags = program::known(flags).into_iter().map(str::to_owned).collect();
+    }
+
     /// Starts again where the last process has ended. The addresses are new.
     #[track_caller]
     pub fn restart(&mut self) {
@@ -230,6 +235,12 @@ impl Nsqd {
     /// The most that it has had.
     pub fn peak_bytes(&self) -> u64 {
         self.memory("VmHWM:")
+    }
+
+    /// Bytes that it has read from files since its start.
+    pub fn read_bytes(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
     fn memory(&self, field: &str) -> u64 {
