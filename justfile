@@ -27,7 +27,7 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
-# Queues 20 million messages for one channel and drains, empties and deletes them: about five minutes, 6.2 GB below target/
+# Queues 20 million messages for one channel and drains, empties and deletes them: about two minutes, 6.2 GB below target/
 backlog *arguments:
     cargo bench --bench broker -- --case backlog {{ arguments }}
 
