@@ -107,6 +107,11 @@ impl Cursor {
             .map_err(|source| failed("write", channel, source))
     }
 
+    /// Length of the file.
+    pub fn file_bytes(&self) -> usize {
+        encoded_len(self.finished.len(), self.pending.len())
+    }
+
     /// Reads the channel's cursor file in `dir`; `None` if there is none.
     pub fn load(
         disk: &dyn Disk,
@@ -167,8 +172,7 @@ impl Cursor {
 
     /// The bytes on disk.
     pub fn encode(&self) -> Vec<u8> {
-        let len = encoded_len(self.finished.len(), self.pending.len());
-        let mut bytes = Vec::with_capacity(len);
+        let mut bytes = Vec::with_capacity(self.file_bytes());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_be_bytes());
         bytes.extend_from_slice(&(u16::from(self.paused) * FLAG_PAUSED).to_be_bytes());

@@ -30,7 +30,7 @@ pub mod upstream;
 #[cfg(test)]
 mod backlog_tests;
 #[cfg(test)]
-mod failing_disk;
+pub(crate) mod failing_disk;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]

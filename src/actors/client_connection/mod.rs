@@ -9,7 +9,7 @@ mod compressed;
 mod consuming;
 mod handshake;
 mod info;
-mod input;
+pub(super) mod input;
 mod output;
 mod publishing;
 mod responses;

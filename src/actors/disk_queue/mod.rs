@@ -37,6 +37,9 @@ use crate::{
     },
 };
 
+/// A file of metadata has less.
+const METADATA_BYTES: usize = 4096;
+
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
 #[derive(Debug, Default)]
@@ -357,7 +360,8 @@ impl Handler<SaveCursor> for DiskQueue {
             save.cursor.pending.sort_unstable_by_key(|pending| pending.seq);
             let SaveCursor { channel, cursor, durable, is_new } = &save;
             let save = || cursor.save(&*shared.log.disk, &dir, channel, *durable);
-            Ok(if *is_new { save() } else { replace_small(shared, save) }?)
+            let bytes = cursor.file_bytes();
+            Ok(if *is_new { save() } else { replace_small(shared, bytes, save) }?)
         })
     }
 }
@@ -382,7 +386,8 @@ impl Handler<SaveMetadata> for DiskQueue {
         let file = TopicMetadata::path(&dir);
         log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
         self.replace(move |shared| {
-            Ok(replace_small(shared, || save.0.save(&*shared.log.disk, &dir, true))?)
+            let saved = || save.0.save(&*shared.log.disk, &dir, true);
+            Ok(replace_small(shared, METADATA_BYTES, saved)?)
         })
     }
 }

@@ -63,10 +63,15 @@ impl Topic {
             Channel::new(topic, channel, shared, parent, disk, floor, created)
         });
         self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor });
+        self.shared().directory.add_channel(&self.name, self.place.incarnation, name);
         addr
     }
 
-    fn create_channel(&mut self, name: ChannelName) -> AtomicResponse<Self, FindResult> {
+    /// Stores and starts a channel that is not there yet.
+    pub(super) fn make_channel(
+        &mut self,
+        name: ChannelName,
+    ) -> ResponseActFuture<Self, FindResult> {
         let floor = self.rules.released();
         let cursor = Cursor {
             floor,
@@ -82,7 +87,7 @@ impl Topic {
             let saved = disk.send(SaveCursor { channel, cursor, durable, is_new: true });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
-        AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
+        Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
             result?;
             log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
@@ -90,7 +95,7 @@ impl Topic {
             // At once: what the topic held must not be pushed out of memory by what comes.
             addr.do_send(topic.released_so_far(&name, floor));
             Ok(addr)
-        })))
+        }))
     }
 
     /// Where the batch will stand, or stands, that message `seq` is in, as far as that is still known
@@ -112,6 +117,7 @@ impl Topic {
         name: &ChannelName,
     ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
         let child = self.channels.remove(name)?;
+        self.shared().directory.remove_channel(&self.name, self.place.incarnation, name);
         log::info!("TOPIC({}): deleting channel {name}", self.name);
         self.rules.set_has_channels(!self.channels.is_empty());
         // The border goes first: without it, a crash in between would give the next channel
@@ -158,7 +164,7 @@ impl Topic {
     }
 }
 
-type FindResult = Result<Addr<Channel>, ChannelError>;
+pub(super) type FindResult = Result<Addr<Channel>, ChannelError>;
 
 impl Handler<FindChannel> for Topic {
     type Result = AtomicResponse<Self, FindResult>;
@@ -172,11 +178,11 @@ impl Handler<FindChannel> for Topic {
             self.abandon_if_unused(); // again, in case that the node has lost it in a crash
             return answer(Err(ChannelError::Exiting));
         }
-        if self.appending.refusal.is_some() {
-            return answer(Err(ChannelError::Exiting));
+        if let Some(refusal) = &self.appending.refusal {
+            return answer(Err(refusal.clone().into()));
         }
         if find.create {
-            self.create_channel(find.name)
+            AtomicResponse::new(self.make_channel(find.name))
         } else {
             answer(Err(ChannelError::NotFound))
         }
