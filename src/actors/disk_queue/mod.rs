@@ -486,13 +486,27 @@ impl Handler<Delete> for DiskQueue {
         self.must_open = true;
         self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        self.run_in(&self.small_files, move |files| {
+        let of_topic = Arc::clone(&self.shared);
+        let retired = self.run_in(&self.small_files, move |files| {
             let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);
-            Ok(shared.data.remove_topic(&topic)?)
+            Ok(of_topic.data.retire_topic(&topic)?)
+        });
+        Box::pin(async move {
+            // The topic is gone; nobody waits for its space to be free as well.
+            if let Some(retired) = retired.await? {
+                actix_rt::task::spawn_blocking(move || remove_retired(&shared, &retired));
+            }
+            Ok(())
         })
+    }
+}
+
+fn remove_retired(shared: &Shared, retired: &Path) {
+    if let Err(error) = shared.data.remove_retired(retired) {
+        log::warn!("a deleted topic's files will be removed by the next start: {error}");
     }
 }
 
