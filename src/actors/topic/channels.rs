@@ -75,7 +75,7 @@ impl Topic {
         let floor = self.rules.released();
         let cursor = Cursor {
             floor,
-            floor_position: LogPosition(0),
+            floor_position: self.position_of(floor),
             finished: Vec::new(),
             pending: Vec::new(),
             paused: false,
@@ -96,6 +96,19 @@ impl Topic {
             addr.do_send(topic.released_so_far(&name, floor));
             Ok(addr)
         }))
+    }
+
+    /// Where the batch will stand, or stands, that message `seq` is in, as far as that is still known
+    /// here: a hint.
+    fn position_of(&self, seq: u64) -> LogPosition {
+        if seq == self.rules.next_seq() {
+            return self.appending.position;
+        }
+        let on_their_way = self.appending.unsynced.iter().chain(&self.appending.writing);
+        let cached = self.cache.batch_of(seq).map(|batch| batch.position());
+        let mut batches = on_their_way.map(|writing| &writing.batch);
+        let holds = |batch: &&Arc<Batch>| batch.first_seq() <= seq && seq < batch.end_seq();
+        cached.or_else(|| Some(batches.find(holds)?.position())).unwrap_or(LogPosition::START)
     }
 
     /// Forgets a channel and removes its cursor. The topic then keeps what comes for the next one.
@@ -165,8 +178,8 @@ impl Handler<FindChannel> for Topic {
             self.abandon_if_unused(); // again, in case that the node has lost it in a crash
             return answer(Err(ChannelError::Exiting));
         }
-        if self.appending.refusal.is_some() {
-            return answer(Err(ChannelError::Exiting));
+        if let Some(refusal) = &self.appending.refusal {
+            return answer(Err(refusal.clone().into()));
         }
         if find.create {
             AtomicResponse::new(self.make_channel(find.name))

@@ -131,11 +131,7 @@ impl Handler<WhenOpen> for Topic {
 
     /// With `--durability=power` the topic would outlive a loss of power by then.
     fn handle(&mut self, _: WhenOpen, _: &mut Self::Context) -> Self::Result {
-        let open = match &self.appending.refusal {
-            None => Ok(()),
-            Some(PublishError::Exiting) => Err(ChannelError::Exiting),
-            Some(PublishError::Store(reason)) => Err(StoreError::Disk(reason.clone()).into()),
-        };
+        let open = self.appending.refusal.clone().map_or(Ok(()), Err);
         let disk = self.disk.clone().filter(|_| self.is_durable());
         let durable = async move {
             open?;
