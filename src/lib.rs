@@ -10,3 +10,5 @@ pub mod config;
 pub mod http;
 pub mod protocol;
 pub mod storage;
+pub mod stream;
+pub mod tls;
