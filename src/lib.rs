@@ -6,6 +6,7 @@
 pub mod actors;
 pub mod broker;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod protocol;
