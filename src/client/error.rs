@@ -78,6 +78,13 @@ pub enum ConnectError {
     Lost(#[from] Lost),
 }
 
+impl ConnectError {
+    /// True if the next attempt may well succeed: nobody has answered yet.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Dial { .. } | Self::Lost(_))
+    }
+}
+
 /// Why a connection that stood is gone.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Lost {

@@ -85,17 +85,10 @@ impl Wire {
         }
     }
 
-    /// Puts another stream over the one there is. Nothing may wait in either direction.
-    pub(super) fn replace_stream<F>(&mut self, over: F)
-    where
-        F: FnOnce(Box<dyn Duplex>) -> Box<dyn Duplex>,
-    {
-        self.stream = over(self.take_stream());
-    }
-
-    /// The stream itself; there is none until another is set.
-    pub(super) fn take_stream(&mut self) -> Box<dyn Duplex> {
-        std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()))
+    /// The stream itself, and what was read of it and belongs to the next one. There is none until another is set.
+    pub(super) fn take_stream(&mut self) -> (Box<dyn Duplex>, Vec<u8>) {
+        let read = std::mem::take(&mut self.input).into();
+        (std::mem::replace(&mut self.stream, Box::new(tokio::io::empty())), read)
     }
 
     pub(super) fn set_stream(&mut self, stream: Box<dyn Duplex>) {

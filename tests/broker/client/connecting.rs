@@ -1,6 +1,12 @@
 //! What is said and agreed before anything else.
 
-use nsq_actors::client::{ConnectError, Consumer, Options, Producer, SetupError};
+use nsq_actors::{
+    client::{ConnectError, Consumer, Options, Producer, SetupError},
+    protocol::{
+        frame,
+        upgrade::{Encode, SnappyEncoder},
+    },
+};
 
 use super::{
     audit, channel, options,
@@ -64,6 +70,31 @@ async fn connections_are_compressed_if_asked_for() {
     round_trip(&nsqd, &options(&["snappy"])).await;
     round_trip(&nsqd, &options(&["deflate", "deflate_level,1"])).await;
     nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
+}
+
+#[tokio::test]
+async fn what_comes_at_once_with_the_answer_belongs_to_the_compression() {
+    let nsqd = ScriptedNsqd::start().await;
+    let mut compressed_ok = Vec::new();
+    SnappyEncoder::default().encode(&frame::OK_FRAME, &mut compressed_ok);
+    let producer = Producer::new(nsqd.address().to_string(), &options(&["snappy"])).unwrap();
+    let agreed = r#"{"snappy":true}"#;
+    let (connected, _peer) =
+        tokio::join!(within(producer.connect()), nsqd.introduced_behind(agreed, &compressed_ok));
+    connected.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_said_in_the_clear_counts_as_said_behind_tls() {
+    let nsqd = ScriptedNsqd::start().await;
+    let options = options(&["tls_insecure_skip_verify"]);
+    let producer = Producer::new(nsqd.address().to_string(), &options).unwrap();
+    let (refused, _peer) = tokio::join!(
+        within(producer.connect()),
+        nsqd.introduced_behind(r#"{"tls_v1":true}"#, &frame::OK_FRAME)
+    );
+    let expected = "TLS: bytes in the clear before the handshake";
+    assert_eq!(refused.unwrap_err().to_string(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
