@@ -36,6 +36,7 @@ pub enum Case {
     MemoryTopics,
     StatsScrape,
     Upgrades,
+    Library,
 }
 
 impl Case {
@@ -50,6 +51,7 @@ impl Case {
             Self::MemoryTopics => "memory-topics",
             Self::StatsScrape => "stats-scrape",
             Self::Upgrades => "upgrades",
+            Self::Library => "library",
         }
     }
 
@@ -65,7 +67,8 @@ impl Case {
             | Self::Memory
             | Self::MemoryTopics
             | Self::StatsScrape
-            | Self::Upgrades => (0, 0, 0.0, Work::Drain),
+            | Self::Upgrades
+            | Self::Library => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }

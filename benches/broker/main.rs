@@ -12,6 +12,7 @@ mod certificate;
 mod durability;
 mod http;
 mod latency;
+mod library;
 mod link;
 mod load;
 mod memory;
@@ -136,6 +137,7 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
         Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
+        Case::Library => library::measure(program, runs, arguments.scale).map(Measured::Library),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

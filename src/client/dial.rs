@@ -62,6 +62,9 @@ pub(super) async fn connect(address: &str, settings: &Settings) -> Result<Connec
     if agreement.auth_required {
         authorize(&mut wire, options).await?;
     }
+    if options.heartbeat_interval.0.is_none() {
+        wire.wait_for_ever();
+    }
     Ok(Connected { wire, agreement })
 }
 

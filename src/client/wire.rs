@@ -54,7 +54,8 @@ pub(super) struct Wire {
     output: Vec<u8>,
     written: usize,
     is_flushed: bool,
-    read_timeout: Duration,
+    /// None where nothing need come for any length of time.
+    read_timeout: Option<Duration>,
     write_timeout: Duration,
     last_read: Instant,
     /// Since when the peer has not taken what there is to write.
@@ -76,7 +77,7 @@ impl Wire {
             output: Vec::new(),
             written: 0,
             is_flushed: true,
-            read_timeout,
+            read_timeout: Some(read_timeout),
             write_timeout,
             last_read: now,
             blocked_since: None,
@@ -93,6 +94,11 @@ impl Wire {
 
     pub(super) fn set_stream(&mut self, stream: Box<dyn Duplex>) {
         self.stream = stream;
+    }
+
+    /// From now on nothing need come: there are no heartbeats.
+    pub(super) fn wait_for_ever(&mut self) {
+        self.read_timeout = None;
     }
 
     /// To be filled with commands; they leave with [`Wire::poll_write`].
@@ -145,7 +151,8 @@ impl Wire {
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {
-                let due = self.last_read + self.read_timeout;
+                let Some(timeout) = self.read_timeout else { return Poll::Pending };
+                let due = self.last_read + timeout;
                 ready!(poll_passed(&mut self.read_timer, due, cx));
                 Poll::Ready(Err(Lost::ReadTimeout))
             }

@@ -1,5 +1,7 @@
 //! What is said and agreed before anything else.
 
+use std::time::Duration;
+
 use nsq_actors::{
     client::{ConnectError, Consumer, Options, Producer, SetupError},
     protocol::{
@@ -44,6 +46,21 @@ async fn clients_introduce_themselves_as_their_options_say() {
         "deflate_level": 6, "topology_region": "north", "topology_zone": "one",
     });
     assert_eq!(said, expected);
+}
+
+#[tokio::test]
+async fn without_heartbeats_silence_is_no_reason_to_leave() {
+    let nsqd = ScriptedNsqd::start().await;
+    let options = options(&["heartbeat_interval,-1ns", "read_timeout,100ms"]);
+    let producer = Producer::new(nsqd.address().to_string(), &options).unwrap();
+    let (connected, (mut peer, said)) = tokio::join!(within(producer.connect()), nsqd.introduced());
+    connected.unwrap();
+    assert_eq!(said["heartbeat_interval"], -1);
+    tokio::time::sleep(Duration::from_millis(300)).await; // nothing is to happen meanwhile
+    let receipt = producer.enqueue(&topic("orders"), "one").await.unwrap();
+    peer.expect(b"PUB orders\n\0\0\0\x03one").await;
+    peer.respond("OK").await;
+    within(receipt).await.unwrap();
 }
 
 /// Publishes and consumes over a connection of that kind.
