@@ -3,7 +3,11 @@
 //! ```text
 //! Node ── Topic ── DiskQueue
 //!   │       └───── Channel
-//!   └── Listener ─ ClientConnection
+//!   ├── Listener ─ ClientConnection
+//!   └── Discovery ─ LookupPeer
+//!
+//! LookupRegistry
+//! LookupListener ─ LookupConnection
 //! ```
 //!
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
@@ -15,11 +19,18 @@ pub mod cache;
 pub mod channel;
 pub mod client_connection;
 pub mod clock;
+pub mod directory;
+pub mod discovery;
 pub mod disk_queue;
 pub mod full_disk;
 pub mod health;
 pub mod listener;
 pub mod live_settings;
+pub mod lookup_connection;
+pub mod lookup_listener;
+pub mod lookup_peer;
+pub mod lookup_registry;
+pub mod lookup_shared;
 pub mod meters;
 pub mod node;
 pub mod process;
@@ -45,8 +56,13 @@ mod tests;
 pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
+pub use discovery::Discovery;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
+pub use lookup_connection::LookupConnection;
+pub use lookup_listener::LookupListener;
+pub use lookup_peer::LookupPeer;
+pub use lookup_registry::LookupRegistry;
 pub use node::Node;
 pub use statsd::Statsd;
 pub use topic::Topic;

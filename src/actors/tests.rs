@@ -180,7 +180,7 @@ impl TestNode {
             failed: nobody(),
         };
         let of_node = Arc::clone(&shared);
-        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node));
+        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node, None));
         Self { node, gate: Arc::default(), shared, _dir: None }
     }
 

@@ -15,35 +15,40 @@ use super::{
     exit_code::ExitCode,
     install::Install,
     log::LogTool,
-    nsqd::{self, Daemon},
-    up,
+    nsqd, nsqlookupd,
+    service::Daemon,
+    up::{self, UpOptions},
 };
-use crate::config::{options::NSQD_OPTIONS, sample::sample, version::version_text};
+use crate::config::{
+    NsqdOptions, NsqlookupdOptions,
+    declaration::OptionSpec,
+    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    sample::sample,
+    version::version_text,
+};
 
 /// Classic names of the programs that this version has.
-pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
+pub(super) const AVAILABLE: [&str; 2] = ["nsqd", "nsqlookupd"];
 
 /// Classic names of the programs that it does not have.
-const ABSENT: [&str; 8] = [
-    "nsqlookupd",
-    "nsqadmin",
-    "nsq_tail",
-    "nsq_to_file",
-    "nsq_to_http",
-    "nsq_to_nsq",
-    "nsq_stat",
-    "to_nsq",
-];
+const ABSENT: [&str; 7] =
+    ["nsqadmin", "nsq_tail", "nsq_to_file", "nsq_to_http", "nsq_to_nsq", "nsq_stat", "to_nsq"];
+
+/// The programs that read a configuration file, and what may stand in it.
+const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
+    [("nsqd", NSQD_OPTIONS), ("nsqlookupd", NSQLOOKUPD_OPTIONS)];
 
 static VERSION: LazyLock<String> = LazyLock::new(version_text);
 
-/// The command line of `nsq` itself. `nsqd` and `up` read their own, in the manner of Go, and stand here for the help.
+/// The command line of `nsq` itself. `nsqd`, `nsqlookupd` and `up` read their own, in the manner of Go, and stand here for the help.
 #[derive(Debug, Parser)]
 #[command(name = "nsq", about = "NSQ in one binary", version = VERSION.as_str(), disable_help_subcommand = true)]
 enum Nsq {
     /// Run the broker; `nsq nsqd --help` lists its flags
     Nsqd,
-    /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
+    /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
+    Nsqlookupd,
+    /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
@@ -53,21 +58,32 @@ enum Nsq {
     /// Print a configuration file with every key and its default
     ConfigSample {
         /// The program that is to read it
-        #[arg(value_parser = ["nsqd"])]
+        #[arg(value_parser = CONFIGURABLE.map(|(program, _)| program))]
         program: String,
     },
 }
 
+/// What runs once a daemon's command line is read.
+#[derive(Clone, Copy)]
+pub struct Daemons {
+    /// The broker.
+    pub nsqd: Daemon<NsqdOptions>,
+    /// The directory.
+    pub nsqlookupd: Daemon<NsqlookupdOptions>,
+    /// Both together.
+    pub up: Daemon<UpOptions>,
+}
+
 /// Runs the program that the process was called for, on the process's own streams.
-pub fn main(daemon: Daemon) -> ExitCode {
+pub fn main(daemons: Daemons) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
-    run(env::args_os(), daemon, &mut Console::new(&mut out, &mut err))
+    run(env::args_os(), daemons, &mut Console::new(&mut out, &mut err))
 }
 
 /// Runs the program that a whole command line asks for, the name of the program included.
 pub fn run(
     command_line: impl IntoIterator<Item = OsString>,
-    daemon: Daemon,
+    daemons: Daemons,
     console: &mut Console<'_>,
 ) -> ExitCode {
     let mut command_line = command_line.into_iter();
@@ -82,18 +98,19 @@ pub fn run(
         }
     };
     let name = Path::new(&called).file_name().and_then(OsStr::to_str).unwrap_or_default();
-    classic(name, &arguments, daemon, console).unwrap_or_else(|| nsq(&arguments, daemon, console))
+    classic(name, &arguments, daemons, console).unwrap_or_else(|| nsq(&arguments, daemons, console))
 }
 
 /// Runs the program of that classic name, if it is one.
 fn classic(
     name: &str,
     arguments: &[String],
-    daemon: Daemon,
+    daemons: Daemons,
     console: &mut Console<'_>,
 ) -> Option<ExitCode> {
     match name {
-        "nsqd" => Some(nsqd::run(arguments, daemon, console)),
+        "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
+        "nsqlookupd" => Some(nsqlookupd::run(arguments, daemons.nsqlookupd, console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
             Some(ExitCode::Failure)
@@ -102,19 +119,20 @@ fn classic(
     }
 }
 
-fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> ExitCode {
     if let Some((name, rest)) = arguments.split_first() {
-        if let Some(code) = classic(name, rest, daemon, console) {
+        if let Some(code) = classic(name, rest, daemons, console) {
             return code;
         }
         if name == "up" {
-            return up::run(rest, daemon, console);
+            return up::run(rest, daemons.up, console);
         }
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
-        Ok(Nsq::Nsqd) => nsqd::run(&[], daemon, console),
-        Ok(Nsq::Up) => up::run(&[], daemon, console),
+        Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
+        Ok(Nsq::Nsqlookupd) => nsqlookupd::run(&[], daemons.nsqlookupd, console),
+        Ok(Nsq::Up) => up::run(&[], daemons.up, console),
         Ok(Nsq::Install(install)) => match env::current_exe() {
             Ok(executable) => install.run(&executable, console),
             Err(error) => {
@@ -123,8 +141,16 @@ fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitC
             }
         },
         Ok(Nsq::Log(tool)) => tool.run(console),
-        Ok(Nsq::ConfigSample { program }) => console.say(sample(&program, NSQD_OPTIONS).trim_end()),
+        Ok(Nsq::ConfigSample { program }) => config_sample(&program, console),
         Err(answer) => explain(&answer, console),
+    }
+}
+
+fn config_sample(program: &str, console: &mut Console<'_>) -> ExitCode {
+    let mut tables = CONFIGURABLE.iter().filter(|(name, _)| *name == program);
+    match tables.next() {
+        Some((name, table)) => console.say(sample(name, table).trim_end()),
+        None => ExitCode::Usage,
     }
 }
 
@@ -143,11 +169,21 @@ mod tests {
     use super::*;
     use crate::{
         cli::{
-            nsqd::{DaemonError, Listening},
+            service::{DaemonError, Listening},
             testing::{Ran, run_with},
         },
-        config::{NsqdOptions, version::version_line},
+        config::version::version_line,
     };
+
+    fn unlisted(_: NsqlookupdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    fn together(_: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted, up: together };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
@@ -155,7 +191,7 @@ mod tests {
     }
 
     fn call(command_line: &[&str]) -> Ran {
-        run_with(|console| run(command_line.iter().map(OsString::from), nowhere, console))
+        run_with(|console| run(command_line.iter().map(OsString::from), NOWHERE, console))
     }
 
     #[test]
@@ -169,6 +205,16 @@ mod tests {
             let ran = call(command_line);
             assert_eq!(ran.code, ExitCode::Failure);
             assert!(ran.err.ends_with("failed to instantiate nsqd - node 7\n"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn nsqlookupd_runs_by_its_name_and_by_the_first_argument() {
+        for command_line in [&["/usr/bin/nsqlookupd"][..], &["nsq", "nsqlookupd"]] {
+            let ran = call(command_line);
+            assert_eq!(ran.code, ExitCode::Failure);
+            let end = "failed to instantiate nsqlookupd - no network\n";
+            assert!(ran.err.ends_with(end), "{}", ran.err);
         }
     }
 
@@ -209,6 +255,8 @@ mod tests {
         let ran = call(&["nsq", "config-sample", "nsqd"]);
         assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
         assert_eq!(ran.out, sample("nsqd", NSQD_OPTIONS));
+        let ran = call(&["nsq", "config-sample", "nsqlookupd"]);
+        assert_eq!(ran.out, sample("nsqlookupd", NSQLOOKUPD_OPTIONS));
         assert_eq!(call(&["nsq", "config-sample", "nsq_stat"]).code, ExitCode::Usage);
     }
 
@@ -227,7 +275,7 @@ mod tests {
     fn arguments_that_are_no_text_are_refused() {
         use std::os::unix::ffi::OsStringExt;
         let argument = OsString::from_vec(b"--data-path=\xff".to_vec());
-        let ran = run_with(|console| run(["nsqd".into(), argument], nowhere, console));
+        let ran = run_with(|console| run(["nsqd".into(), argument], NOWHERE, console));
         assert_eq!(ran.code, ExitCode::Usage);
         assert!(ran.err.starts_with("argument is not valid UTF-8: --data-path="), "{}", ran.err);
     }

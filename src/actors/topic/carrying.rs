@@ -40,7 +40,8 @@ impl Topic {
     /// Asks the channels what they have not finished, if the log is large enough to be too large.
     fn look_for_stragglers(&mut self, log: Arc<[Stretch]>, ctx: &mut Context<Self>) {
         let bytes: u64 = log.iter().map(|stretch| stretch.bytes).sum();
-        let is_open = !self.rules.is_paused() && self.appending.refusal.is_none();
+        let is_held = self.rules.is_paused() || self.rules.awaits_channels();
+        let is_open = !is_held && self.appending.refusal.is_none();
         if self.carrying || !is_open || bytes <= 2 * self.shared().log.segment_bytes_max {
             return;
         }

@@ -63,10 +63,15 @@ impl Topic {
             Channel::new(topic, channel, shared, parent, disk, floor, created)
         });
         self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor });
+        self.shared().directory.add_channel(&self.name, self.place.incarnation, name);
         addr
     }
 
-    fn create_channel(&mut self, name: ChannelName) -> AtomicResponse<Self, FindResult> {
+    /// Stores and starts a channel that is not there yet.
+    pub(super) fn make_channel(
+        &mut self,
+        name: ChannelName,
+    ) -> ResponseActFuture<Self, FindResult> {
         let floor = self.rules.released();
         let cursor = Cursor {
             floor,
@@ -82,7 +87,7 @@ impl Topic {
             let saved = disk.send(SaveCursor { channel, cursor, durable, is_new: true });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
-        AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
+        Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
             result?;
             log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
@@ -90,7 +95,7 @@ impl Topic {
             // At once: what the topic held must not be pushed out of memory by what comes.
             addr.do_send(topic.released_so_far(&name, floor));
             Ok(addr)
-        })))
+        }))
     }
 
     /// Forgets a channel and removes its cursor. The topic then keeps what comes for the next one.
@@ -99,6 +104,7 @@ impl Topic {
         name: &ChannelName,
     ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
         let child = self.channels.remove(name)?;
+        self.shared().directory.remove_channel(&self.name, self.place.incarnation, name);
         log::info!("TOPIC({}): deleting channel {name}", self.name);
         self.rules.set_has_channels(!self.channels.is_empty());
         // The border goes first: without it, a crash in between would give the next channel
@@ -145,7 +151,7 @@ impl Topic {
     }
 }
 
-type FindResult = Result<Addr<Channel>, ChannelError>;
+pub(super) type FindResult = Result<Addr<Channel>, ChannelError>;
 
 impl Handler<FindChannel> for Topic {
     type Result = AtomicResponse<Self, FindResult>;
@@ -163,7 +169,7 @@ impl Handler<FindChannel> for Topic {
             return answer(Err(ChannelError::Exiting));
         }
         if find.create {
-            self.create_channel(find.name)
+            AtomicResponse::new(self.make_channel(find.name))
         } else {
             answer(Err(ChannelError::NotFound))
         }

@@ -99,7 +99,8 @@ impl<'a> StagedTopic<'a> {
             self.cursor(channel).save(take_over.disk(), dir, channel, true)?;
         }
         let durability = self.ours.metadata.durability;
-        let metadata = TopicMetadata::new(self.topic.paused, self.held_from(), durability);
+        let metadata = TopicMetadata::new(self.topic.paused, self.held_from(), durability)
+            .awaiting_channels(self.ours.metadata.awaits_channels);
         Ok(metadata.save(take_over.disk(), dir, true)?)
     }
 

@@ -1,27 +1,21 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{
-    fmt::Display,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
-use actix::{Actor, Addr, Context, Handler, System};
+use actix::{Addr, Context, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use super::{
-    nsqd::{DaemonError, Listening},
-    signals::Signals,
-    take_over::until_taken_over,
-};
+use super::take_over::until_taken_over;
 use crate::{
     actors::{
-        AuthClient, Listener, Node, Statsd,
+        AuthClient, Discovery, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
+        directory::Directory,
+        discovery::Announce,
         disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
@@ -30,13 +24,21 @@ use crate::{
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
-        supervisor::{ChildFailed, ChildSpec, supervise},
+        supervisor::{ChildSpec, supervise},
         tls::{Tls, client_config},
         topic::WhenOpen,
         watchdog,
         workers::Workers,
     },
-    config::{ListenAddress, NsqdOptions, TlsMinVersion},
+    cli::{
+        nsqlookupd::daemon as nsqlookupd,
+        service::{
+            DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
+            not_started, raise_descriptor_limit,
+        },
+        signals::Signals,
+    },
+    config::{ListenAddress, NsqdOptions, NsqlookupdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
@@ -46,7 +48,13 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    run_beside(None, options, on_ready)
+}
+
+/// The same with an nsqlookupd in the same process, if there is to be one, to which nsqd reports.
+pub fn run_beside(
+    nsqlookupd: Option<NsqlookupdOptions>,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
@@ -58,23 +66,33 @@ pub fn run(
         let tls = load_tls(&options)?;
         let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
+        let (root, failed) = Root::start_new();
+        let registry = nsqlookupd.map(|options| nsqlookupd::Running::start(options, &root));
+        let registry = registry.transpose()?;
+        options
+            .nsqlookupd_tcp_addresses
+            .extend(registry.iter().map(|registry| registry.listening.tcp.clone()));
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
-        let (root, failed) = Root::start_new();
-        let node = start_node(&shared, &root);
+        let discovery = start_discovery(&shared, &root);
+        let node = start_node(&shared, &discovery, &root);
         tokio::select! {
             () = wait_until_open(&node) => {}
             () = signals.until_stop(tls) => return Ok(()),
         }
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
+        discovery.do_send(Announce);
         on_ready(&listening);
         tokio::select! {
             () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
+        }
+        if let Some(registry) = registry {
+            registry.stop().await;
         }
         Ok(())
     })
@@ -146,31 +164,12 @@ impl Sockets {
     }
 }
 
-fn not_started(error: impl Display) -> DaemonError {
-    DaemonError::NotStarted(format!("{error}"))
-}
-
-fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {
-    let failed = |error| not_started(format!("listen ({address}) failed - {error}"));
-    Bound::new(address).map_err(failed)
-}
-
 fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
     match address {
         ListenAddress::Tcp { .. } => bind(address),
         ListenAddress::Unix(_) => {
             Err(not_started(format!("listen ({address}) failed - HTTPS needs host:port")))
         }
-    }
-}
-
-/// As Go's runtime does for upstream: every connection is a descriptor, and the soft limit is usually
-/// made for programs that know only small numbers of them.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        log::warn!("NSQ: the limit of open files stays {:?}: {error}", limit.current);
     }
 }
 
@@ -193,6 +192,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
+        directory: Directory::default(),
         health: Health::default(),
         reserve,
         taking_reserve: AtomicBool::default(),
@@ -205,15 +205,27 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     }
 }
 
-fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
+/// It may be told of nsqlookupds at any time, so it is always there.
+fn start_discovery(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Discovery> {
+    let spec = ChildSpec {
+        name: "discovery".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.discoveries),
+        failed: root.clone().recipient(),
+    };
+    let shared = Arc::clone(shared);
+    supervise(&Arbiter::current(), spec, move |_| Discovery::new(shared))
+}
+
+fn start_node(shared: &Arc<Shared>, discovery: &Addr<Discovery>, root: &Addr<Root>) -> Addr<Node> {
     let spec = ChildSpec {
         name: "node".into(),
         mailbox: MAILBOX,
         restarts: Arc::clone(&shared.restarts.node),
         failed: root.clone().recipient(),
     };
-    let shared = Arc::clone(shared);
-    supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
+    let (shared, discovery) = (Arc::clone(shared), Some(discovery.clone()));
+    supervise(&Arbiter::current(), spec, move |_| Node::new(shared, discovery))
 }
 
 /// Nobody is asked, and every client may do everything, if there is no auth server.
@@ -290,56 +302,4 @@ fn start_statsd(node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
 async fn wait_until_open(node: &Addr<Node>) {
     let topics = node.send(AllTopics).await.unwrap_or_default();
     join_all(topics.into_iter().map(|topic| topic.send(WhenOpen))).await;
-}
-
-fn log_listening(listening: &Listening) {
-    log::info!("TCP: listening on {}", listening.tcp);
-    if let Some(http) = &listening.http {
-        log::info!("HTTP: listening on {http}");
-    }
-    if let Some(https) = &listening.https {
-        log::info!("HTTPS: listening on {https}");
-    }
-}
-
-/// An actor failed more often than the restart budgets of all above it allow. Every acknowledged
-/// message is in its log.
-fn failed_for_good(failed: Option<ChildFailed>) -> DaemonError {
-    let failed = failed.map(|failed| format!("{} failed for good: {}", failed.child, failed.cause));
-    DaemonError::Broken(failed.unwrap_or_default())
-}
-
-/// A panic is reported like everything else; the supervisor then says what it does about it.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        let text = panic.payload_as_str().unwrap_or("unknown");
-        log::error!("panic at {location}: {text}");
-    }));
-}
-
-/// The top of the tree: hears of the root actors' failures and ends the process.
-struct Root {
-    failed: Option<oneshot::Sender<ChildFailed>>,
-}
-
-impl Root {
-    fn start_new() -> (Addr<Self>, oneshot::Receiver<ChildFailed>) {
-        let (failed, hears) = oneshot::channel();
-        (Self { failed: Some(failed) }.start(), hears)
-    }
-}
-
-impl Actor for Root {
-    type Context = Context<Self>;
-}
-
-impl Handler<ChildFailed> for Root {
-    type Result = ();
-
-    fn handle(&mut self, child_failed: ChildFailed, _: &mut Self::Context) {
-        if let Some(failed) = self.failed.take() {
-            let _ = failed.send(child_failed); // the process is stopping anyway
-        }
-    }
 }
