@@ -11,6 +11,7 @@ pub mod client;
 pub mod config;
 pub mod http;
 pub mod protocol;
+pub mod requests;
 pub mod storage;
 pub mod stream;
 pub mod tls;
