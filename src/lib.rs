@@ -1,12 +1,17 @@
 //! NSQ rebuilt as an actor-model broker on actix.
 //!
 //! Dependencies point one way:
-//! `main -> cli, http -> actors -> broker, storage -> protocol`.
+//! `main -> cli, http -> actors -> broker, storage -> protocol`, and
+//! `cli -> client -> stream, tls -> protocol`.
 
 pub mod actors;
 pub mod broker;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod protocol;
+pub mod requests;
 pub mod storage;
+pub mod stream;
+pub mod tls;

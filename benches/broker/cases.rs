@@ -38,6 +38,7 @@ pub enum Case {
     StatsScrape,
     Upgrades,
     Backlog,
+    Library,
 }
 
 impl Case {
@@ -54,6 +55,7 @@ impl Case {
             Self::StatsScrape => "stats-scrape",
             Self::Upgrades => "upgrades",
             Self::Backlog => "backlog",
+            Self::Library => "library",
         }
     }
 
@@ -71,7 +73,8 @@ impl Case {
             | Self::MemoryTopics
             | Self::StatsScrape
             | Self::Upgrades
-            | Self::Backlog => (0, 0, 0.0, Work::Drain),
+            | Self::Backlog
+            | Self::Library => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }

@@ -13,6 +13,7 @@ mod certificate;
 mod durability;
 mod http;
 mod latency;
+mod library;
 mod link;
 mod load;
 mod memory;
@@ -150,6 +151,7 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::Backlog => {
             backlog::measure(program, arguments.scale).map(Box::new).map(Measured::Backlog)
         }
+        Case::Library => library::measure(program, runs, arguments.scale).map(Measured::Library),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

@@ -10,6 +10,7 @@ use crate::{
     cases::{Load, Sample},
     durability::{self, Row},
     latency::{self, Percentiles},
+    library,
     memory::{self, Growth},
     scrape::{self, Round},
     server::Program,
@@ -47,6 +48,7 @@ pub enum Measured {
     Scrape(Vec<Round>),
     Upgraded(Vec<Upgraded>),
     Backlog(Box<Backlog>),
+    Library(Vec<library::Row>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -113,6 +115,7 @@ impl Measured {
             Self::Scrape(rounds) => scrape::table(rounds),
             Self::Upgraded(all) => upgraded_table(all),
             Self::Backlog(backlog) => backlog.table(),
+            Self::Library(rows) => library_table(rows),
         }
     }
 
@@ -124,8 +127,8 @@ impl Measured {
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
-            Self::Upgraded(_) => Vec::new(),
             Self::Backlog(backlog) => backlog_bars(backlog),
+            Self::Upgraded(_) | Self::Library(_) => Vec::new(),
         }
     }
 }
@@ -221,6 +224,22 @@ fn latency_table(runs: &[Percentiles]) -> String {
             "  nsqd   {p50:>10.0} {p90:>10.0} {p99:>10.0} {max:>10.0} {late:>20.0} \
              {after_send_p99:>18.0}"
         );
+    }
+    text
+}
+
+fn library_table(rows: &[library::Row]) -> String {
+    let mut text = format!("library: {}\n", library::description());
+    let _ = writeln!(
+        text,
+        "  {:<32} {:>26} {:>26} {:>20}",
+        "", "client: CPU µs / message", "nsqd: CPU µs / message", "thousand / s"
+    );
+    for row in rows {
+        let client = Spread::of(&row.runs, Sample::load_cpu_micros).text();
+        let server = Spread::of(&row.runs, Sample::server_cpu_micros).text();
+        let rate = Spread::of(&row.runs, Sample::thousand_per_second).text();
+        let _ = writeln!(text, "  {:<32} {client:>26} {server:>26} {rate:>20}", row.name());
     }
     text
 }

@@ -11,6 +11,7 @@
 
 mod auth;
 mod backlog;
+mod client;
 mod config_file;
 mod conformance;
 mod crash;
