@@ -9,6 +9,7 @@ pub mod exit_code;
 pub mod install;
 pub mod log;
 pub mod logging;
+pub mod nsq_to_file;
 pub mod nsqd;
 pub mod program;
 mod signals;
