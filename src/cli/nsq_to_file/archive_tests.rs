@@ -1,4 +1,5 @@
 use std::{
+    cell::OnceCell,
     collections::BTreeSet,
     fs,
     io::{Read, Write},
@@ -25,6 +26,8 @@ struct Rig {
     gzip: bool,
     rules: Rules,
     filename_format: &'static str,
+    /// Read once: that takes longer than a process's life.
+    names: OnceCell<FileNames>,
 }
 
 const RULES: Rules = Rules {
@@ -40,7 +43,15 @@ impl Rig {
         fs::create_dir(root.path().join("trash")).unwrap();
         let filename_format = "<TOPIC>.<HOST><REV>.<DATETIME>.log";
         let (start, separate, gzip) = (Instant::now(), false, false);
-        Self { root, start, separate, gzip, rules: RULES, filename_format }
+        let names = OnceCell::new();
+        Self { root, start, separate, gzip, rules: RULES, filename_format, names }
+    }
+
+    /// The same set-up in another directory.
+    fn again(&self) -> Self {
+        let (separate, gzip, rules) = (self.separate, self.gzip, self.rules);
+        let (filename_format, names) = (self.filename_format, self.names.clone());
+        Self { separate, gzip, rules, filename_format, names, ..Self::new() }
     }
 
     fn out(&self) -> PathBuf {
@@ -52,29 +63,27 @@ impl Rig {
     }
 
     fn spec(&self) -> ArchiveSpec {
-        let revisions = self.separate
-            || self.gzip
-            || self.rules.rotate_size > 0
-            || self.rules.rotate_interval > Duration::ZERO;
-        let names = NameSource {
+        let gzip_level = self.gzip.then_some(6);
+        ArchiveSpec {
+            label: "[t/c]".to_owned(),
+            place: Place { output_dir: self.out(), work_dir: self.work(), gzip_level },
+            rules: self.rules,
+            names: self.names.get_or_init(|| self.read_names()).clone(),
+        }
+    }
+
+    fn read_names(&self) -> FileNames {
+        let rotates = self.rules.rotate_size > 0 || self.rules.rotate_interval > Duration::ZERO;
+        let source = NameSource {
             filename_format: self.filename_format,
             datetime_format: "%H%M",
             topic: "t",
             host: "h",
             pid: 7,
             gzip: self.gzip,
-            revisions,
+            revisions: self.separate || self.gzip || rotates,
         };
-        ArchiveSpec {
-            label: "[t/c]".to_owned(),
-            place: Place {
-                output_dir: self.out(),
-                work_dir: self.work(),
-                gzip_level: self.gzip.then_some(6),
-            },
-            rules: self.rules,
-            names: FileNames::new(&names).unwrap(),
-        }
+        FileNames::new(&source).unwrap()
     }
 
     fn dying(&self) -> DyingFiles {
@@ -206,6 +215,7 @@ fn files_rotate_by_age_also_without_a_message() {
         archive.tick(&rig.at(11)).unwrap();
         archive.tick(&rig.at(22)).unwrap();
         write(&mut archive, "2", &rig.at(23));
+        archive.close().unwrap();
         match skip_empty_files {
             true => rig.holds(&[("t.h-000000.1000.log", "1\n"), ("t.h-000001.1000.log", "2\n")]),
             false => rig.holds(&[
@@ -509,14 +519,15 @@ fn nothing_acknowledged_is_lost_wherever_a_process_is_killed() {
         for (separate, foreign) in [(false, false), (true, false), (true, true)] {
             for rotate_size in [0, 30] {
                 for power in [false, true] {
-                    let rig = || Rig {
+                    let rig = Rig {
                         gzip,
                         separate,
                         rules: Rules { rotate_size, ..RULES },
                         filename_format: "<TOPIC>/<HOST><REV>.<DATETIME>.log",
                         ..Rig::new()
                     };
-                    let ended = (1..500).find(|&steps| killed_at(&rig(), steps, foreign, power));
+                    let ended =
+                        (1..500).find(|&steps| killed_at(&rig.again(), steps, foreign, power));
                     assert!(
                         ended.is_some_and(|steps| steps > 10),
                         "the process never came to its end"

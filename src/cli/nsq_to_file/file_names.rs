@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path},
 };
 
-use jiff::Zoned;
+use jiff::{Timestamp, Zoned, tz::TimeZone};
 use regex::Regex;
 
 use super::time_format::TimeFormat;
@@ -98,7 +98,8 @@ impl FileNames {
     }
 
     fn check(&self) -> Result<(), NameError> {
-        let name = self.path(&FileName { time: String::new(), revision: 0 });
+        let some_time = Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+        let name = self.path(&FileName { time: self.time(&some_time), revision: 0 });
         if name.is_empty() || name.ends_with('/') {
             return Err(NameError::NoFile(name));
         }

@@ -78,11 +78,11 @@ fn recover_one(
     if !is_left(&*file, &path) {
         return Ok(());
     }
-    mend(&mut *file, &path, place.gzip_level)?;
+    let is_empty = mend(&mut *file, &path, place.gzip_level)? == 0;
     if !place.is_separate() {
         return Ok(());
     }
-    if file.size()? == 0 {
+    if is_empty {
         log::info!("removing empty leftover {}", path.display());
         files.remove(&path)?;
         return files.sync_dir(dir_of(&path));
@@ -103,10 +103,14 @@ fn is_left(file: &dyn OutFile, path: &Path) -> bool {
     }
 }
 
-/// Cuts what is torn and closes what was open. Nobody else may write to the file.
-pub(super) fn mend(file: &mut dyn OutFile, path: &Path, gzip_level: Option<u32>) -> io::Result<()> {
-    let Tail::WholeUpTo(whole) = examine(file, gzip_level.is_some())? else { return Ok(()) };
+/// Cuts what is torn and closes what was open; how many bytes were whole. Nobody else may write to the file.
+pub(super) fn mend(
+    file: &mut dyn OutFile,
+    path: &Path,
+    gzip_level: Option<u32>,
+) -> io::Result<u64> {
     let size = file.size()?;
+    let Tail::WholeUpTo(whole) = examine(file, gzip_level.is_some())? else { return Ok(size) };
     if whole < size {
         log::warn!(
             "{}: cutting {} bytes behind byte {whole}, torn and never acknowledged",
@@ -115,10 +119,9 @@ pub(super) fn mend(file: &mut dyn OutFile, path: &Path, gzip_level: Option<u32>)
         );
         file.cut(whole)?;
     }
-    if whole > 0
-        && let Some(level) = gzip_level
-    {
+    if let Some(level) = gzip_level {
         file.append(&empty_member(level)?)?;
     }
-    file.sync()
+    file.sync()?;
+    Ok(whole)
 }
