@@ -2,8 +2,11 @@
 
 use std::process::ExitCode;
 
-use nsq_actors::cli::{daemon, program};
+use nsq_actors::cli::{
+    nsqd,
+    program::{self, Daemons},
+};
 
 fn main() -> ExitCode {
-    program::main(daemon::run).into()
+    program::main(Daemons { nsqd: nsqd::daemon::run }).into()
 }

@@ -2,9 +2,9 @@
 //!
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
+pub mod command_line;
 pub mod config_file;
 pub mod console;
-pub mod daemon;
 pub mod exit_code;
 pub mod install;
 pub mod log;
@@ -12,8 +12,8 @@ pub mod logging;
 pub mod nsq_to_file;
 pub mod nsqd;
 pub mod program;
+pub mod service;
 mod signals;
-mod take_over;
 #[cfg(test)]
 mod testing;
 pub mod up;

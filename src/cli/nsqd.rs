@@ -1,171 +1,84 @@
 //! `nsqd`: reads its command line and runs the daemon.
 
+pub mod daemon;
+mod take_over;
+
 use super::{
-    config_file::{self, ConfigFileError},
+    command_line::{Called, Configured},
     console::Console,
     exit_code::ExitCode,
-    logging,
+    service::{self, Daemon, Listening},
 };
-use crate::config::{
-    NsqdOptions,
-    file::ParsedFile,
-    flags::{self, FlagError},
-    options::NSQD_OPTIONS,
-    typed::TypedOptions,
-    usage::usage,
-    value::Value,
-    version::{version_line, version_text},
-};
+use crate::config::{NsqdOptions, typed::TypedOptions};
 
-/// Runs an nsqd until it is told to stop; says once where it listens, as soon as clients can connect.
-pub type Daemon = fn(NsqdOptions, &mut dyn FnMut(&Listening)) -> Result<(), DaemonError>;
-
-/// The addresses a running nsqd can be reached at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listening {
-    /// For NSQ's protocol: `host:port` with the real port, or the path of a unix socket.
-    pub tcp: String,
-    /// For HTTP, unless it is off.
-    pub http: Option<String>,
-    /// For HTTPS, if there is a certificate.
-    pub https: Option<String>,
-}
-
-/// Why an nsqd ended otherwise than by being told to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DaemonError {
-    /// Its configuration file cannot be used.
-    #[error("{0}")]
-    NotConfigured(String),
-    /// It never ran: the data path is locked or missing, an address is in use.
-    #[error("failed to instantiate nsqd - {0}")]
-    NotStarted(String),
-    /// Topics and channels could not be read or written at the start.
-    #[error("failed to load metadata - {0}")]
-    NotLoaded(String),
-    /// It gave up on itself.
-    #[error("{0}")]
-    Broken(String),
-}
-
-impl DaemonError {
-    fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::NotConfigured(_) | Self::NotStarted(_) | Self::NotLoaded(_) => ExitCode::Failure,
-            Self::Broken(_) => ExitCode::Internal,
-        }
-    }
-}
-
-impl From<ConfigFileError> for DaemonError {
-    fn from(error: ConfigFileError) -> Self {
-        Self::NotConfigured(error.to_string())
-    }
-}
-
-/// What was decided, and what an operator should hear about it once there is a log.
-#[derive(Debug)]
-pub(super) struct Configured {
-    pub(super) options: NsqdOptions,
-    warnings: Vec<String>,
-}
+pub(super) const PROGRAM: &str = "nsqd";
 
 /// Runs `nsqd` with the arguments behind its name.
-pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
-    match configure("nsqd", arguments, &TypedOptions::default(), console) {
+pub fn run(
+    arguments: &[String],
+    daemon: Daemon<NsqdOptions>,
+    console: &mut Console<'_>,
+) -> ExitCode {
+    match configure(PROGRAM, arguments, &TypedOptions::default(), console) {
         Ok(configured) => start(configured, daemon, |_listening, _console| {}, console),
         Err(ended) => ended,
     }
 }
 
-/// Decides the options: of the command line, else of the file that it names, else of `defaults`, else the declared
-/// ones. If there is nothing to run, says why and gives the exit code.
+/// Decides the options; `by` is what the help text calls the program.
 pub(super) fn configure(
-    program: &str,
+    by: &str,
     arguments: &[String],
     defaults: &TypedOptions,
     console: &mut Console<'_>,
-) -> Result<Configured, ExitCode> {
-    let parsed = flags::parse(NSQD_OPTIONS, arguments.iter().cloned())
-        .map_err(|error| explain(program, &error, defaults, console))?;
-    if !parsed.ignored.is_empty() {
-        let ignored = parsed.ignored.join(" ");
-        console.complain(&format!("{program}: ignored, as flags end here: {ignored}"));
-    }
-    if parsed.options.is_on("version") {
-        return Err(console.say(&version_line("nsqd")));
-    }
-    decide(&parsed.options, defaults).map_err(|error| fail(&error, console))
+) -> Result<Configured<NsqdOptions>, ExitCode> {
+    let called = Called { program: PROGRAM, by, defaults };
+    let mut configured: Configured<NsqdOptions> = service::configure(called, arguments, console)?;
+    let more = warnings(&configured.options);
+    configured.warnings.extend(more);
+    Ok(configured)
 }
 
-fn decide(flags: &TypedOptions, defaults: &TypedOptions) -> Result<Configured, DaemonError> {
-    let ParsedFile { options: in_file, mut warnings } = load_file(flags)?;
-    let options = NsqdOptions::decide(&[flags, &in_file, defaults])
-        .map_err(|error| DaemonError::NotStarted(error.to_string()))?;
+fn warnings(options: &NsqdOptions) -> Vec<String> {
     let unknown = options.unknown_experiments();
-    warnings
-        .extend(unknown.map(|name| format!("experiment={name} is not known and has no effect")));
+    let mut warnings: Vec<_> =
+        unknown.map(|name| format!("experiment={name} is not known and has no effect")).collect();
     if !options.nsqlookupd_tcp_addresses.is_empty() {
         warnings.push(
             "--lookupd-tcp-address has no effect in this version yet: nothing is registered with nsqlookupd".into(),
         );
     }
-    Ok(Configured { options, warnings })
-}
-
-/// The file of `--config`; nothing without one.
-fn load_file(flags: &TypedOptions) -> Result<ParsedFile, ConfigFileError> {
-    match flags.get("config") {
-        Some(Value::Text(path)) if !path.is_empty() => config_file::load(path, NSQD_OPTIONS),
-        _ => Ok(ParsedFile::default()),
-    }
-}
-
-fn explain(
-    program: &str,
-    error: &FlagError,
-    defaults: &TypedOptions,
-    console: &mut Console<'_>,
-) -> ExitCode {
-    let help = *error == FlagError::Help;
-    if !help {
-        console.complain(&error.to_string());
-    }
-    console.complain(usage(program, NSQD_OPTIONS, defaults).trim_end());
-    if help { ExitCode::Success } else { ExitCode::Usage }
+    warnings
 }
 
 /// Starts logging and runs the daemon; `on_ready` may tell where it listens.
 pub(super) fn start(
-    Configured { options, warnings }: Configured,
-    daemon: Daemon,
+    Configured { options, warnings }: Configured<NsqdOptions>,
+    daemon: Daemon<NsqdOptions>,
     on_ready: impl Fn(&Listening, &mut Console<'_>),
     console: &mut Console<'_>,
 ) -> ExitCode {
-    logging::init(&options.log_prefix, options.log_level);
-    log::info!("nsqd {}", version_text());
+    service::start_log(PROGRAM, &options.log_prefix, options.log_level);
     log::info!("ID: {}", options.node_id);
     for warning in warnings {
         log::warn!("{warning}");
     }
-    match daemon(options, &mut |listening| on_ready(listening, console)) {
-        Ok(()) => ExitCode::Success,
-        Err(error) => fail(&error, console),
-    }
-}
-
-/// Leaves the line that says why there is no nsqd.
-pub(super) fn fail(error: &DaemonError, console: &mut Console<'_>) -> ExitCode {
-    console.complain(&logging::fatal_line("nsqd", error));
-    error.exit_code()
+    let ended = daemon(options, &mut |listening| on_ready(listening, console));
+    service::end(PROGRAM, ended, console)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::{Ran, run_with};
+    use crate::{
+        cli::{
+            service::DaemonError,
+            testing::{Ran, run_with},
+        },
+        config::version::version_line,
+    };
 
-    fn nsqd(arguments: &[&str], daemon: Daemon) -> Ran {
+    fn nsqd(arguments: &[&str], daemon: Daemon<NsqdOptions>) -> Ran {
         run_with(|console| {
             run(&arguments.iter().map(|&text| text.into()).collect::<Vec<_>>(), daemon, console)
         })
@@ -276,7 +189,7 @@ mod tests {
         }
         for (daemon, code, text) in [
             (
-                locked as Daemon,
+                locked as Daemon<NsqdOptions>,
                 ExitCode::Failure,
                 "FATAL: failed to instantiate nsqd - failed to lock data-path\n",
             ),

@@ -11,14 +11,13 @@ use std::{
 use clap::Parser;
 
 use super::{
-    console::Console,
-    exit_code::ExitCode,
-    install::Install,
-    log::LogTool,
-    nsqd::{self, Daemon},
+    console::Console, exit_code::ExitCode, install::Install, log::LogTool, nsqd, service::Daemon,
     up,
 };
-use crate::config::{options::NSQD_OPTIONS, sample::sample, version::version_text};
+use crate::config::{
+    NsqdOptions, declaration::OptionSpec, options::NSQD_OPTIONS, sample::sample,
+    version::version_text,
+};
 
 /// Classic names of the programs that this version has.
 pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
@@ -34,6 +33,9 @@ const ABSENT: [&str; 8] = [
     "nsq_stat",
     "to_nsq",
 ];
+
+/// The programs that read a configuration file, and what may stand in it.
+const CONFIGURABLE: [(&str, &[OptionSpec]); 1] = [("nsqd", NSQD_OPTIONS)];
 
 static VERSION: LazyLock<String> = LazyLock::new(version_text);
 
@@ -53,21 +55,28 @@ enum Nsq {
     /// Print a configuration file with every key and its default
     ConfigSample {
         /// The program that is to read it
-        #[arg(value_parser = ["nsqd"])]
+        #[arg(value_parser = CONFIGURABLE.map(|(program, _)| program))]
         program: String,
     },
 }
 
+/// What runs once a daemon's command line is read.
+#[derive(Clone, Copy)]
+pub struct Daemons {
+    /// The broker.
+    pub nsqd: Daemon<NsqdOptions>,
+}
+
 /// Runs the program that the process was called for, on the process's own streams.
-pub fn main(daemon: Daemon) -> ExitCode {
+pub fn main(daemons: Daemons) -> ExitCode {
     let (mut out, mut err) = (io::stdout(), io::stderr());
-    run(env::args_os(), daemon, &mut Console::new(&mut out, &mut err))
+    run(env::args_os(), daemons, &mut Console::new(&mut out, &mut err))
 }
 
 /// Runs the program that a whole command line asks for, the name of the program included.
 pub fn run(
     command_line: impl IntoIterator<Item = OsString>,
-    daemon: Daemon,
+    daemons: Daemons,
     console: &mut Console<'_>,
 ) -> ExitCode {
     let mut command_line = command_line.into_iter();
@@ -82,18 +91,18 @@ pub fn run(
         }
     };
     let name = Path::new(&called).file_name().and_then(OsStr::to_str).unwrap_or_default();
-    classic(name, &arguments, daemon, console).unwrap_or_else(|| nsq(&arguments, daemon, console))
+    classic(name, &arguments, daemons, console).unwrap_or_else(|| nsq(&arguments, daemons, console))
 }
 
 /// Runs the program of that classic name, if it is one.
 fn classic(
     name: &str,
     arguments: &[String],
-    daemon: Daemon,
+    daemons: Daemons,
     console: &mut Console<'_>,
 ) -> Option<ExitCode> {
     match name {
-        "nsqd" => Some(nsqd::run(arguments, daemon, console)),
+        "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
             Some(ExitCode::Failure)
@@ -102,19 +111,19 @@ fn classic(
     }
 }
 
-fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> ExitCode {
     if let Some((name, rest)) = arguments.split_first() {
-        if let Some(code) = classic(name, rest, daemon, console) {
+        if let Some(code) = classic(name, rest, daemons, console) {
             return code;
         }
         if name == "up" {
-            return up::run(rest, daemon, console);
+            return up::run(rest, daemons.nsqd, console);
         }
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
-        Ok(Nsq::Nsqd) => nsqd::run(&[], daemon, console),
-        Ok(Nsq::Up) => up::run(&[], daemon, console),
+        Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
+        Ok(Nsq::Up) => up::run(&[], daemons.nsqd, console),
         Ok(Nsq::Install(install)) => match env::current_exe() {
             Ok(executable) => install.run(&executable, console),
             Err(error) => {
@@ -123,8 +132,16 @@ fn nsq(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitC
             }
         },
         Ok(Nsq::Log(tool)) => tool.run(console),
-        Ok(Nsq::ConfigSample { program }) => console.say(sample(&program, NSQD_OPTIONS).trim_end()),
+        Ok(Nsq::ConfigSample { program }) => config_sample(&program, console),
         Err(answer) => explain(&answer, console),
+    }
+}
+
+fn config_sample(program: &str, console: &mut Console<'_>) -> ExitCode {
+    let mut tables = CONFIGURABLE.iter().filter(|(name, _)| *name == program);
+    match tables.next() {
+        Some((name, table)) => console.say(sample(name, table).trim_end()),
+        None => ExitCode::Usage,
     }
 }
 
@@ -143,11 +160,13 @@ mod tests {
     use super::*;
     use crate::{
         cli::{
-            nsqd::{DaemonError, Listening},
+            service::{DaemonError, Listening},
             testing::{Ran, run_with},
         },
-        config::{NsqdOptions, version::version_line},
+        config::version::version_line,
     };
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
@@ -155,7 +174,7 @@ mod tests {
     }
 
     fn call(command_line: &[&str]) -> Ran {
-        run_with(|console| run(command_line.iter().map(OsString::from), nowhere, console))
+        run_with(|console| run(command_line.iter().map(OsString::from), NOWHERE, console))
     }
 
     #[test]
@@ -227,7 +246,7 @@ mod tests {
     fn arguments_that_are_no_text_are_refused() {
         use std::os::unix::ffi::OsStringExt;
         let argument = OsString::from_vec(b"--data-path=\xff".to_vec());
-        let ran = run_with(|console| run(["nsqd".into(), argument], nowhere, console));
+        let ran = run_with(|console| run(["nsqd".into(), argument], NOWHERE, console));
         assert_eq!(ran.code, ExitCode::Usage);
         assert!(ran.err.starts_with("argument is not valid UTF-8: --data-path="), "{}", ran.err);
     }

@@ -5,9 +5,10 @@ use std::{fs, path::Path};
 use super::{
     console::Console,
     exit_code::ExitCode,
-    nsqd::{self, Daemon, DaemonError, Listening},
+    nsqd,
+    service::{self, Daemon, DaemonError, Listening},
 };
-use crate::config::{flags, options::NSQD_OPTIONS, typed::TypedOptions};
+use crate::config::{NsqdOptions, flags, options::NSQD_OPTIONS, typed::TypedOptions};
 
 const DATA_PATH: &str = "nsq-data";
 
@@ -21,7 +22,11 @@ const DEFAULTS: [&str; 5] = [
 ];
 
 /// Runs `nsq up` with the nsqd flags behind it.
-pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> ExitCode {
+pub fn run(
+    arguments: &[String],
+    daemon: Daemon<NsqdOptions>,
+    console: &mut Console<'_>,
+) -> ExitCode {
     let configured = match nsqd::configure("nsq up", arguments, &defaults(), console) {
         Ok(configured) => configured,
         Err(ended) => return ended,
@@ -31,7 +36,7 @@ pub fn run(arguments: &[String], daemon: Daemon, console: &mut Console<'_>) -> E
         && let Err(error) = fs::create_dir_all(DATA_PATH)
     {
         let text = format!("failed to create data-path {DATA_PATH} - {error}");
-        return nsqd::fail(&DaemonError::NotStarted(text), console);
+        return service::fail(nsqd::PROGRAM, &DaemonError::NotStarted(text), console);
     }
     console.say(&format!("nsqd keeps its data in {}", shown(options.data_dir())));
     nsqd::start(configured, daemon, announce, console)
@@ -64,10 +69,10 @@ mod tests {
     use super::*;
     use crate::{
         cli::testing::{Ran, run_with},
-        config::NsqdOptions,
+        config::declaration::Options,
     };
 
-    fn up(arguments: &[&str], daemon: Daemon) -> Ran {
+    fn up(arguments: &[&str], daemon: Daemon<NsqdOptions>) -> Ran {
         let arguments: Vec<_> = arguments.iter().map(|&text| text.to_owned()).collect();
         run_with(|console| run(&arguments, daemon, console))
     }

@@ -180,6 +180,16 @@ fn zero(kind: Kind) -> Value {
     }
 }
 
+/// A program's options, decided and checked.
+pub trait Options: Sized {
+    /// The declarations that they come from.
+    const TABLE: &'static [OptionSpec];
+
+    /// Decides and checks every option. Where several sources give a value the first of them wins; where none
+    /// does, the default holds.
+    fn decide(sources: &[&TypedOptions]) -> Result<Self, OptionError>;
+}
+
 /// Declares a program's options: a struct of decided values, and the table of declarations that it comes from.
 ///
 /// A field's comment is the option's help text and its type is the option's type. Options that leave nothing to decide
@@ -206,10 +216,10 @@ macro_rules! declare_options {
             $( $other_spec.described(<$other_type as OptionType>::KIND, concat!($($other_help),+)), )*
         ];
 
-        impl $name {
-            /// Decides and checks every option. Where several sources give a value the first of them wins; where none
-            /// does, the default holds.
-            pub fn decide(sources: &[&TypedOptions]) -> Result<Self, OptionError> {
+        impl Options for $name {
+            const TABLE: &'static [OptionSpec] = $table;
+
+            fn decide(sources: &[&TypedOptions]) -> Result<Self, OptionError> {
                 Ok(Self {
                     $(
                         $field: $spec
@@ -218,7 +228,9 @@ macro_rules! declare_options {
                     )+
                 })
             }
+        }
 
+        impl $name {
             /// The decided value of the option with that key in the configuration file.
             pub fn value(&self, key: &str) -> Option<Value> {
                 $(

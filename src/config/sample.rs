@@ -48,7 +48,11 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::config::{
-        NsqdOptions, declaration::flag, file, options::NSQD_OPTIONS, typed::TypedOptions,
+        NsqdOptions,
+        declaration::{Options, flag},
+        file,
+        options::NSQD_OPTIONS,
+        typed::TypedOptions,
         value::Kind,
     };
 

@@ -6,8 +6,9 @@ use memchr::memchr;
 
 use super::{
     command::{Command, Keyword, MessageRef, Publication, Verb},
-    error::{ProtocolError, RawText},
+    error::ProtocolError,
     names::{ChannelName, TopicName, is_valid_name},
+    raw_text::RawText,
 };
 
 /// Longest command line in bytes, its LF included.

@@ -1,11 +1,12 @@
 //! What may go wrong between a client and nsqd, in the words of the wire.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use super::{
     command::{Keyword, MessageRef, Verb},
     names::{ChannelName, TopicName},
     quote::quote,
+    raw_text::{RawText, put_text},
 };
 
 /// An error that ends a command and, unless it says otherwise, the connection.
@@ -252,19 +253,7 @@ impl ProtocolError {
 
     /// Appends the text of the error frame to `out`, the peer's own bytes exactly as they came.
     pub fn put_text(&self, out: &mut Vec<u8>) {
-        let text = self.to_string();
-        let Some(raw) = self.raw_text().filter(|raw| !raw.is_utf8()) else {
-            return out.extend_from_slice(text.as_bytes());
-        };
-        // A lossy text holds U+FFFD, which stands nowhere else in an error: it is found where it is.
-        match text.split_once(&*raw.lossy()) {
-            Some((before, after)) => {
-                out.extend_from_slice(before.as_bytes());
-                out.extend_from_slice(&raw.0);
-                out.extend_from_slice(after.as_bytes());
-            }
-            None => out.extend_from_slice(text.as_bytes()),
-        }
+        put_text(&self.to_string(), self.raw_text(), out);
     }
 
     fn raw_text(&self) -> Option<&RawText> {
@@ -291,37 +280,6 @@ fn number_word(keyword: Keyword) -> &'static str {
 
 fn doubled_code(keyword: Keyword) -> &'static str {
     if keyword == Keyword::Mpub { "E_BAD_TOPIC " } else { "" }
-}
-
-/// Bytes of the peer that an error repeats.
-#[derive(Clone, PartialEq, Eq)]
-pub struct RawText(Box<[u8]>);
-
-impl RawText {
-    /// Takes a copy of `bytes`.
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-
-    fn is_utf8(&self) -> bool {
-        std::str::from_utf8(&self.0).is_ok()
-    }
-
-    fn lossy(&self) -> std::borrow::Cow<'_, str> {
-        String::from_utf8_lossy(&self.0)
-    }
-}
-
-impl fmt::Display for RawText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.lossy())
-    }
-}
-
-impl fmt::Debug for RawText {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&quote(&self.0))
-    }
 }
 
 /// The settings of IDENTIFY that have a range.

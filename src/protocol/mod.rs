@@ -5,11 +5,14 @@ pub mod codec;
 pub mod command;
 pub mod error;
 pub mod frame;
+pub mod go_object;
 pub mod identify;
+pub mod lookup;
 pub mod magic;
 pub mod message_id;
 pub mod names;
 pub mod quote;
+pub mod raw_text;
 pub mod statsd;
 pub mod upgrade;
 

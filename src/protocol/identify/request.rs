@@ -1,13 +1,11 @@
 //! The JSON of IDENTIFY, read the way Go reads it.
 
-use std::fmt;
+use serde::de::{IgnoredAny, MapAccess};
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{IgnoredAny, MapAccess, Visitor},
+use crate::protocol::{
+    error::ProtocolError,
+    go_object::{self, Fields, set},
 };
-
-use crate::protocol::error::ProtocolError;
 
 /// What a client says and asks for; what it leaves out is zero, false or empty.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,14 +30,11 @@ pub(super) struct Request {
 impl Request {
     /// Reads a whole body; `null` is an empty object.
     pub fn parse(body: &[u8]) -> Result<Self, ProtocolError> {
-        // Go puts U+FFFD where a text is not UTF-8, and takes it.
-        let text = String::from_utf8_lossy(body);
-        serde_json::from_str::<Option<Self>>(&text)
-            .map(Option::unwrap_or_default)
-            .map_err(|_| ProtocolError::IdentifyJson)
+        go_object::parse(body).map_err(|_| ProtocolError::IdentifyJson)
     }
+}
 
-    /// Reads the value of `key`, given in lower case. A `null` changes nothing.
+impl Fields for Request {
     fn read<'de, A: MapAccess<'de>>(&mut self, key: &str, map: &mut A) -> Result<(), A::Error> {
         match key {
             "client_id" => set(&mut self.client_id, map),
@@ -59,41 +54,5 @@ impl Request {
             "topology_zone" => set(&mut self.topology_zone, map),
             _ => map.next_value::<IgnoredAny>().map(drop),
         }
-    }
-}
-
-fn set<'de, T, A>(field: &mut T, map: &mut A) -> Result<(), A::Error>
-where
-    T: Deserialize<'de>,
-    A: MapAccess<'de>,
-{
-    if let Some(value) = map.next_value()? {
-        *field = value;
-    }
-    Ok(())
-}
-
-impl<'de> Deserialize<'de> for Request {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(RequestVisitor)
-    }
-}
-
-struct RequestVisitor;
-
-impl<'de> Visitor<'de> for RequestVisitor {
-    type Value = Request;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Request, A::Error> {
-        let mut request = Request::default();
-        while let Some(mut key) = map.next_key::<String>()? {
-            key.make_ascii_lowercase();
-            request.read(&key, &mut map)?;
-        }
-        Ok(request)
     }
 }

@@ -11,9 +11,9 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::{nsqd::DaemonError, signals::Signals};
 use crate::{
     actors::tls::Tls,
+    cli::{service::DaemonError, signals::Signals},
     storage::{
         DataDir, LogOptions,
         upstream::{Observer, TakeOverError, take_over},

@@ -1,21 +1,13 @@
 //! nsqd as a whole: from options to listening sockets, and back to an exit.
 
-use std::{
-    fmt::Display,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::sync::{Arc, atomic::AtomicBool};
 
-use actix::{Actor, Addr, Context, Handler, System};
+use actix::{Addr, Context, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
-use super::{
-    nsqd::{DaemonError, Listening},
-    signals::Signals,
-    take_over::until_taken_over,
-};
+use super::take_over::until_taken_over;
 use crate::{
     actors::{
         AuthClient, Listener, Node, Statsd,
@@ -30,11 +22,18 @@ use crate::{
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
         shared::{Restarts, Shared},
         socket::{Bound, SocketFile},
-        supervisor::{ChildFailed, ChildSpec, supervise},
+        supervisor::{ChildSpec, supervise},
         tls::{Tls, client_config},
         topic::WhenOpen,
         watchdog,
         workers::Workers,
+    },
+    cli::{
+        service::{
+            DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
+            not_started, raise_descriptor_limit,
+        },
+        signals::Signals,
     },
     config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
@@ -146,31 +145,12 @@ impl Sockets {
     }
 }
 
-fn not_started(error: impl Display) -> DaemonError {
-    DaemonError::NotStarted(format!("{error}"))
-}
-
-fn bind(address: &ListenAddress) -> Result<Bound, DaemonError> {
-    let failed = |error| not_started(format!("listen ({address}) failed - {error}"));
-    Bound::new(address).map_err(failed)
-}
-
 fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
     match address {
         ListenAddress::Tcp { .. } => bind(address),
         ListenAddress::Unix(_) => {
             Err(not_started(format!("listen ({address}) failed - HTTPS needs host:port")))
         }
-    }
-}
-
-/// As Go's runtime does for upstream: every connection is a descriptor, and the soft limit is usually
-/// made for programs that know only small numbers of them.
-fn raise_descriptor_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    if let Err(error) = setrlimit(Resource::Nofile, raised) {
-        log::warn!("NSQ: the limit of open files stays {:?}: {error}", limit.current);
     }
 }
 
@@ -290,56 +270,4 @@ fn start_statsd(node: &Addr<Node>, shared: &Arc<Shared>, root: &Addr<Root>) {
 async fn wait_until_open(node: &Addr<Node>) {
     let topics = node.send(AllTopics).await.unwrap_or_default();
     join_all(topics.into_iter().map(|topic| topic.send(WhenOpen))).await;
-}
-
-fn log_listening(listening: &Listening) {
-    log::info!("TCP: listening on {}", listening.tcp);
-    if let Some(http) = &listening.http {
-        log::info!("HTTP: listening on {http}");
-    }
-    if let Some(https) = &listening.https {
-        log::info!("HTTPS: listening on {https}");
-    }
-}
-
-/// An actor failed more often than the restart budgets of all above it allow. Every acknowledged
-/// message is in its log.
-fn failed_for_good(failed: Option<ChildFailed>) -> DaemonError {
-    let failed = failed.map(|failed| format!("{} failed for good: {}", failed.child, failed.cause));
-    DaemonError::Broken(failed.unwrap_or_default())
-}
-
-/// A panic is reported like everything else; the supervisor then says what it does about it.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let location = panic.location().map(ToString::to_string).unwrap_or_default();
-        let text = panic.payload_as_str().unwrap_or("unknown");
-        log::error!("panic at {location}: {text}");
-    }));
-}
-
-/// The top of the tree: hears of the root actors' failures and ends the process.
-struct Root {
-    failed: Option<oneshot::Sender<ChildFailed>>,
-}
-
-impl Root {
-    fn start_new() -> (Addr<Self>, oneshot::Receiver<ChildFailed>) {
-        let (failed, hears) = oneshot::channel();
-        (Self { failed: Some(failed) }.start(), hears)
-    }
-}
-
-impl Actor for Root {
-    type Context = Context<Self>;
-}
-
-impl Handler<ChildFailed> for Root {
-    type Result = ();
-
-    fn handle(&mut self, child_failed: ChildFailed, _: &mut Self::Context) {
-        if let Some(failed) = self.failed.take() {
-            let _ = failed.send(child_failed); // the process is stopping anyway
-        }
-    }
 }

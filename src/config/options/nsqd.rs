@@ -5,10 +5,12 @@ use std::{
     time::Duration,
 };
 
-use super::{
+use crate::config::{
     address::ListenAddress,
     auth::AuthMethod,
-    declaration::{Bounds, NOT_NEGATIVE, OptionError, OptionSpec, POSITIVE, declare_options, flag},
+    declaration::{
+        Bounds, NOT_NEGATIVE, OptionError, OptionSpec, Options, POSITIVE, declare_options, flag,
+    },
     durability::Durability,
     host,
     log_level::LogLevel,
