@@ -10,8 +10,11 @@ pub mod install;
 pub mod log;
 pub mod logging;
 pub mod nsq_to_file;
+pub mod nsq_to_http;
+pub mod nsq_to_nsq;
 pub mod nsqd;
 pub mod program;
+pub mod relay;
 pub mod service;
 mod signals;
 #[cfg(test)]
