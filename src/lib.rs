@@ -6,7 +6,10 @@
 pub mod actors;
 pub mod broker;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod http;
 pub mod protocol;
 pub mod storage;
+pub mod stream;
+pub mod tls;

@@ -19,6 +19,8 @@ pub struct OptionSpec {
     default: DefaultText,
     bounds: Option<Bounds>,
     explains_itself: bool,
+    /// Tells what is wrong with a text on the command line beyond its kind.
+    pub(super) check: Option<fn(&str) -> Result<(), String>>,
 }
 
 /// A default as one would type it.
@@ -78,6 +80,7 @@ pub const fn flag(name: &'static str) -> OptionSpec {
         default: DefaultText::Zero,
         bounds: None,
         explains_itself: false,
+        check: None,
     }
 }
 
@@ -103,6 +106,12 @@ impl OptionSpec {
     /// Limits the value.
     pub const fn within(mut self, bounds: Bounds) -> Self {
         self.bounds = Some(bounds);
+        self
+    }
+
+    /// Lets `check` tell what is wrong with a text on the command line, beyond its kind.
+    pub const fn checked(mut self, check: fn(&str) -> Result<(), String>) -> Self {
+        self.check = Some(check);
         self
     }
 
@@ -244,4 +253,4 @@ macro_rules! declare_options {
     };
 }
 
-pub(super) use declare_options;
+pub(crate) use declare_options;

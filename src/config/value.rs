@@ -232,6 +232,7 @@ option_type!(
     span => span.to_std().ok_or_else(|| out_of_range(span)),
     |span| GoDuration::from(*span)
 );
+option_type!(GoDuration, Duration, span => Ok(span), |span| *span);
 option_type!(String, Text, text => Ok(text), String::clone);
 option_type!(Vec<String>, List, texts => Ok(texts), Vec::clone);
 option_type!(

@@ -10,6 +10,7 @@
 )]
 
 mod auth;
+mod client;
 mod config_file;
 mod conformance;
 mod crash;

@@ -14,8 +14,8 @@ use tokio_rustls::{
     server::{FallibleAccept, TlsStream},
 };
 
-use super::stream::Duplex;
 use crate::actors::tls::HANDSHAKE_TIMEOUT;
+use crate::stream::Duplex;
 
 /// A handshake under way. It gives the socket back if it fails, for the error to be said in the clear.
 pub(super) struct Handshake(FallibleAccept<Deadlined>);

@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::ReadBuf;
 
-use super::stream::Duplex;
+use crate::stream::Duplex;
 
 /// One read of a socket takes so much at most.
 const READ_BYTES: usize = 256 * 1024;

@@ -5,7 +5,6 @@
 
 mod authorizing;
 mod commands;
-mod compressed;
 mod consuming;
 mod handshake;
 mod info;
@@ -34,7 +33,7 @@ use actix_rt::ArbiterHandle;
 use tokio::sync::oneshot;
 
 pub use info::{ClientInfo, ClientSpec, TlsInfo};
-pub use stream::{Duplex, Stream};
+pub use stream::Stream;
 
 use self::{
     authorizing::{Asking, Authorizing},
@@ -63,6 +62,7 @@ use crate::{
         ClientState, Decoder, Negotiated, ProtocolError, PublishFailure, Session, TopicName, Verb,
         frame,
     },
+    stream::Duplex,
 };
 
 /// Messages in a connection's mailbox before `try_send` refuses.

@@ -6,8 +6,8 @@ use std::{
     task::{self, Poll},
 };
 
-use super::stream::Duplex;
 use crate::broker::Moment;
+use crate::stream::Duplex;
 
 /// Bytes of deliveries that are reported to the channel together once they have left.
 const REPORT_BYTES: usize = 64 * 1024;

@@ -2,12 +2,7 @@
 
 use std::{fmt, io, os::fd::AsFd};
 
-use tokio::io::{AsyncRead, AsyncWrite};
-
-/// A stream in both directions; what TLS and compression will put in place of the socket.
-pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
+use crate::stream::Duplex;
 
 /// An accepted socket on its way to the thread that will serve it.
 pub enum Stream {

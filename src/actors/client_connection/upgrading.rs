@@ -11,7 +11,6 @@ use tokio_rustls::server::TlsStream;
 
 use super::{
     ClientConnection, Waiting,
-    compressed::Compressed,
     handshake::{Deadlined, Handshake},
     info::TlsInfo,
 };
@@ -21,6 +20,7 @@ use crate::{
         Features, ProtocolError, frame,
         upgrade::{DeflateDecoder, DeflateEncoder, SnappyDecoder, SnappyEncoder},
     },
+    stream::Compressed,
 };
 
 /// The next step of an upgrade. Until the last one is done nothing is read as a command, and nothing

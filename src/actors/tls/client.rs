@@ -2,19 +2,13 @@
 
 use std::{path::Path, sync::Arc};
 
-use tokio_rustls::rustls::{
-    ClientConfig, DigitallySignedStruct, Error, SignatureScheme,
-    client::{
-        WebPkiServerVerifier,
-        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-        verify_server_name,
-    },
-    pki_types::{CertificateDer, ServerName, UnixTime},
-    server::ParsedCertificate,
-};
+use tokio_rustls::rustls::ClientConfig;
 
-use super::{FileError, TlsError, authorities::Authorities, provider, versions};
-use crate::config::NsqdOptions;
+use super::TlsError;
+use crate::{
+    config::NsqdOptions,
+    tls::{Authorities, FileError, TrustedServers, provider, versions},
+};
 
 /// How the node connects to an auth server over https: the server's certificate must come from an authority of
 /// `--tls-root-ca-file`, or be listed there itself; without that file the system's authorities decide. The files are read
@@ -42,61 +36,6 @@ pub(super) fn check_authorities(path: Option<&Path>) -> Result<(), TlsError> {
     path.map_or(Ok(()), |path| Authorities::read(path).map(drop)).map_err(TlsError::Client)
 }
 
-/// Verifies servers as rustls does, and lets those pass, too, whose certificate is listed itself.
-#[derive(Debug)]
-struct TrustedServers {
-    authorities: Authorities,
-    verifier: Arc<WebPkiServerVerifier>,
-}
-
-impl TrustedServers {
-    fn by(authorities: Authorities) -> Result<Self, FileError> {
-        let roots = Arc::new(authorities.roots.clone());
-        let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider()).build();
-        let verifier = verifier.map_err(|error| FileError::Refused(error.to_string()))?;
-        Ok(Self { authorities, verifier })
-    }
-}
-
-impl ServerCertVerifier for TrustedServers {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        name: &ServerName<'_>,
-        ocsp: &[u8],
-        now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.authorities.list(certificate, now) {
-            verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
-        self.verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signed)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signed)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{fs, path::PathBuf};
@@ -106,8 +45,8 @@ mod tests {
     };
     use tempfile::TempDir;
     use tokio_rustls::rustls::{
-        ClientConnection, ConnectionCommon, ProtocolVersion, ServerConfig, ServerConnection,
-        SideData,
+        ClientConnection, ConnectionCommon, Error, ProtocolVersion, ServerConfig, ServerConnection,
+        SideData, pki_types::ServerName, version::TLS12,
     };
 
     use super::*;
@@ -231,7 +170,7 @@ mod tests {
             ..NsqdOptions::default()
         };
         let old = ServerConfig::builder_with_provider(provider())
-            .with_protocol_versions(&[&super::super::TLS12])
+            .with_protocol_versions(&[&TLS12])
             .unwrap()
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&server.tls.current) as Arc<_>);

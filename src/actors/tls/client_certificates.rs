@@ -15,7 +15,8 @@ use tokio_rustls::rustls::{
     },
 };
 
-use super::{FileError, authorities::Authorities, current::Current, old_key::OldKey};
+use super::{current::Current, old_key::OldKey};
+use crate::tls::{Authorities, FileError};
 
 /// Checks the certificates of clients against what is current when they connect.
 #[derive(Debug)]

@@ -4,13 +4,11 @@
 //! [`Current`] by each handshake, so that they can be replaced under a running server; connections that stand are not
 //! touched.
 
-mod authorities;
 mod client;
 mod client_certificates;
 mod current;
 mod description;
 mod error;
-mod identity;
 mod old_key;
 #[cfg(test)]
 mod tests;
@@ -23,25 +21,23 @@ use std::{
 
 use tokio_rustls::{
     TlsAcceptor,
-    rustls::{
-        ServerConfig, SupportedProtocolVersion,
-        crypto::{CryptoProvider, ring},
-        server::NoServerSessionStorage,
-        version::{TLS12, TLS13},
-    },
+    rustls::{ServerConfig, server::NoServerSessionStorage},
 };
 
-use self::{
-    authorities::Authorities,
-    client_certificates::{ClientCertificates, Trusted},
-    current::{Current, Material},
-};
 pub use self::{
     client::client_config,
     description::{cipher_suite_name, common_name, version_name},
-    error::{FileError, TlsError},
+    error::TlsError,
 };
-use crate::config::{ClientAuthPolicy, NsqdOptions, TlsMinVersion, TlsRequired};
+use self::{
+    client_certificates::{ClientCertificates, Trusted},
+    current::{Current, Material},
+};
+pub use crate::tls::FileError;
+use crate::{
+    config::{ClientAuthPolicy, NsqdOptions, TlsMinVersion, TlsRequired},
+    tls::{Authorities, identity, provider, versions},
+};
 
 /// How long a peer may take for its handshake.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -157,20 +153,4 @@ fn server_config(
             config
         }
     })
-}
-
-/// The only cryptography there is: nothing depends on what a process has installed as its default.
-fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
-}
-
-/// What is served, whatever older version is asked for.
-static FROM_1_2: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
-static FROM_1_3: [&SupportedProtocolVersion; 1] = [&TLS13];
-
-fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersion] {
-    match min {
-        TlsMinVersion::Tls10 | TlsMinVersion::Tls11 | TlsMinVersion::Tls12 => &FROM_1_2,
-        TlsMinVersion::Tls13 => &FROM_1_3,
-    }
 }

@@ -12,7 +12,7 @@ use x509_cert::{
     spki::SubjectPublicKeyInfoRef,
 };
 
-use super::identity::public_key;
+use crate::tls::identity::public_key;
 
 /// The public key of such a certificate.
 pub(super) struct OldKey(Vec<u8>);

@@ -8,7 +8,10 @@ use std::{
 
 use rcgen::{CertificateParams, KeyPair};
 use tempfile::TempDir;
-use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
+use tokio_rustls::rustls::{
+    pki_types::{CertificateDer, pem::PemObject},
+    version::{TLS12, TLS13},
+};
 
 use super::*;
 

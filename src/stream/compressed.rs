@@ -9,7 +9,7 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::stream::Duplex;
+use super::Duplex;
 use crate::protocol::upgrade::{CorruptStream, Decode, Encode, Step};
 
 /// One read of the stream below takes so much at most.

@@ -16,7 +16,7 @@ use super::FileError;
 
 /// Reads certificate and key, which may be in one file. The certificate comes first in its file, those that
 /// lead from it to a known authority follow.
-pub(super) fn read(
+pub fn read(
     cert: Option<&Path>,
     key: Option<&Path>,
     provider: &CryptoProvider,
@@ -52,13 +52,14 @@ fn read_key(path: &Path, provider: &CryptoProvider) -> Result<Arc<dyn SigningKey
     key.map_err(|source| FileError::BadKey { path: path.to_owned(), source })
 }
 
-pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
+/// The whole file.
+pub fn read_file(path: &Path) -> Result<Vec<u8>, FileError> {
     fs::read(path).map_err(|error| FileError::unreadable(path, error))
 }
 
 /// A certificate's public key as DER. rustls itself would refuse certificates of X.509 version 1, which many a
 /// script for self-made certificates still writes.
-pub(super) fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
+pub fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
     let certificate = Certificate::from_der(certificate).ok()?;
     certificate.tbs_certificate().subject_public_key_info().to_der().ok()
 }

@@ -12,9 +12,9 @@ use super::{FileError, identity::read_file};
 
 /// Trusted certificates.
 #[derive(Debug)]
-pub(super) struct Authorities {
+pub struct Authorities {
     /// What chains must end in.
-    pub(super) roots: RootCertStore,
+    pub roots: RootCertStore,
     /// The same as they stand in the file.
     certificates: Vec<CertificateDer<'static>>,
 }
@@ -22,7 +22,7 @@ pub(super) struct Authorities {
 impl Authorities {
     /// Those of the file. Like in upstream, what cannot be read is passed over as long as something is left; the log
     /// has a line of it.
-    pub(super) fn read(path: &Path) -> Result<Self, FileError> {
+    pub fn read(path: &Path) -> Result<Self, FileError> {
         let pem = read_file(path)?;
         let listed = CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok);
         let found = Self::of(listed.collect());
@@ -37,7 +37,7 @@ impl Authorities {
     }
 
     /// Those that the system trusts; there may be none, and then nobody is trusted.
-    pub(super) fn of_system() -> Self {
+    pub fn of_system() -> Self {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
             log::warn!("TLS: certificate authorities of the system: {error}");
@@ -46,7 +46,7 @@ impl Authorities {
     }
 
     /// The file's, else the system's.
-    pub(super) fn read_or_system(path: Option<&Path>) -> Result<Self, FileError> {
+    pub fn read_or_system(path: Option<&Path>) -> Result<Self, FileError> {
         path.map_or_else(|| Ok(Self::of_system()), Self::read)
     }
 
@@ -58,7 +58,7 @@ impl Authorities {
 
     /// True if this very certificate is listed, and valid at that time. So a self-signed certificate can be trusted
     /// by naming it, as in upstream, though chains cannot be built from it.
-    pub(super) fn list(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
+    pub fn list(&self, certificate: &CertificateDer<'_>, now: UnixTime) -> bool {
         self.certificates.contains(certificate) && is_valid(certificate, now)
     }
 }

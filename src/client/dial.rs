@@ -1,0 +1,239 @@
+//! Connecting to an nsqd: TCP, IDENTIFY, the upgrades, AUTH.
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use tokio::{
+    net::{TcpSocket, TcpStream, lookup_host},
+    time::timeout,
+};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::pki_types::{IpAddr, ServerName},
+};
+
+use super::{
+    error::{ConnectError, Lost, ServerError, SetupError},
+    options::Options,
+    tls,
+    wire::{HEARTBEAT, Incoming, Wire},
+};
+use crate::{
+    protocol::{
+        Agreement, Introduction, Magic,
+        outgoing::{put_auth, put_identify, put_nop},
+        upgrade::{DeflateDecoder, DeflateEncoder, SnappyDecoder, SnappyEncoder},
+    },
+    storage::os_text,
+    stream::{Compressed, Duplex},
+};
+
+/// Options that were checked, with what their files hold.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) options: Arc<Options>,
+    tls: Option<TlsConnector>,
+}
+
+impl Settings {
+    /// Reads the files that the options name. Blocks while it reads.
+    pub(super) fn new(options: &Options) -> Result<Self, SetupError> {
+        options.check()?;
+        let tls = match options.uses_tls() {
+            true => Some(TlsConnector::from(Arc::new(tls::client_config(options)?))),
+            false => None,
+        };
+        Ok(Self { options: Arc::new(options.clone()), tls })
+    }
+}
+
+/// A connection whose upgrades are done.
+pub(super) struct Connected {
+    pub(super) wire: Wire,
+    pub(super) agreement: Agreement,
+}
+
+/// Connects to `address`, `host:port`.
+pub(super) async fn connect(address: &str, settings: &Settings) -> Result<Connected, ConnectError> {
+    let options = &settings.options;
+    let socket = dial(address, options).await?;
+    let mut wire = Wire::new(Box::new(socket), options.read_timeout, options.write_timeout);
+    let agreement = introduce(&mut wire, options).await?;
+    upgrade(&mut wire, address, settings, &agreement).await?;
+    if agreement.auth_required {
+        authorize(&mut wire, options).await?;
+    }
+    Ok(Connected { wire, agreement })
+}
+
+async fn dial(address: &str, options: &Options) -> Result<TcpStream, ConnectError> {
+    let failed = |reason: String| ConnectError::Dial { address: address.to_owned(), reason };
+    let found = async {
+        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for candidate in lookup_host(address).await? {
+            match dial_one(candidate, options.local_addr).await {
+                Ok(socket) => return Ok(socket),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    };
+    match timeout(options.dial_timeout, found).await {
+        Err(_elapsed) => Err(failed("i/o timeout".to_owned())),
+        Ok(Err(error)) => Err(failed(format!("connect: {}", os_text(&error)))),
+        Ok(Ok(socket)) => Ok(socket),
+    }
+}
+
+async fn dial_one(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    if let Some(local) = local {
+        socket.bind(local)?;
+    }
+    let stream = socket.connect(address).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+async fn introduce(wire: &mut Wire, options: &Options) -> Result<Agreement, ConnectError> {
+    let introduction = Introduction {
+        client_id: &options.client_id,
+        hostname: &options.hostname,
+        user_agent: &options.user_agent,
+        short_id: &options.client_id,
+        long_id: &options.hostname,
+        tls_v1: options.uses_tls(),
+        deflate: options.deflate,
+        deflate_level: i32::from(options.deflate_level),
+        snappy: options.snappy,
+        feature_negotiation: true,
+        heartbeat_interval: options.heartbeat_interval.0,
+        sample_rate: options.sample_rate,
+        output_buffer_size: options.output_buffer_size,
+        output_buffer_timeout: options.output_buffer_timeout.0,
+        msg_timeout: options.msg_timeout,
+        topology_region: &options.topology_region,
+        topology_zone: &options.topology_zone,
+    };
+    wire.output().extend_from_slice(&Magic::V2);
+    put_identify(wire.output(), &introduction.to_json());
+    wire.write().await?;
+    match read_answer(wire).await? {
+        Ok(answer) => {
+            Agreement::parse(&answer).map_err(|error| ConnectError::Agreement(error.to_string()))
+        }
+        Err(error) => Err(ConnectError::Identify(error.text)),
+    }
+}
+
+/// The next frame that is no heartbeat.
+async fn read_answer(wire: &mut Wire) -> Result<Result<bytes::Bytes, ServerError>, Lost> {
+    loop {
+        match wire.read_frame().await? {
+            Incoming::Response(data) if &data[..] == HEARTBEAT => {
+                put_nop(wire.output());
+                wire.write().await?;
+            }
+            Incoming::Response(data) => return Ok(Ok(data)),
+            Incoming::Error(text) => return Ok(Err(ServerError::new(&text))),
+            Incoming::Message(_) => {
+                return Err(Lost::Protocol("message before SUB".to_owned()));
+            }
+        }
+    }
+}
+
+/// TLS, then a compression: what nsqd has agreed to, each confirmed by an `OK` inside it.
+async fn upgrade(
+    wire: &mut Wire,
+    address: &str,
+    settings: &Settings,
+    agreement: &Agreement,
+) -> Result<(), ConnectError> {
+    if let Some(connector) = &settings.tls {
+        if !agreement.tls_v1 {
+            return Err(ConnectError::NoTls);
+        }
+        let below = wire.take_stream();
+        wire.set_stream(encrypt(connector, address, below, settings).await?);
+        confirm(wire, "TLS").await?;
+    }
+    if agreement.deflate && settings.options.deflate {
+        wire.replace_stream(|below| {
+            let encoder = DeflateEncoder::new(i32::from(settings.options.deflate_level));
+            Box::new(Compressed::new(below, encoder, DeflateDecoder::default()))
+        });
+        confirm(wire, "Deflate").await?;
+    } else if agreement.snappy && settings.options.snappy {
+        wire.replace_stream(|below| {
+            let (encoder, decoder) = (SnappyEncoder::default(), SnappyDecoder::default());
+            Box::new(Compressed::new(below, encoder, decoder))
+        });
+        confirm(wire, "Snappy").await?;
+    }
+    Ok(())
+}
+
+async fn encrypt(
+    connector: &TlsConnector,
+    address: &str,
+    below: Box<dyn Duplex>,
+    settings: &Settings,
+) -> Result<Box<dyn Duplex>, ConnectError> {
+    let failed = |error: &dyn std::fmt::Display| ConnectError::Tls(error.to_string());
+    let name = server_name(address).map_err(|error| failed(&error))?;
+    let handshake = connector.connect(name, below);
+    match timeout(settings.options.read_timeout, handshake).await {
+        Err(_elapsed) => Err(failed(&"handshake: i/o timeout")),
+        Ok(Err(error)) => Err(failed(&error)),
+        Ok(Ok(stream)) => Ok(Box::new(stream)),
+    }
+}
+
+/// The host of `host:port`, without the brackets of IPv6.
+fn server_name(
+    address: &str,
+) -> Result<ServerName<'static>, tokio_rustls::rustls::pki_types::InvalidDnsNameError> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    match host.parse::<std::net::IpAddr>() {
+        Ok(ip) => Ok(ServerName::IpAddress(IpAddr::from(ip))),
+        Err(_) => ServerName::try_from(host.to_owned()),
+    }
+}
+
+async fn confirm(wire: &mut Wire, upgrade: &'static str) -> Result<(), ConnectError> {
+    match read_answer(wire).await? {
+        Ok(answer) if &answer[..] == b"OK" => Ok(()),
+        _ => Err(ConnectError::Upgrade { upgrade }),
+    }
+}
+
+async fn authorize(wire: &mut Wire, options: &Options) -> Result<(), ConnectError> {
+    if options.auth_secret.is_empty() {
+        return Err(ConnectError::AuthRequired);
+    }
+    put_auth(wire.output(), options.auth_secret.as_bytes());
+    wire.write().await?;
+    match read_answer(wire).await? {
+        Ok(_) => Ok(()),
+        Err(error) => Err(ConnectError::AuthFailed(error.text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn server_name_is_the_host_of_the_address() {
+        for (address, name) in
+            [("localhost:4150", "localhost"), ("127.0.0.1:1", "127.0.0.1"), ("[::1]:4150", "::1")]
+        {
+            assert_eq!(server_name(address).unwrap().to_str(), name);
+        }
+        assert!(server_name(":4150").is_err());
+    }
+}

@@ -1,0 +1,240 @@
+//! Commands on their way to the task that has the connection.
+
+use std::{
+    collections::VecDeque,
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+    task::Context,
+};
+
+use futures_util::task::AtomicWaker;
+use tokio::{
+    sync::{Notify, Semaphore, oneshot},
+    time::Instant,
+};
+
+use super::{ProducerLimits, PublishError};
+use crate::client::{dial::Settings, subject::Subject};
+
+pub(super) type Reply = oneshot::Sender<Result<(), PublishError>>;
+
+/// One command and who waits for its answer.
+pub(super) struct Waiting {
+    /// What it takes of the room for outstanding commands.
+    pub(super) cost: u32,
+    /// Its length in the buffer; 0 for somebody who only wants a connection.
+    pub(super) bytes: usize,
+    /// Since when it waits, for a connection first and then for its answer.
+    pub(super) since: Instant,
+    pub(super) reply: Reply,
+}
+
+/// Commands in order, as bytes, and who waits for each.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) commands: Vec<u8>,
+    pub(super) waiting: VecDeque<Waiting>,
+}
+
+impl Queue {
+    /// Puts what was not sent in front again.
+    pub(super) fn put_back(&mut self, mut unsent: Self) {
+        mem::swap(self, &mut unsent);
+        self.commands.append(&mut unsent.commands);
+        self.waiting.append(&mut unsent.waiting);
+    }
+
+    /// Takes the first command out.
+    pub(super) fn take_first(&mut self) -> Option<Waiting> {
+        let first = self.waiting.pop_front()?;
+        self.commands.drain(..first.bytes);
+        Some(first)
+    }
+
+    /// Cuts off the commands at the end that lie wholly within the last `bytes` bytes.
+    pub(super) fn split_unsent(&mut self, bytes: usize) -> Self {
+        let (mut length, mut count) = (0, 0);
+        for waiting in self.waiting.iter().rev() {
+            if length + waiting.bytes > bytes {
+                break;
+            }
+            length += waiting.bytes;
+            count += 1;
+        }
+        let waiting = self.waiting.split_off(self.waiting.len() - count);
+        let commands = self.commands.split_off(self.commands.len().saturating_sub(length));
+        Self { commands, waiting }
+    }
+}
+
+/// Who is at work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nobody: the first command starts a task.
+    Idle,
+    Running,
+    /// Nothing more is taken.
+    Stopping,
+    Stopped,
+}
+
+struct State {
+    phase: Phase,
+    queue: Queue,
+}
+
+/// What producers and their task share.
+pub(super) struct Shared {
+    pub(super) address: String,
+    pub(super) settings: Settings,
+    pub(super) limits: ProducerLimits,
+    pub(super) subject: Subject,
+    state: Mutex<State>,
+    room: Semaphore,
+    /// Of the task.
+    waker: AtomicWaker,
+    stopped: Notify,
+}
+
+impl Shared {
+    pub(super) fn new(address: String, settings: Settings, limits: ProducerLimits) -> Self {
+        let subject = Subject::producer(&address);
+        let room = Semaphore::new(limits.outstanding_bytes as usize);
+        let state = Mutex::new(State { phase: Phase::Idle, queue: Queue::default() });
+        let (waker, stopped) = (AtomicWaker::new(), Notify::new());
+        Self { address, settings, limits, subject, state, room, waker, stopped }
+    }
+
+    /// Waits for room for a command of so many bytes; what it has taken.
+    pub(super) async fn make_room(&self, bytes: usize) -> Result<u32, PublishError> {
+        let max = self.limits.outstanding_bytes;
+        let cost = u32::try_from(bytes).ok().filter(|cost| *cost <= max);
+        let Some(cost) = cost else {
+            return Err(PublishError::TooLarge { bytes, max: max as usize });
+        };
+        match self.room.acquire_many(cost).await {
+            Ok(permit) => permit.forget(),
+            Err(_closed) => return Err(PublishError::Stopped),
+        }
+        Ok(cost)
+    }
+
+    /// Enqueues a command that has room. True if it needs somebody to send it.
+    pub(super) fn push(
+        &self,
+        cost: u32,
+        reply: Reply,
+        put: impl FnOnce(&mut Vec<u8>),
+    ) -> Result<bool, PublishError> {
+        let mut state = self.state();
+        if matches!(state.phase, Phase::Stopping | Phase::Stopped) {
+            self.room.add_permits(cost as usize);
+            return Err(PublishError::Stopped);
+        }
+        let before = state.queue.commands.len();
+        put(&mut state.queue.commands);
+        let bytes = state.queue.commands.len() - before;
+        state.queue.waiting.push_back(Waiting { cost, bytes, since: Instant::now(), reply });
+        let is_first = state.queue.waiting.len() == 1;
+        let needs_task = mem::replace(&mut state.phase, Phase::Running) == Phase::Idle;
+        drop(state);
+        if is_first {
+            self.waker.wake();
+        }
+        Ok(needs_task)
+    }
+
+    /// Everything that was enqueued.
+    pub(super) fn take(&self) -> Queue {
+        mem::take(&mut self.state().queue)
+    }
+
+    pub(super) fn put_back(&self, unsent: Queue) {
+        self.state().queue.put_back(unsent);
+    }
+
+    /// Fails those that have waited for a connection since before `moment`; when the next one will have waited too long
+    /// is for the caller to see.
+    pub(super) fn fail_older_than(&self, moment: Instant, error: &PublishError) {
+        let mut failed = Vec::new();
+        let mut state = self.state();
+        while state.queue.waiting.front().is_some_and(|first| first.since <= moment) {
+            failed.extend(state.queue.take_first());
+        }
+        drop(state);
+        self.answer(failed, || Err(error.clone()));
+    }
+
+    /// Since when the first command waits.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.state().queue.waiting.front().map(|first| first.since)
+    }
+
+    /// Answers commands, which makes room for others.
+    pub(super) fn answer(
+        &self,
+        commands: impl IntoIterator<Item = Waiting>,
+        answer: impl Fn() -> Result<(), PublishError>,
+    ) {
+        let mut room = 0;
+        for command in commands {
+            room += command.cost as usize;
+            let _ = command.reply.send(answer()); // who asked may be gone
+        }
+        self.room.add_permits(room);
+    }
+
+    /// The task is to be woken when there is something for it.
+    pub(super) fn register(&self, cx: &Context<'_>) {
+        self.waker.register(cx.waker());
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.state().phase == Phase::Stopping
+    }
+
+    /// Takes nothing more from now on.
+    pub(super) fn begin_stop(&self) {
+        let mut state = self.state();
+        match state.phase {
+            Phase::Idle => state.phase = Phase::Stopped,
+            Phase::Running => state.phase = Phase::Stopping,
+            Phase::Stopping | Phase::Stopped => {}
+        }
+        let is_stopped = state.phase == Phase::Stopped;
+        drop(state);
+        self.room.close();
+        self.waker.wake();
+        if is_stopped {
+            self.stopped.notify_waiters();
+        }
+    }
+
+    /// Waits until the task has ended that was told to.
+    pub(super) async fn stopped(&self) {
+        loop {
+            let notified = self.stopped.notified();
+            if self.state().phase == Phase::Stopped {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// The task has ended, as it was told or because its runtime has. Whatever waits is failed.
+    pub(super) fn task_ended(&self, error: &PublishError) {
+        let mut state = self.state();
+        state.phase = match state.phase {
+            Phase::Idle | Phase::Running => Phase::Idle,
+            Phase::Stopping | Phase::Stopped => Phase::Stopped,
+        };
+        let rest = mem::take(&mut state.queue);
+        drop(state);
+        self.answer(rest.waiting, || Err(error.clone()));
+        self.stopped.notify_waiters();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

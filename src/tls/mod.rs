@@ -1,0 +1,34 @@
+//! TLS, as far as servers and clients share it: the cryptography, the versions, and what is read from files.
+
+mod authorities;
+mod error;
+pub mod identity;
+mod trusted_servers;
+
+use std::sync::Arc;
+
+use tokio_rustls::rustls::{
+    SupportedProtocolVersion,
+    crypto::{CryptoProvider, ring},
+    version::{TLS12, TLS13},
+};
+
+pub use self::{authorities::Authorities, error::FileError, trusted_servers::TrustedServers};
+use crate::config::TlsMinVersion;
+
+/// The only cryptography there is: nothing depends on what a process has installed as its default.
+pub fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+/// What is served, whatever older version is asked for.
+static FROM_1_2: [&SupportedProtocolVersion; 2] = [&TLS13, &TLS12];
+static FROM_1_3: [&SupportedProtocolVersion; 1] = [&TLS13];
+
+/// What is spoken where `min` is the least that is asked for.
+pub fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersion] {
+    match min {
+        TlsMinVersion::Tls10 | TlsMinVersion::Tls11 | TlsMinVersion::Tls12 => &FROM_1_2,
+        TlsMinVersion::Tls13 => &FROM_1_3,
+    }
+}
