@@ -179,6 +179,7 @@ fn zero(kind: Kind) -> Value {
     match kind {
         Kind::Bool => Value::Bool(false),
         Kind::Integer => Value::Integer(0),
+        Kind::Float => Value::Float(0.0),
         Kind::Duration => Value::Duration(Default::default()),
         Kind::Text => Value::Text(String::new()),
         Kind::List => Value::List(Vec::new()),

@@ -101,7 +101,18 @@ impl Default for Agreement {
     }
 }
 
+/// Of an nsqd that does not say what it gives.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
 impl Agreement {
+    /// How long the client may take for a message.
+    pub fn message_timeout(&self) -> Duration {
+        match u64::try_from(self.msg_timeout) {
+            Ok(0) | Err(_) => MESSAGE_TIMEOUT,
+            Ok(millis) => Duration::from_millis(millis),
+        }
+    }
+
     /// Reads the answer to IDENTIFY: JSON, or the `OK` of an nsqd that negotiates nothing.
     pub fn parse(answer: &[u8]) -> Result<Self, serde_json::Error> {
         if answer.first() != Some(&b'{') {

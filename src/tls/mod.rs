@@ -8,7 +8,7 @@ mod trusted_servers;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::{
-    SupportedProtocolVersion,
+    ClientConfig, Error, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
     version::{TLS12, TLS13},
 };
@@ -31,4 +31,11 @@ pub fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersi
         TlsMinVersion::Tls10 | TlsMinVersion::Tls11 | TlsMinVersion::Tls12 => &FROM_1_2,
         TlsMinVersion::Tls13 => &FROM_1_3,
     }
+}
+
+/// For clients of servers whom the system trusts. Reads its authorities, which may take its time.
+pub fn trusting_the_system() -> Result<ClientConfig, Error> {
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions(TlsMinVersion::Tls12))?;
+    Ok(builder.with_root_certificates(Authorities::of_system().roots).with_no_client_auth())
 }

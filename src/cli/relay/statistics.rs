@@ -34,10 +34,14 @@ impl Statistics {
         vec![warning; 1 + self.hosts.len()]
     }
 
-    /// Takes the time that an address has taken; the lines that are due with it.
-    pub fn add(&mut self, host: usize, took: Duration) -> Vec<String> {
-        let of_host = self.hosts.get_mut(host).and_then(|series| series.add(took));
-        self.aggregate.add(took).into_iter().chain(of_host).collect()
+    /// Takes the time that an address has taken for a message; the line that is due with it.
+    pub fn add(&mut self, host: usize, took: Duration) -> Option<String> {
+        self.hosts.get_mut(host)?.add(took)
+    }
+
+    /// Takes the time that a message has taken whatever its address; the line that is due with it.
+    pub fn add_to_aggregate(&mut self, took: Duration) -> Option<String> {
+        self.aggregate.add(took)
     }
 }
 
@@ -98,15 +102,15 @@ fn millis(span: Duration) -> f64 {
 mod tests {
     use super::*;
 
-    fn add(statistics: &mut Statistics, host: usize, millis: u64) -> Vec<String> {
-        statistics.add(host, Duration::from_millis(millis))
+    fn add(statistics: &mut Statistics, millis: u64) -> Option<String> {
+        statistics.add_to_aggregate(Duration::from_millis(millis))
     }
 
     #[test]
     fn lines_come_with_one_more_than_the_ring_holds_and_then_each_time_it_is_new() {
         let mut statistics = Statistics::new(&["a"], 3);
         let due: Vec<_> =
-            (1..=10).filter(|number| !add(&mut statistics, 0, *number).is_empty()).collect();
+            (1..=10).filter(|number| add(&mut statistics, *number).is_some()).collect();
         assert_eq!(due, [4, 7, 10]);
     }
 
@@ -114,11 +118,11 @@ mod tests {
     fn lines_have_upstreams_form() {
         let mut statistics = Statistics::new(&["a:1"], 4);
         for number in 1..=4 {
-            assert!(add(&mut statistics, 0, number).is_empty());
+            assert_eq!(add(&mut statistics, number), None);
         }
         // 5, 2, 3, 4: both indices are beyond the last.
         let line = "[aggregate]: finished 4 - 99th: 5.00ms - 95th: 5.00ms - avg: 3.50ms";
-        assert_eq!(add(&mut statistics, 0, 5), [line]);
+        assert_eq!(add(&mut statistics, 5).unwrap(), line);
     }
 
     #[test]
@@ -132,17 +136,19 @@ mod tests {
     #[test]
     fn each_of_several_addresses_has_a_line_of_its_own() {
         let mut statistics = Statistics::new(&["a:1", "b:2"], 2);
-        assert!(add(&mut statistics, 0, 1).is_empty());
-        assert!(add(&mut statistics, 1, 1).is_empty());
-        assert_eq!(add(&mut statistics, 1, 3).len(), 1, "two of each are needed");
-        let lines = add(&mut statistics, 1, 5);
-        assert_eq!(lines, ["[b:2]: finished 2 - 99th: 5.00ms - 95th: 5.00ms - avg: 4.00ms"]);
+        let mut add = |host, millis| statistics.add(host, Duration::from_millis(millis));
+        assert_eq!([add(0, 1), add(1, 1), add(1, 3)], [None, None, None]);
+        let line = "[b:2]: finished 2 - 99th: 5.00ms - 95th: 5.00ms - avg: 4.00ms";
+        assert_eq!(add(1, 5).unwrap(), line);
+        let mut statistics = Statistics::new(&["a:1"], 1);
+        assert!((0..3).all(|_| statistics.add(0, Duration::ZERO).is_none()), "it is the aggregate");
     }
 
     #[test]
     fn nothing_is_told_where_nobody_asks() {
         let mut statistics = Statistics::new(&["a:1", "b:2"], 0);
-        assert!((0..10).all(|_| add(&mut statistics, 0, 1).is_empty()));
+        assert!((0..10).all(|_| add(&mut statistics, 1).is_none()));
+        assert!((0..10).all(|_| statistics.add(0, Duration::ZERO).is_none()));
         assert!(statistics.warnings().is_empty());
     }
 

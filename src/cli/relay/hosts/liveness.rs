@@ -44,15 +44,19 @@ impl Liveness {
         }
     }
 
-    pub(super) fn succeeded(&mut self) {
-        *self = Self::Alive;
+    /// True if it was dead.
+    pub(super) fn succeeded(&mut self) -> bool {
+        std::mem::replace(self, Self::Alive) != Self::Alive
     }
 
-    /// Another failure of a dead one changes nothing: what was on its way when it died fails as well.
-    pub(super) fn failed(&mut self, now: Instant) {
-        if *self == Self::Alive {
+    /// True if it was alive. Another failure of a dead one changes nothing: what was on its way when it died fails as
+    /// well.
+    pub(super) fn failed(&mut self, now: Instant) -> bool {
+        let was_alive = *self == Self::Alive;
+        if was_alive {
             *self = Self::Dead { retry_at: now + PAUSE_MIN, pause: PAUSE_MIN };
         }
+        was_alive
     }
 }
 
@@ -64,7 +68,7 @@ mod tests {
     fn the_dead_are_tried_once_at_growing_intervals() {
         let mut now = Instant::now();
         let mut liveness = Liveness::Alive;
-        liveness.failed(now);
+        assert!(liveness.failed(now));
         for seconds in [30, 60, 120, 240, 480, 900, 900] {
             let almost = now + Duration::from_secs(seconds) - Duration::from_nanos(1);
             assert!(!liveness.is_open(almost), "{seconds}");
@@ -72,9 +76,10 @@ mod tests {
             assert!(liveness.is_open(now), "{seconds}");
             liveness.begin_try(now);
             assert!(!liveness.is_open(now), "one message is enough");
-            liveness.failed(now);
+            assert!(!liveness.failed(now), "it was dead before");
         }
-        liveness.succeeded();
+        assert!(liveness.succeeded());
+        assert!(!liveness.succeeded());
         assert_eq!(liveness, Liveness::Alive);
     }
 }

@@ -77,15 +77,15 @@ impl Hosts {
         Some(host)
     }
 
-    /// The address has taken a message within that time.
-    pub fn succeeded(&mut self, host: usize, took: Duration, now: Instant) {
-        self.hosts[host].liveness.succeeded();
+    /// The address has taken a message within that time. True if it had failed before.
+    pub fn succeeded(&mut self, host: usize, took: Duration, now: Instant) -> bool {
         self.hosts[host].averages.add(took, now);
+        self.hosts[host].liveness.succeeded()
     }
 
-    /// The address has not taken a message.
-    pub fn failed(&mut self, host: usize, now: Instant) {
-        self.hosts[host].liveness.failed(now);
+    /// The address has not taken a message. True if it had not failed since it last took one.
+    pub fn failed(&mut self, host: usize, now: Instant) -> bool {
+        self.hosts[host].liveness.failed(now)
     }
 
     /// The first from the one on whose turn it is. Second tries do not move the turn: else the neighbour of a dead
