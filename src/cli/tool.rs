@@ -1,14 +1,24 @@
 //! What the utilities have in common: how they read their command lines and how they complain.
 
+use std::{collections::BTreeSet, io};
+
 use jiff::Zoned;
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{console::Console, exit_code::ExitCode};
-use crate::config::{
-    NSQ_VERSION,
-    declaration::Options,
-    flags::{self, FlagError, Parsed},
-    typed::TypedOptions,
-    usage::usage,
+use crate::{
+    client,
+    config::{
+        NSQ_VERSION,
+        declaration::Options,
+        flags::{self, FlagError, Parsed},
+        typed::TypedOptions,
+        usage::usage,
+    },
+    protocol::{ChannelName, TopicName},
 };
 
 /// Why a tool does not start, or ends early.
@@ -92,6 +102,73 @@ pub fn one_kind(
     )
 }
 
+/// Checks a value of `--consumer-opt` or `--producer-opt`.
+pub fn check_client_option(text: &str) -> Result<(), String> {
+    client::Options::default().set_text(text).map_err(|error| error.to_string())
+}
+
+/// The client's options, of which each was checked when it was read; says who the program is.
+pub fn client_options(program: &str, texts: &[String]) -> Result<client::Options, Refusal> {
+    let mut options = client::Options::default();
+    for text in texts {
+        options.set_text(text).map_err(Refusal::new)?;
+    }
+    options.user_agent = user_agent(program);
+    options.check().map_err(Refusal::new)?;
+    Ok(options)
+}
+
+/// Who a program says it is.
+pub fn user_agent(program: &str) -> String {
+    format!("{program}/{NSQ_VERSION} nsq-actors/{NSQ_VERSION}")
+}
+
+/// Reads a topic's name.
+pub fn topic(name: &str) -> Result<TopicName, Refusal> {
+    TopicName::parse(name).map_err(|_| Refusal::new("invalid topic name"))
+}
+
+/// Reads topics' names; each counts once.
+pub fn topics(names: &[String]) -> Result<Vec<TopicName>, Refusal> {
+    let names: BTreeSet<_> = names.iter().collect();
+    names.into_iter().map(|name| topic(name)).collect()
+}
+
+/// Reads a channel's name.
+pub fn channel(name: &str) -> Result<ChannelName, Refusal> {
+    ChannelName::parse(name).map_err(|_| Refusal::new("invalid channel name"))
+}
+
+/// What a tool runs its connections on: the thread that uses it.
+pub fn runtime() -> Result<Runtime, Refusal> {
+    Builder::new_current_thread().enable_all().build().map_err(Refusal::new)
+}
+
+/// SIGINT and SIGTERM; as long as this lives they do not end the process by themselves.
+#[derive(Debug)]
+pub struct StopSignals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignals {
+    /// Listens from now on. To be called on a runtime.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    /// Waits for one of them.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,9 +176,13 @@ mod tests {
     #[test]
     fn servers_are_named_in_one_way() {
         let check = |nsqds: &[&str], lookupds: &[&str]| {
-            let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
-            one_kind(("nsqd-tcp-address", &owned(nsqds)), ("lookupd-http-address", &owned(lookupds)))
-                .map_err(|refusal| refusal.0)
+            let owned =
+                |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+            one_kind(
+                ("nsqd-tcp-address", &owned(nsqds)),
+                ("lookupd-http-address", &owned(lookupds)),
+            )
+            .map_err(|refusal| refusal.0)
         };
         assert_eq!(check(&["a"], &[]), Ok(()));
         assert_eq!(check(&[], &["a", "b"]), Ok(()));

@@ -105,8 +105,13 @@ mod tests {
         let stats = |text: &str| Ok(Some(serde_json::from_str::<Stats>(text).unwrap()));
         let failure = AskError { address: "c:1".to_owned(), reason: "gone".to_owned() };
         let answers = vec![
-            ("a:1".to_owned(), stats(r#"{"version":"1","topics":[{"topic_name":"x"},{"topic_name":"t","depth":1,"channels":[
-                {"channel_name":"other","depth":7},{"channel_name":"c","depth":5,"paused":true,"clients":null}]}]}"#)),
+            (
+                "a:1".to_owned(),
+                stats(
+                    r#"{"version":"1","topics":[{"topic_name":"x"},{"topic_name":"t","depth":1,"channels":[
+                {"channel_name":"other","depth":7},{"channel_name":"c","depth":5,"paused":true,"clients":null}]}]}"#,
+                ),
+            ),
             ("b:1".to_owned(), stats(r#"{"topics":[]}"#)),
             ("c:1".to_owned(), Err(failure.clone())),
         ];

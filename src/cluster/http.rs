@@ -102,7 +102,8 @@ fn tls() -> Result<ClientConfig, String> {
 }
 
 fn url(scheme: &str, address: &str, path: &str, query: &[(&str, &str)]) -> Result<Url, String> {
-    let mut url = Url::parse(&format!("{scheme}://{address}{path}")).map_err(|error| error.to_string())?;
+    let mut url =
+        Url::parse(&format!("{scheme}://{address}{path}")).map_err(|error| error.to_string())?;
     if !query.is_empty() {
         url.query_pairs_mut().extend_pairs(query);
     }
@@ -131,7 +132,9 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<Option<T>, Stri
     if status != StatusCode::OK {
         return Err(format!("got response {status} {:?}", String::from_utf8_lossy(&body)));
     }
-    serde_json::from_slice(&body).map(Some).map_err(|error| format!("no answer that can be read: {error}"))
+    serde_json::from_slice(&body)
+        .map(Some)
+        .map_err(|error| format!("no answer that can be read: {error}"))
 }
 
 async fn body(mut response: Response) -> Result<Vec<u8>, String> {
@@ -163,14 +166,19 @@ mod tests {
 
     #[test]
     fn questions_are_urls() {
-        let url = url("http", "[::1]:4151", "/stats", &[("topic", "a#ephemeral"), ("format", "json")]);
-        assert_eq!(url.unwrap().as_str(), "http://[::1]:4151/stats?topic=a%23ephemeral&format=json");
+        let url =
+            url("http", "[::1]:4151", "/stats", &[("topic", "a#ephemeral"), ("format", "json")]);
+        assert_eq!(
+            url.unwrap().as_str(),
+            "http://[::1]:4151/stats?topic=a%23ephemeral&format=json"
+        );
     }
 
     #[test]
     fn who_wants_https_names_a_port() {
         let plain = url("http", "n:4151", "/stats", &[]).unwrap();
-        let secure = https(plain.clone(), br#"{"message":"TLS_REQUIRED","https_port":4152}"#).unwrap();
+        let secure =
+            https(plain.clone(), br#"{"message":"TLS_REQUIRED","https_port":4152}"#).unwrap();
         assert_eq!(secure.as_str(), "https://n:4152/stats");
         let error = https(plain, b"no").unwrap_err();
         assert_eq!(error, r#"got response 403 Forbidden "no""#);

@@ -58,7 +58,9 @@ mod tests {
     #[test]
     fn nodes_are_known_once_and_failures_are_kept() {
         let nsqd = |host: &str| Nsqd { broadcast_address: host.to_owned(), http_port: 4151 };
-        let found = |hosts: &[&str]| Ok(Some(Lookup { producers: hosts.iter().copied().map(nsqd).collect() }));
+        let found = |hosts: &[&str]| {
+            Ok(Some(Lookup { producers: hosts.iter().copied().map(nsqd).collect() }))
+        };
         let failure = AskError { address: "l:1".to_owned(), reason: "gone".to_owned() };
         let merged = merge(vec![found(&["b", "a"]), Err(failure.clone()), Ok(None), found(&["a"])]);
         assert_eq!(merged, Merged { known: vec![nsqd("a"), nsqd("b")], failures: vec![failure] });

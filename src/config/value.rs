@@ -319,9 +319,12 @@ mod tests {
 
     #[test]
     fn numbers_with_a_fraction_are_read_and_shown_as_go_does() {
-        for (text, number, shown) in
-            [("1", 1.0, "1"), ("0.25", 0.25, "0.25"), ("1e-3", 0.001, "0.001"), ("-.5", -0.5, "-0.5")]
-        {
+        for (text, number, shown) in [
+            ("1", 1.0, "1"),
+            ("0.25", 0.25, "0.25"),
+            ("1e-3", 0.001, "0.001"),
+            ("-.5", -0.5, "-0.5"),
+        ] {
             let value = Kind::Float.parse(text).unwrap();
             assert_eq!((&value, value.to_string().as_str()), (&Value::Float(number), shown));
         }

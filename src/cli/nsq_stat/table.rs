@@ -159,7 +159,13 @@ mod tests {
 
     #[test]
     fn lines_are_upstreams_to_the_character() {
-        let node = ChannelCounts { depth: 1250, backend_depth: 1150, message_count: 1250, client_count: 1, ..ChannelCounts::default() };
+        let node = ChannelCounts {
+            depth: 1250,
+            backend_depth: 1150,
+            message_count: 1250,
+            client_count: 1,
+            ..ChannelCounts::default()
+        };
         let now = by_node(&[("a", node)]);
         let row = Row::new(&now, &now, Duration::from_secs(2));
         let expected = "      0       0 |    1250     100    1150     0     0 |       0       0         1250       1";
@@ -181,7 +187,11 @@ mod tests {
             client_count: large,
             paused: true,
         };
-        let row = Row::new(&by_node(&[("a", counts(0, 0))]), &by_node(&[("a", node)]), Duration::from_secs(1));
+        let row = Row::new(
+            &by_node(&[("a", counts(0, 0))]),
+            &by_node(&[("a", node)]),
+            Duration::from_secs(1),
+        );
         let line = row.line(Width::Narrow);
         assert!(line.len() <= 80, "{} {line}", line.len());
         for line in head(Width::Narrow).lines() {
@@ -208,8 +218,14 @@ mod tests {
     #[test]
     fn rates_are_those_of_nodes_that_are_known_from_before() {
         assert_eq!(rates(&[("a", counts(10, 4))], &[("a", counts(30, 14))]), (10, 5));
-        assert_eq!(rates(&[("a", counts(10, 0))], &[("a", counts(10, 0)), ("b", counts(1000, 0))]), (0, 0));
-        assert_eq!(rates(&[("a", counts(10, 0)), ("b", counts(1000, 0))], &[("a", counts(20, 0))]), (5, 5));
+        assert_eq!(
+            rates(&[("a", counts(10, 0))], &[("a", counts(10, 0)), ("b", counts(1000, 0))]),
+            (0, 0)
+        );
+        assert_eq!(
+            rates(&[("a", counts(10, 0)), ("b", counts(1000, 0))], &[("a", counts(20, 0))]),
+            (5, 5)
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::{
 };
 
 /// What the request itself decides, whatever a flag says.
-const NOT_SET_BY_FLAGS: [&str; 4] = [HOST.as_str(), "content-length", "transfer-encoding", "trailer"];
+const NOT_SET_BY_FLAGS: [&str; 4] =
+    [HOST.as_str(), "content-length", "transfer-encoding", "trailer"];
 
 /// `--header`, read but not looked into.
 pub(super) fn parse(flags: &[String]) -> Result<Vec<(String, String)>, Refusal> {

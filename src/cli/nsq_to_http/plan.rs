@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn later_checks_come_in_order_too() {
-        let mut flags = vec!["--topic=t", "--sample=1.5", "--mode=hostpol", "--nsqd-tcp-address=a:1"];
+        let mut flags =
+            vec!["--topic=t", "--sample=1.5", "--mode=hostpol", "--nsqd-tcp-address=a:1"];
         refused(&flags, "--get or --post required");
         refused(
             &[&flags[..], &["--lookupd-http-address=b:1"]].concat(),
@@ -152,7 +153,10 @@ mod tests {
         flags.push("--get=http://a/%s");
         refused(&[&flags[..], &["--channel="]].concat(), "--topic and --channel are required");
         refused(&flags, "ERROR: --sample must be between 0.0 and 1.0");
-        refused(&[&flags[..], &["--sample=nan"]].concat(), "ERROR: --sample must be between 0.0 and 1.0");
+        refused(
+            &[&flags[..], &["--sample=nan"]].concat(),
+            "ERROR: --sample must be between 0.0 and 1.0",
+        );
         flags.push("--sample=0.5");
         refused(
             &flags,
@@ -168,7 +172,10 @@ mod tests {
             ("-n=0", "--n must be [1,1000000]"),
             ("--max-in-flight=-1", "--max-in-flight must be [1,1000000]"),
             ("--status-every=-1", "--status-every must be [0,1000000]"),
-            ("--http-client-request-timeout=0", "--http-client-request-timeout must be greater than 0"),
+            (
+                "--http-client-request-timeout=0",
+                "--http-client-request-timeout must be greater than 0",
+            ),
         ] {
             refused(&[flag], reason);
         }

@@ -34,7 +34,9 @@ impl Targets {
         require(!posts.is_empty() || !gets.is_empty(), "--get or --post required")?;
         require(posts.is_empty() || gets.is_empty(), "use --get or --post not both")?;
         if gets.is_empty() {
-            return Ok(Self::Post(posts.iter().map(|url| post_url(url)).collect::<Result<_, _>>()?));
+            return Ok(Self::Post(
+                posts.iter().map(|url| post_url(url)).collect::<Result<_, _>>()?,
+            ));
         }
         let template = |text: &String| {
             Template::parse(text)
@@ -174,7 +176,11 @@ mod tests {
             (&[][..], &[][..], "--get or --post required"),
             (&["http://a"], &["http://a/%s"], "use --get or --post not both"),
             (&[], &["http://a/"], "invalid GET address - must be a printf string"),
-            (&[], &["http://a/%s", "http://a/%s%s"], "invalid GET address - must be a printf string"),
+            (
+                &[],
+                &["http://a/%s", "http://a/%s%s"],
+                "invalid GET address - must be a printf string",
+            ),
             (&[], &["a/%s"], "invalid GET address - a/x: relative URL without a base"),
             (&["a:80"], &[], "invalid POST address - a:80: cannot speak a"),
             (&["http://"], &[], "invalid POST address - http://: empty host"),
@@ -187,9 +193,15 @@ mod tests {
 
     #[test]
     fn statuses_speak_against_the_message_or_the_server() {
-        for (status, blames_host) in
-            [(400, false), (404, false), (408, true), (413, false), (429, true), (500, true), (304, true)]
-        {
+        for (status, blames_host) in [
+            (400, false),
+            (404, false),
+            (408, true),
+            (413, false),
+            (429, true),
+            (500, true),
+            (304, true),
+        ] {
             let rejection = refusal(StatusCode::from_u16(status).unwrap());
             assert_eq!(rejection.reason, format!("got status code {status}"));
             assert_eq!(rejection.blames_host, blames_host, "{status}");

@@ -19,7 +19,10 @@ pub(super) const STATUS_EVERY: Bounds = Bounds::up_to(1_000_000, "must be [0,100
 pub(super) const TIMEOUT: Bounds = POSITIVE;
 
 /// The consumer's options. Unless one says otherwise no message is given up: that would delete it.
-pub(super) fn consumer_options(program: &str, texts: &[String]) -> Result<client::Options, Refusal> {
+pub(super) fn consumer_options(
+    program: &str,
+    texts: &[String],
+) -> Result<client::Options, Refusal> {
     let texts = [&["max_attempts,0".to_owned()], texts].concat();
     tool::client_options(program, &texts)
 }

@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 /// How much one read takes at most; what it brings is published together.
 const READ_BYTES: usize = 128 * 1024;
 /// No nsqd takes a message that is longer than a frame.
-const RECORD_BYTES_MAX: usize = 256 << 20;
+pub(super) const RECORD_BYTES_MAX: usize = 256 << 20;
 
 /// Why reading has ended early.
 #[derive(Debug, thiserror::Error)]
@@ -218,7 +218,9 @@ mod tests {
     #[test]
     fn batches_keep_to_their_limits_unless_a_single_message_is_larger() {
         let input = b"a\nb\nlong message\nc\nd\ne\n";
-        let sizes = |limits| -> Vec<_> { batches(&input[..], b"\n", limits).iter().map(Vec::len).collect() };
+        let sizes = |limits| -> Vec<_> {
+            batches(&input[..], b"\n", limits).iter().map(Vec::len).collect()
+        };
         assert_eq!(sizes(BatchLimits { count: 2, ..AMPLE }), [2, 2, 2]);
         assert_eq!(sizes(BatchLimits { bytes: 2, ..AMPLE }), [2, 1, 2, 1]);
     }

@@ -217,11 +217,7 @@ mod tests {
     fn numbers_with_a_fraction() {
         reads(
             Kind::Float,
-            &[
-                ("0.5", Value::Float(0.5)),
-                ("1", Value::Float(1.0)),
-                ("'0.5'", Value::Float(0.5)),
-            ],
+            &[("0.5", Value::Float(0.5)), ("1", Value::Float(1.0)), ("'0.5'", Value::Float(0.5))],
         );
         refuses(Kind::Float, &["'half'", "nan", "true", "[0.5]"], "must be a number, not ");
     }
