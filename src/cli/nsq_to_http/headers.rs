@@ -1,6 +1,6 @@
 //! The headers of each request.
 
-use reqwest::header::{CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use super::PROGRAM;
 use crate::{
@@ -9,8 +9,7 @@ use crate::{
 };
 
 /// What the request itself decides, whatever a flag says.
-const NOT_SET_BY_FLAGS: [&str; 4] =
-    [HOST.as_str(), "content-length", "transfer-encoding", "trailer"];
+const NOT_SET_BY_FLAGS: [&str; 4] = ["host", "content-length", "transfer-encoding", "trailer"];
 
 /// `--header`, read but not looked into.
 pub(super) fn parse(flags: &[String]) -> Result<Vec<(String, String)>, Refusal> {
@@ -96,7 +95,7 @@ mod tests {
     #[test]
     fn flags_come_first() {
         let headers = of(Some("a/b"), &["user-agent: me", "Content-type: c/d"]).unwrap();
-        assert_eq!((&headers[USER_AGENT], &headers[CONTENT_TYPE]), (&"me", &"c/d"));
+        assert_eq!([&headers[USER_AGENT], &headers[CONTENT_TYPE]], ["me", "c/d"]);
         assert!(!of(None, &[]).unwrap().contains_key(CONTENT_TYPE));
     }
 

@@ -176,7 +176,7 @@ proptest! {
             match succeeds {
                 true => hosts.succeeded(host % count, Duration::from_millis(millis), now),
                 false => hosts.failed(host % count, now),
-            }
+            };
         }
         let mut tried = Vec::new();
         while let Some(host) = hosts.choose(&tried, now, &mut chance) {
