@@ -191,7 +191,7 @@ impl Manager {
         let now = Instant::now();
         match event {
             Event::Found(addresses) => self.found(addresses),
-            Event::Joined(line, max_rdy) => self.joined(line, max_rdy, now),
+            Event::Joined(line, max_rdy) => self.joined(&line, max_rdy, now),
             Event::Left(id, reason) => return self.left(id, reason, now),
             Event::Retry(address) if self.stop_at.is_none() => self.connect(address),
             Event::Retry(_) => {}
@@ -217,12 +217,12 @@ impl Manager {
         }
     }
 
-    fn joined(&mut self, line: Arc<Line>, max_rdy: i64, now: Instant) {
+    fn joined(&mut self, line: &Arc<Line>, max_rdy: i64, now: Instant) {
         let Some(link) = self.links.get_mut(&line.id) else {
             line.end(Ending::Now);
             return;
         };
-        link.line = Some(Arc::clone(&line));
+        link.line = Some(Arc::clone(line));
         if self.stop_at.is_some() {
             line.end(Ending::Gracefully);
             return;
@@ -232,7 +232,7 @@ impl Manager {
             Source::Discovered { delay, .. } => Some(delay),
         };
         delay.into_iter().for_each(GrowingDelay::reset);
-        self.lines.add(Arc::clone(&line));
+        self.lines.add(Arc::clone(line));
         let wanted = self.common.settings.options.max_in_flight;
         if max_rdy < i64::from(wanted) {
             let subject = self.common.subject().at(&line.address);

@@ -178,7 +178,7 @@ impl Delivery {
 
     /// Gives it back because it could not be handled.
     pub fn fail(self, failure: impl Into<Failure>) -> bool {
-        self.duty.fail(failure.into())
+        self.duty.fail(&failure.into())
     }
 
     /// The message and the duty to answer it, each by itself.
@@ -217,7 +217,7 @@ impl Duty {
         self.line.answer(Outcome::Success, true, |out| put_finish(out, &self.id), tells)
     }
 
-    pub(super) fn fail(self, failure: Failure) -> bool {
+    pub(super) fn fail(self, failure: &Failure) -> bool {
         let (subject, id) = (&self.terms.subject, self.id.escape_ascii());
         log::error!("{subject} Handler returned error ({}) for msg {id}", failure.reason);
         let outcome = if failure.backs_off { Outcome::Failure } else { Outcome::Neutral };

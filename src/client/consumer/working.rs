@@ -41,7 +41,7 @@ impl Gate {
         };
         match taken_care_of {
             Ok(()) => duty.finish(),
-            Err(failure) => duty.fail(failure),
+            Err(failure) => duty.fail(&failure),
         };
         None
     }
@@ -79,7 +79,7 @@ where
             let (message, duty) = delivery.split();
             match (self.handler)(message).await {
                 Ok(()) => duty.finish(),
-                Err(failure) => duty.fail(failure),
+                Err(failure) => duty.fail(&failure),
             };
         }
     }
