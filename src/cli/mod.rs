@@ -14,6 +14,7 @@ pub mod nsq_stat;
 pub mod nsq_tail;
 pub mod nsq_to_file;
 pub mod nsqd;
+pub mod nsqlookupd;
 pub mod program;
 pub mod progress;
 pub mod service;

@@ -11,40 +11,38 @@ use std::{
 use clap::Parser;
 
 use super::{
-    console::Console, exit_code::ExitCode, install::Install, log::LogTool, nsqd, service::Daemon,
-    up,
+    console::Console, exit_code::ExitCode, install::Install, log::LogTool, nsqd, nsqlookupd,
+    service::Daemon, up,
 };
 use crate::config::{
-    NsqdOptions, declaration::OptionSpec, options::NSQD_OPTIONS, sample::sample,
+    NsqdOptions, NsqlookupdOptions,
+    declaration::OptionSpec,
+    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    sample::sample,
     version::version_text,
 };
 
 /// Classic names of the programs that this version has.
-pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
+pub(super) const AVAILABLE: [&str; 2] = ["nsqd", "nsqlookupd"];
 
 /// Classic names of the programs that it does not have.
-const ABSENT: [&str; 8] = [
-    "nsqlookupd",
-    "nsqadmin",
-    "nsq_tail",
-    "nsq_to_file",
-    "nsq_to_http",
-    "nsq_to_nsq",
-    "nsq_stat",
-    "to_nsq",
-];
+const ABSENT: [&str; 7] =
+    ["nsqadmin", "nsq_tail", "nsq_to_file", "nsq_to_http", "nsq_to_nsq", "nsq_stat", "to_nsq"];
 
 /// The programs that read a configuration file, and what may stand in it.
-const CONFIGURABLE: [(&str, &[OptionSpec]); 1] = [("nsqd", NSQD_OPTIONS)];
+const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
+    [("nsqd", NSQD_OPTIONS), ("nsqlookupd", NSQLOOKUPD_OPTIONS)];
 
 static VERSION: LazyLock<String> = LazyLock::new(version_text);
 
-/// The command line of `nsq` itself. `nsqd` and `up` read their own, in the manner of Go, and stand here for the help.
+/// The command line of `nsq` itself. `nsqd`, `nsqlookupd` and `up` read their own, in the manner of Go, and stand here for the help.
 #[derive(Debug, Parser)]
 #[command(name = "nsq", about = "NSQ in one binary", version = VERSION.as_str(), disable_help_subcommand = true)]
 enum Nsq {
     /// Run the broker; `nsq nsqd --help` lists its flags
     Nsqd,
+    /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
+    Nsqlookupd,
     /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
@@ -65,6 +63,8 @@ enum Nsq {
 pub struct Daemons {
     /// The broker.
     pub nsqd: Daemon<NsqdOptions>,
+    /// The directory.
+    pub nsqlookupd: Daemon<NsqlookupdOptions>,
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -103,6 +103,7 @@ fn classic(
 ) -> Option<ExitCode> {
     match name {
         "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
+        "nsqlookupd" => Some(nsqlookupd::run(arguments, daemons.nsqlookupd, console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
             Some(ExitCode::Failure)
@@ -123,6 +124,7 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
         Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
+        Ok(Nsq::Nsqlookupd) => nsqlookupd::run(&[], daemons.nsqlookupd, console),
         Ok(Nsq::Up) => up::run(&[], daemons.nsqd, console),
         Ok(Nsq::Install(install)) => match env::current_exe() {
             Ok(executable) => install.run(&executable, console),
@@ -166,7 +168,11 @@ mod tests {
         config::version::version_line,
     };
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere };
+    fn unlisted(_: NsqlookupdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
@@ -188,6 +194,16 @@ mod tests {
             let ran = call(command_line);
             assert_eq!(ran.code, ExitCode::Failure);
             assert!(ran.err.ends_with("failed to instantiate nsqd - node 7\n"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn nsqlookupd_runs_by_its_name_and_by_the_first_argument() {
+        for command_line in [&["/usr/bin/nsqlookupd"][..], &["nsq", "nsqlookupd"]] {
+            let ran = call(command_line);
+            assert_eq!(ran.code, ExitCode::Failure);
+            let end = "failed to instantiate nsqlookupd - no network\n";
+            assert!(ran.err.ends_with(end), "{}", ran.err);
         }
     }
 
@@ -228,6 +244,8 @@ mod tests {
         let ran = call(&["nsq", "config-sample", "nsqd"]);
         assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
         assert_eq!(ran.out, sample("nsqd", NSQD_OPTIONS));
+        let ran = call(&["nsq", "config-sample", "nsqlookupd"]);
+        assert_eq!(ran.out, sample("nsqlookupd", NSQLOOKUPD_OPTIONS));
         assert_eq!(call(&["nsq", "config-sample", "nsq_stat"]).code, ExitCode::Usage);
     }
 
