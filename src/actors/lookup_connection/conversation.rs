@@ -15,7 +15,7 @@ use tokio::io::AsyncWriteExt;
 use super::{LINGER, LinkSpec, MAGIC_TIMEOUT, WRITE_TIMEOUT, hearing::Hearing};
 use crate::{
     actors::{
-        client_connection::{Duplex, input::Input},
+        client_connection::input::Input,
         lookup_registry::{
             LookupRegistry,
             messages::{Applied, Apply},
@@ -24,6 +24,7 @@ use crate::{
     },
     broker::{LinkId, registrations::NotAdded},
     protocol::lookup::{self, LookupCommand, LookupError, OK},
+    stream::Duplex,
 };
 
 /// A link's socket and what has come from it.

@@ -15,11 +15,10 @@ use actix::{
 
 use self::conversation::Conversation;
 use super::{
-    client_connection::Duplex,
     lookup_registry::{LookupRegistry, messages::LinkGone},
     lookup_shared::LookupShared,
 };
-use crate::broker::LinkId;
+use crate::{broker::LinkId, stream::Duplex};
 
 /// How long a peer may take to say the magic.
 const MAGIC_TIMEOUT: Duration = Duration::from_secs(10);
