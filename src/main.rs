@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use nsq_actors::cli::{
-    nsqd,
+    nsqd, nsqlookupd,
     program::{self, Daemons},
 };
 
 fn main() -> ExitCode {
-    program::main(Daemons { nsqd: nsqd::daemon::run }).into()
+    program::main(Daemons { nsqd: nsqd::daemon::run, nsqlookupd: nsqlookupd::daemon::run }).into()
 }

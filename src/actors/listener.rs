@@ -23,9 +23,9 @@ use super::{
 use crate::broker::{ClientId, Moment};
 
 /// Pause after an accept that failed for want of something, such as file descriptors.
-const ACCEPT_RETRY: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 /// Failures of accept that are closer to each other are one, to whoever reads the log.
-const REFUSALS_APART: Duration = Duration::from_secs(10);
+pub(super) const REFUSALS_APART: Duration = Duration::from_secs(10);
 /// How long a stop waits for connections to end by themselves.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the statistics wait for connections.
@@ -233,7 +233,7 @@ impl Socket {
         })
     }
 
-    async fn accept(&self) -> std::io::Result<(Stream, String)> {
+    pub(super) async fn accept(&self) -> std::io::Result<(Stream, String)> {
         match self {
             Self::Tcp(socket) => {
                 let (stream, remote) = socket.accept().await?;

@@ -4,6 +4,9 @@
 //! Node ── Topic ── DiskQueue
 //!   │       └───── Channel
 //!   └── Listener ─ ClientConnection
+//!
+//! LookupRegistry
+//! LookupListener ─ LookupConnection
 //! ```
 //!
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
@@ -20,6 +23,10 @@ pub mod full_disk;
 pub mod health;
 pub mod listener;
 pub mod live_settings;
+pub mod lookup_connection;
+pub mod lookup_listener;
+pub mod lookup_registry;
+pub mod lookup_shared;
 pub mod meters;
 pub mod node;
 pub mod process;
@@ -47,6 +54,9 @@ pub use channel::Channel;
 pub use client_connection::ClientConnection;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
+pub use lookup_connection::LookupConnection;
+pub use lookup_listener::LookupListener;
+pub use lookup_registry::LookupRegistry;
 pub use node::Node;
 pub use statsd::Statsd;
 pub use topic::Topic;

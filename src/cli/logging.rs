@@ -82,6 +82,11 @@ pub fn fatal_line(program: &str, text: impl fmt::Display) -> String {
     line(&format!("[{program}] "), &Zoned::now(), "FATAL", text)
 }
 
+/// The same of a program whose lines have that prefix.
+pub fn fatal_line_with(prefix: &str, text: impl fmt::Display) -> String {
+    line(prefix, &Zoned::now(), "FATAL", text)
+}
+
 fn line(prefix: &str, now: &Zoned, level: &str, text: impl fmt::Display) -> String {
     format!("{prefix}{} {level}: {text}", now.strftime("%Y/%m/%d %H:%M:%S%.6f"))
 }

@@ -8,43 +8,50 @@ use std::{
     sync::LazyLock,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use super::{
-    console::Console, exit_code::ExitCode, install::Install, log::LogTool, nsqd, service::Daemon,
-    up,
+    console::Console, exit_code::ExitCode, generating, install::Install, log::LogTool, nsq_stat,
+    nsq_tail, nsq_to_file, nsqd, nsqlookupd, programs::PROGRAMS, service::Daemon, to_nsq, up,
 };
 use crate::config::{
-    NsqdOptions, declaration::OptionSpec, options::NSQD_OPTIONS, sample::sample,
+    NsqdOptions, NsqlookupdOptions,
+    declaration::OptionSpec,
+    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    sample::sample,
     version::version_text,
 };
 
-/// Classic names of the programs that this version has.
-pub(super) const AVAILABLE: [&str; 1] = ["nsqd"];
-
-/// Classic names of the programs that it does not have.
-const ABSENT: [&str; 8] = [
-    "nsqlookupd",
-    "nsqadmin",
-    "nsq_tail",
-    "nsq_to_file",
-    "nsq_to_http",
-    "nsq_to_nsq",
-    "nsq_stat",
-    "to_nsq",
-];
+/// Classic names of the programs that this version does not have.
+const ABSENT: [&str; 3] = ["nsqadmin", "nsq_to_http", "nsq_to_nsq"];
 
 /// The programs that read a configuration file, and what may stand in it.
-const CONFIGURABLE: [(&str, &[OptionSpec]); 1] = [("nsqd", NSQD_OPTIONS)];
+const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
+    [("nsqd", NSQD_OPTIONS), ("nsqlookupd", NSQLOOKUPD_OPTIONS)];
 
 static VERSION: LazyLock<String> = LazyLock::new(version_text);
 
-/// The command line of `nsq` itself. `nsqd` and `up` read their own, in the manner of Go, and stand here for the help.
+/// The command line of `nsq` itself. `nsqd`, `nsqlookupd` and `up` read their own, in the manner of Go, and stand here for the help.
 #[derive(Debug, Parser)]
 #[command(name = "nsq", about = "NSQ in one binary", version = VERSION.as_str(), disable_help_subcommand = true)]
 enum Nsq {
     /// Run the broker; `nsq nsqd --help` lists its flags
     Nsqd,
+    /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
+    Nsqlookupd,
+    /// Show how a channel is doing; `nsq nsq_stat --help` lists the flags
+    #[command(name = "nsq_stat")]
+    NsqStat,
+    /// Print messages; `nsq nsq_tail --help` lists the flags
+    #[command(name = "nsq_tail")]
+    NsqTail,
+    /// Archive topics to files; `nsq nsq_to_file --help` lists the flags
+    #[command(name = "nsq_to_file")]
+    NsqToFile,
+    /// Publish standard input; `nsq to_nsq --help` lists the flags
+    #[command(name = "to_nsq")]
+    ToNsq,
     /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
@@ -58,6 +65,22 @@ enum Nsq {
         #[arg(value_parser = CONFIGURABLE.map(|(program, _)| program))]
         program: String,
     },
+    /// Print a script that completes command lines, to be sourced by the shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print a manual page: `nsq man nsqd | man -l -`
+    Man {
+        /// Of which program
+        #[arg(value_parser = manuals(), default_value = "nsq")]
+        program: String,
+    },
+}
+
+/// The programs that have a manual page.
+fn manuals() -> Vec<&'static str> {
+    ["nsq"].into_iter().chain(PROGRAMS.map(|program| program.name)).collect()
 }
 
 /// What runs once a daemon's command line is read.
@@ -65,6 +88,8 @@ enum Nsq {
 pub struct Daemons {
     /// The broker.
     pub nsqd: Daemon<NsqdOptions>,
+    /// The directory.
+    pub nsqlookupd: Daemon<NsqlookupdOptions>,
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -103,6 +128,11 @@ fn classic(
 ) -> Option<ExitCode> {
     match name {
         "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
+        "nsqlookupd" => Some(nsqlookupd::run(arguments, daemons.nsqlookupd, console)),
+        "nsq_stat" => Some(nsq_stat::run(arguments, console)),
+        "nsq_tail" => Some(nsq_tail::run(arguments, console)),
+        "nsq_to_file" => Some(nsq_to_file::run(arguments, console)),
+        "to_nsq" => Some(to_nsq::run(arguments, io::stdin(), console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
             Some(ExitCode::Failure)
@@ -122,18 +152,42 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
-        Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
-        Ok(Nsq::Up) => up::run(&[], daemons.nsqd, console),
-        Ok(Nsq::Install(install)) => match env::current_exe() {
-            Ok(executable) => install.run(&executable, console),
-            Err(error) => {
-                console.complain(&format!("nsq install: cannot find this program: {error}"));
-                ExitCode::Failure
-            }
-        },
-        Ok(Nsq::Log(tool)) => tool.run(console),
-        Ok(Nsq::ConfigSample { program }) => config_sample(&program, console),
+        Ok(command) => command.run(daemons, console),
         Err(answer) => explain(&answer, console),
+    }
+}
+
+impl Nsq {
+    fn run(self, daemons: Daemons, console: &mut Console<'_>) -> ExitCode {
+        let bare = |name: &str, console: &mut Console<'_>| {
+            classic(name, &[], daemons, console).unwrap_or(ExitCode::Usage)
+        };
+        match self {
+            Self::Nsqd => bare("nsqd", console),
+            Self::Nsqlookupd => bare("nsqlookupd", console),
+            Self::NsqStat => bare("nsq_stat", console),
+            Self::NsqTail => bare("nsq_tail", console),
+            Self::NsqToFile => bare("nsq_to_file", console),
+            Self::ToNsq => bare("to_nsq", console),
+            Self::Up => up::run(&[], daemons.nsqd, console),
+            Self::Install(links) => install(&links, console),
+            Self::Log(tool) => tool.run(console),
+            Self::ConfigSample { program } => config_sample(&program, console),
+            Self::Completions { shell } => {
+                generating::completions(shell, &Self::command(), console)
+            }
+            Self::Man { program } => generating::man(&program, &Self::command(), console),
+        }
+    }
+}
+
+fn install(links: &Install, console: &mut Console<'_>) -> ExitCode {
+    match env::current_exe() {
+        Ok(executable) => links.run(&executable, console),
+        Err(error) => {
+            console.complain(&format!("nsq install: cannot find this program: {error}"));
+            ExitCode::Failure
+        }
     }
 }
 
@@ -166,7 +220,11 @@ mod tests {
         config::version::version_line,
     };
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere };
+    fn unlisted(_: NsqlookupdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
@@ -188,6 +246,16 @@ mod tests {
             let ran = call(command_line);
             assert_eq!(ran.code, ExitCode::Failure);
             assert!(ran.err.ends_with("failed to instantiate nsqd - node 7\n"), "{}", ran.err);
+        }
+    }
+
+    #[test]
+    fn nsqlookupd_runs_by_its_name_and_by_the_first_argument() {
+        for command_line in [&["/usr/bin/nsqlookupd"][..], &["nsq", "nsqlookupd"]] {
+            let ran = call(command_line);
+            assert_eq!(ran.code, ExitCode::Failure);
+            let end = "failed to instantiate nsqlookupd - no network\n";
+            assert!(ran.err.ends_with(end), "{}", ran.err);
         }
     }
 
@@ -224,10 +292,47 @@ mod tests {
     }
 
     #[test]
+    fn completions_and_manual_pages_know_every_program() {
+        for shell in ["bash", "zsh", "fish"] {
+            let ran = call(&["nsq", "completions", shell]);
+            assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+            for flag in PROGRAMS.iter().flat_map(|program| program.options).map(|spec| spec.flag) {
+                assert!(ran.out.contains(flag), "{shell} {flag}");
+            }
+        }
+        for program in PROGRAMS {
+            let ran = call(&["nsq", "man", program.name]);
+            assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+            assert!(ran.out.contains(program.about), "{}", ran.out);
+            for spec in program.options {
+                let escaped = spec.flag.replace('-', "\\-");
+                assert!(ran.out.contains(&escaped), "{} {escaped}", program.name);
+            }
+        }
+        assert!(call(&["nsq", "man"]).out.contains(".TH nsq 1"));
+        assert_eq!(call(&["nsq", "man", "bogus"]).code, ExitCode::Usage);
+        assert_eq!(call(&["nsq", "completions", "bogus"]).code, ExitCode::Usage);
+    }
+
+    #[test]
+    fn tools_run_by_their_names_and_by_the_first_argument() {
+        for name in ["nsq_stat", "nsq_tail", "nsq_to_file", "to_nsq"] {
+            for command_line in [&[name, "-h"][..], &["nsq", name, "--help"]] {
+                let ran = call(command_line);
+                assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
+                assert!(ran.err.starts_with(&format!("Usage of {name}:\n")), "{}", ran.err);
+            }
+            assert_eq!(call(&["nsq", name]).code, ExitCode::Failure);
+        }
+    }
+
+    #[test]
     fn a_configuration_file_is_printed_for_the_programs_that_read_one() {
         let ran = call(&["nsq", "config-sample", "nsqd"]);
         assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
         assert_eq!(ran.out, sample("nsqd", NSQD_OPTIONS));
+        let ran = call(&["nsq", "config-sample", "nsqlookupd"]);
+        assert_eq!(ran.out, sample("nsqlookupd", NSQLOOKUPD_OPTIONS));
         assert_eq!(call(&["nsq", "config-sample", "nsq_stat"]).code, ExitCode::Usage);
     }
 

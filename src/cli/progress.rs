@@ -2,7 +2,10 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::OnceLock,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,36 +13,36 @@ use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(200);
 
-/// The one line of this process that is drawn over and over.
-static DRAWN: OnceLock<ProgressBar> = OnceLock::new();
+/// The one line of this process that is drawn over and over, and the bytes that it shows.
+static DRAWN: OnceLock<(ProgressBar, AtomicU64)> = OnceLock::new();
 
-/// Counts messages and bytes, and shows them with their rate while it lives, if standard error is a terminal.
+/// Counts messages and bytes, and shows them with their rate, if standard error is a terminal. All that are started in one
+/// process count together.
 #[derive(Debug)]
 pub struct Progress {
-    bar: Option<ProgressBar>,
-    bytes: u64,
+    drawn: Option<&'static (ProgressBar, AtomicU64)>,
 }
 
 impl Progress {
     /// Begins to show.
     pub fn start() -> Self {
-        let bar = io::stderr().is_terminal().then(|| DRAWN.get_or_init(new_bar).clone());
-        Self { bar, bytes: 0 }
+        let draws = io::stderr().is_terminal();
+        Self { drawn: draws.then(|| DRAWN.get_or_init(|| (new_bar(), AtomicU64::new(0)))) }
     }
 
     /// More is done.
-    pub fn add(&mut self, messages: usize, bytes: usize) {
-        let Some(bar) = &self.bar else { return };
-        self.bytes += bytes as u64;
+    pub fn add(&self, messages: usize, bytes: usize) {
+        let Some((bar, sum)) = self.drawn else { return };
+        let sum = sum.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
         bar.inc(messages as u64);
-        bar.set_message(HumanBytes(self.bytes).to_string());
+        bar.set_message(HumanBytes(sum).to_string());
     }
 }
 
 impl Drop for Progress {
     /// The last numbers stay.
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
+        if let Some((bar, _)) = self.drawn {
             bar.abandon();
         }
     }
@@ -63,7 +66,7 @@ pub(super) struct StderrBesideProgress;
 impl Write for StderrBesideProgress {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match DRAWN.get() {
-            Some(bar) => bar.suspend(|| io::stderr().write(bytes)),
+            Some((bar, _)) => bar.suspend(|| io::stderr().write(bytes)),
             None => io::stderr().write(bytes),
         }
     }

@@ -126,6 +126,11 @@ pub(super) fn raise_descriptor_limit() {
     }
 }
 
+/// Files that the process may have open, connections among them.
+pub(super) fn open_files_max() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
 pub(super) fn log_listening(listening: &Listening) {
     log::info!("TCP: listening on {}", listening.tcp);
     if let Some(http) = &listening.http {
@@ -152,7 +157,7 @@ pub(super) fn failed_for_good(failed: Option<ChildFailed>) -> DaemonError {
 }
 
 /// The top of the tree: hears of the root actors' failures and ends the process.
-pub(super) struct Root {
+pub struct Root {
     failed: Option<oneshot::Sender<ChildFailed>>,
 }
 

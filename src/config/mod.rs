@@ -28,7 +28,7 @@ pub use auth::AuthMethod;
 pub use durability::Durability;
 pub use duration::GoDuration;
 pub use log_level::LogLevel;
-pub use options::NsqdOptions;
+pub use options::{NsqdOptions, NsqlookupdOptions};
 pub use percentiles::Percentiles;
 pub use tls::{ClientAuthPolicy, TlsMinVersion, TlsRequired};
 pub use version::NSQ_VERSION;

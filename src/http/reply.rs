@@ -9,7 +9,9 @@ use actix_web::{
         StatusCode,
         header::{self, HeaderName, HeaderValue},
     },
+    web::Bytes,
 };
+use futures_util::Stream;
 use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
@@ -40,6 +42,14 @@ pub fn json(value: &impl Serialize) -> Result<HttpResponse, HttpError> {
 /// 200 with what [`to_json`] has written.
 pub fn json_text(json: Vec<u8>) -> HttpResponse {
     with_nsq_header(HttpResponse::Ok().content_type(JSON).body(json))
+}
+
+/// 200 with JSON that comes in pieces.
+pub fn json_pieces<S>(pieces: S) -> HttpResponse
+where
+    S: Stream<Item = Result<Bytes, HttpError>> + 'static,
+{
+    with_nsq_header(HttpResponse::Ok().content_type(JSON).streaming(pieces))
 }
 
 /// Compact JSON with everything escaped that upstream escapes.

@@ -8,7 +8,7 @@ mod commands;
 mod consuming;
 mod handshake;
 mod info;
-mod input;
+pub(super) mod input;
 mod output;
 mod publishing;
 mod responses;

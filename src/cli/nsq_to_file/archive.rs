@@ -198,9 +198,9 @@ impl<M: AsRef<[u8]>> Archive<M> {
         self.guarded(Self::close_open)
     }
 
-    /// How many messages were written and are not durable yet.
-    pub fn unsynced(&self) -> usize {
-        self.unsynced.len()
+    /// Messages that were written and are not durable yet.
+    pub fn unsynced(&self) -> &[M] {
+        &self.unsynced
     }
 
     /// After an error nothing may claim success: a second sync would say nothing about what the first one lost.

@@ -161,7 +161,7 @@ async fn hand_out(
     lanes: Vec<mpsc::Sender<Arc<Batch>>>,
     mut is_stopped: watch::Receiver<bool>,
 ) -> Result<(), Refusal> {
-    let mut progress = Progress::start();
+    let progress = Progress::start();
     loop {
         let batch = tokio::select! {
             batch = records.recv() => batch.unwrap_or_else(|| Ok(Batch::default())),

@@ -2,26 +2,23 @@
 
 mod channels;
 mod clients;
-mod exposition;
 mod node;
+mod scrape;
 mod topics;
 
 use std::time::Instant;
 
 use actix_web::{HttpResponse, web};
 
-use self::exposition::Exposition;
-use super::{State, ask};
+use self::scrape::Exposition;
+use super::State;
 use crate::{
     actors::{
         process::Process,
         snapshot::{NodeSnapshot, Observe, Scope},
     },
-    http::HttpError,
+    http::{HttpError, ask::ask, exposition},
 };
-
-/// The OpenMetrics text format, which Prometheus has read since its version 2.5.
-const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Asks every actor once and writes down what they say, on a thread of its own.
 pub async fn metrics(api: State) -> Result<HttpResponse, HttpError> {
@@ -35,22 +32,21 @@ pub async fn metrics(api: State) -> Result<HttpResponse, HttpError> {
         web::block(move || Exposition { node, took, shared, process: Process::now() }.write());
     let written = written.await.map_err(|_| HttpError::Internal)?;
     let text = written.map_err(|_| HttpError::Internal)?;
-    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))
+    Ok(exposition::reply(text))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::{BTreeMap, BTreeSet},
-        sync::Arc,
-        time::Duration,
-    };
+    use std::{sync::Arc, time::Duration};
 
     use super::*;
     use crate::{
         actors::testing,
         config::{NsqdOptions, Percentiles},
-        http::nsqd::stats::samples,
+        http::{
+            exposition::testing::{check_form, documented, exported},
+            nsqd::stats::samples,
+        },
     };
 
     /// Everything there can be to tell, as text.
@@ -70,61 +66,17 @@ mod tests {
         actix_rt::System::new().block_on(async { test() }); // arbiters need a system
     }
 
-    /// By its name: a metric's type and its labels.
-    type Metrics = BTreeMap<String, (String, BTreeSet<String>)>;
-
-    fn exported(text: &str) -> Metrics {
-        let (mut kind, mut metrics) = ("", Metrics::new());
-        for line in text.lines() {
-            if let Some(family) = line.strip_prefix("# TYPE ") {
-                kind = family.split_once(' ').unwrap().1;
-            } else if !line.starts_with('#') {
-                let (name, labels) = line.split_once(['{', ' ']).unwrap();
-                let parts = ["_sum", "_count", "_bucket"];
-                let of_histogram = parts.iter().find_map(|part| name.strip_suffix(part));
-                let name = of_histogram.filter(|_| kind == "histogram").unwrap_or(name);
-                let keys = labels.split([',', '{']).filter_map(|label| label.split_once("=\""));
-                let keys = keys.map(|(key, _)| key.to_owned()).filter(|key| key != "le");
-                let metric = metrics.entry(name.to_owned()).or_default();
-                metric.0 = kind.to_owned();
-                metric.1.extend(keys);
-            }
-        }
-        metrics
-    }
-
-    fn documented() -> Metrics {
-        let rows = include_str!("../../../docs/metrics.md").lines();
-        let rows = rows.filter_map(|line| line.strip_prefix("| `"));
-        rows.map(|row| {
-            let mut cells = row.split('|');
-            let name = cells.next().unwrap().trim_end_matches("` ").to_owned();
-            let kind = cells.next().unwrap().trim().to_owned();
-            let labels = cells.next().unwrap().split('`').skip(1).step_by(2);
-            (name, (kind, labels.map(str::to_owned).collect()))
-        })
-        .collect()
-    }
-
     #[test]
     fn every_metric_is_documented_with_its_labels_and_every_documented_one_is_there() {
-        run(|| assert_eq!(exported(&text(|_| ())), documented()));
+        run(|| assert_eq!(exported(&text(|_| ())), documented("nsqd_")));
     }
 
     #[test]
     fn no_series_comes_twice_and_every_family_has_its_help() {
         run(|| {
             let text = text(|_| ());
-            let series = text.lines().filter(|line| !line.starts_with('#'));
-            let mut seen = BTreeSet::new();
-            for line in series {
-                let (series, value) = line.rsplit_once(' ').unwrap();
-                assert!(seen.insert(series), "{series} comes twice");
-                assert!(value.parse::<f64>().is_ok(), "{line}");
-            }
-            let count = |start| text.lines().filter(|line| line.starts_with(start)).count();
-            assert_eq!(count("# HELP "), count("# TYPE "));
-            assert!(text.contains("le=\"+Inf\"") && text.ends_with("\n# EOF\n"), "{text}");
+            check_form(&text);
+            assert!(text.contains("le=\"+Inf\""), "{text}");
         });
     }
 

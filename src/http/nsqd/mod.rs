@@ -18,15 +18,15 @@ use std::{
     sync::Arc,
 };
 
-use actix::{Actor, Addr, Handler, Message, dev::ToEnvelope};
+use actix::Addr;
 use actix_web::{
     App,
     middleware::from_fn,
     web::{Data, ServiceConfig, to},
 };
 
-use self::debug::{block_rate, cpu_profile, crash, free_memory, pprof};
-use super::{HttpError, middleware, reply, routing::Routes, server};
+use self::debug::{block_rate, crash, free_memory};
+use super::{HttpError, ask::ask, middleware, reply, routing::Routes, server};
 use crate::{
     actors::{
         Channel, Node, Topic, node::FindTopic, shared::Shared, socket::BoundListener, tls::Tls,
@@ -89,7 +89,7 @@ fn register_refusal(config: &mut ServiceConfig, https_port: i32) {
 /// The whole API.
 fn register(config: &mut ServiceConfig, api: State) {
     config.app_data(api);
-    Routes::new(config)
+    super::debug::register(Routes::new(config))
         .get("/ping", info::ping)
         .get("/info", info::info)
         .get("/stats", stats::stats)
@@ -108,15 +108,6 @@ fn register(config: &mut ServiceConfig, api: State) {
         .post("/channel/unpause", channels::unpause)
         .get("/config/{opt}", config::get)
         .put("/config/{opt}", config::put)
-        .get("/debug/pprof/", pprof::index)
-        .get("/debug/pprof/cmdline", pprof::cmdline)
-        .get("/debug/pprof/symbol", pprof::symbol)
-        .post("/debug/pprof/symbol", pprof::symbol)
-        .get("/debug/pprof/profile", cpu_profile::profile)
-        .get("/debug/pprof/heap", pprof::heap)
-        .get("/debug/pprof/goroutine", pprof::goroutine)
-        .get("/debug/pprof/block", pprof::block)
-        .get("/debug/pprof/threadcreate", pprof::threadcreate)
         .put("/debug/setblockrate", block_rate::set)
         .post("/debug/freememory", free_memory::free)
         .post("/debug/crash", crash::crash)
@@ -147,18 +138,4 @@ impl Api {
 async fn find_channel(topic: &Addr<Topic>, name: &ChannelName) -> Result<Addr<Channel>, HttpError> {
     let find = || FindChannel { name: name.clone(), create: false };
     Ok(ask(topic, find).await??)
-}
-
-/// Asks an actor. If it fails over the question, asks once more: it has been restarted then.
-async fn ask<A, M>(actor: &Addr<A>, question: impl Fn() -> M) -> Result<M::Result, HttpError>
-where
-    A: Actor + Handler<M>,
-    A::Context: ToEnvelope<A, M>,
-    M: Message + Send + 'static,
-    M::Result: Send,
-{
-    if let Ok(answer) = actor.send(question()).await {
-        return Ok(answer);
-    }
-    actor.send(question()).await.map_err(|_| HttpError::Internal)
 }

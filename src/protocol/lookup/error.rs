@@ -43,6 +43,9 @@ pub enum LookupError {
         /// The name as it came.
         name: RawText,
     },
+    /// There are as many topics and channels as there may be.
+    #[error("E_INVALID REGISTER too many topics and channels")]
+    Full,
     /// The peer stopped before the body's size was complete.
     #[error("E_BAD_BODY IDENTIFY failed to read body size")]
     BodySizeMissing,

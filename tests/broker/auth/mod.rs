@@ -4,7 +4,7 @@ mod commands;
 mod permissions;
 mod renewal;
 mod requests;
-mod server;
+pub(crate) mod server;
 mod tls;
 mod trouble;
 

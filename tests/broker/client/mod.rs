@@ -1,11 +1,18 @@
 //! The client library against our broker, and against scripted peers where the broker would not do what is asked for.
 
+mod backing_off;
+mod connecting;
 mod consuming;
+mod discovering;
 mod producing;
+mod scripted;
+mod settling;
 
-use nsq_actors::client::{ChannelName, Options, Producer, TopicName};
+use std::{net::TcpListener, time::Duration};
 
-use crate::support::Nsqd;
+use nsq_actors::client::{ChannelName, Consumer, ConsumerBuilder, Options, Producer, TopicName};
+
+use crate::support::{DEADLINE, Nsqd};
 
 fn topic(name: &str) -> TopicName {
     TopicName::parse(name).unwrap()
@@ -27,4 +34,27 @@ fn options(texts: &[&str]) -> Options {
 
 fn producer(nsqd: &Nsqd) -> Producer {
     Producer::new(nsqd.tcp().to_string(), &Options::default()).unwrap()
+}
+
+/// A consumer of `orders` and `audit`.
+fn audit(texts: &[&str]) -> ConsumerBuilder {
+    Consumer::builder(topic("orders"), channel("audit")).options(options(texts))
+}
+
+/// A port that nobody listens on; somebody might soon.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Waits until it holds, and lets the runtime go on meanwhile.
+#[track_caller]
+fn until(mut holds: impl FnMut() -> bool) -> impl Future<Output = ()> {
+    let caller = std::panic::Location::caller();
+    async move {
+        let end = tokio::time::Instant::now() + DEADLINE;
+        while !holds() {
+            assert!(tokio::time::Instant::now() < end, "never came true: {caller}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
 }

@@ -8,9 +8,8 @@ use actix_web::{
     web::Payload,
 };
 
-use super::pprof::refuse;
 use crate::{
-    http::{Params, body, reply},
+    http::{Params, body, debug::pprof::refuse, reply},
     protocol::quote::quote,
 };
 

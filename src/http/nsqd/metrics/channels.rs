@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::exposition::{Exposition, Families, Name, SECONDS};
+use super::scrape::Exposition;
 use crate::actors::snapshot::{ChannelSnapshot, TopicSnapshot};
+use crate::http::exposition::{Families, Name, SECONDS};
 
 /// Writes them all.
 pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {

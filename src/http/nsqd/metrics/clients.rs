@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::exposition::{Exposition, Families, Name};
+use super::scrape::Exposition;
 use crate::actors::snapshot::ClientSnapshot;
+use crate::http::exposition::{Families, Name};
 
 /// Writes them all, or nothing.
 pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {

@@ -5,8 +5,12 @@ use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
 };
 
-use super::exposition::{BYTES, Exposition, Families, Name, PLAIN, SECONDS};
-use crate::{actors::clock, config::NSQ_VERSION};
+use super::scrape::Exposition;
+use crate::{
+    actors::clock,
+    config::NSQ_VERSION,
+    http::exposition::{BYTES, Families, Name, PLAIN, SECONDS, one, write_process},
+};
 
 /// Writes them all.
 pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
@@ -14,11 +18,7 @@ pub(super) fn write(families: &mut Families<'_>, it: &Exposition) -> fmt::Result
     write_actors(families, it)?;
     write_log(families, it)?;
     write_cache(families, it)?;
-    write_process(families, it)
-}
-
-fn one<V>(value: V) -> [([(&'static str, &'static str); 0], V); 1] {
-    [(PLAIN, value)]
+    write_process(families, &it.process, it.node.start_time)
 }
 
 fn loaded(counter: &AtomicU64) -> u64 {
@@ -137,41 +137,5 @@ fn write_cache(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
         Name("nsqd_cache_reads", "Reads of channels that fell behind, by where they found it"),
         None,
         [([("from", "memory")], hits), ([("from", "log")], misses)],
-    )
-}
-
-/// Under the names that every program's have.
-fn write_process(families: &mut Families<'_>, it: &Exposition) -> fmt::Result {
-    let (process, status) = (&it.process, &it.process.status);
-    families.counter(
-        Name("process_cpu", "CPU time of all threads, in user and in kernel mode"),
-        SECONDS,
-        one(process.cpu_seconds),
-    )?;
-    families.gauge(
-        Name("process_resident_memory", "Memory of the process in main memory"),
-        BYTES,
-        one(status.resident_bytes),
-    )?;
-    families.gauge(
-        Name("process_virtual_memory", "Address space of the process"),
-        BYTES,
-        one(status.virtual_bytes),
-    )?;
-    families.gauge(Name("process_threads", "Threads"), None, one(status.threads))?;
-    families.gauge(
-        Name("process_open_fds", "Open file descriptors"),
-        None,
-        one(process.open_fds),
-    )?;
-    families.gauge(
-        Name("process_max_fds", "File descriptors that may be open"),
-        None,
-        one(process.max_fds as f64),
-    )?;
-    families.gauge(
-        Name("process_start_time", "When the process started, in Unix time"),
-        SECONDS,
-        one(it.node.start_time),
     )
 }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::exposition::{BYTES, Exposition, Families, Name, SECONDS};
+use super::scrape::Exposition;
+use crate::http::exposition::{BYTES, Families, Name, SECONDS};
 use crate::{actors::snapshot::TopicSnapshot, config::Durability};
 
 /// Writes them all.

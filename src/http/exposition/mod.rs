@@ -1,7 +1,12 @@
-//! Writing metrics: one family after the other, each with all its series.
+//! `GET /metrics` of any program: families of metrics, one after the other, each with all its series.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod process;
+#[cfg(test)]
+pub(super) mod testing;
 
+use std::fmt;
+
+use actix_web::HttpResponse;
 use prometheus_client::{
     collector::Collector,
     encoding::{
@@ -11,67 +16,59 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{channels, clients, node, topics};
-use crate::actors::{
-    meters::{BOUNDS, DurationHistogram},
-    process::Process,
-    shared::Shared,
-    snapshot::NodeSnapshot,
-};
+pub use self::process::write_process;
+use crate::actors::meters::{BOUNDS, DurationHistogram};
 
-/// Everything that one scrape tells.
-pub(super) struct Exposition {
-    pub(super) node: NodeSnapshot,
-    /// How long asking for it took.
-    pub(super) took: Duration,
-    pub(super) shared: Arc<Shared>,
-    pub(super) process: Process,
+/// The OpenMetrics text format, which Prometheus has read since its version 2.5.
+const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The text of all metrics.
+pub fn write(collector: impl Collector) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(collector));
+    let mut text = String::new();
+    text::encode(&mut text, &registry)?;
+    Ok(text)
 }
 
-impl fmt::Debug for Exposition {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Exposition").field("took", &self.took).finish_non_exhaustive()
-    }
-}
-
-impl Exposition {
-    /// The text of all metrics.
-    pub(super) fn write(self) -> Result<String, fmt::Error> {
-        let mut registry = Registry::default();
-        registry.register_collector(Box::new(self));
-        let mut text = String::new();
-        text::encode(&mut text, &registry)?;
-        Ok(text)
-    }
-}
-
-impl Collector for Exposition {
-    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let mut families = Families(encoder);
-        node::write(&mut families, self)?;
-        topics::write(&mut families, self)?;
-        channels::write(&mut families, self)?;
-        clients::write(&mut families, self)
-    }
+/// 200 with the text of all metrics.
+pub fn reply(text: String) -> HttpResponse {
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(text)
 }
 
 /// A name in front of its help. The unit goes behind the name, and `_total` behind that of a counter.
-pub(super) struct Name(pub(super) &'static str, pub(super) &'static str);
+pub struct Name(pub &'static str, pub &'static str);
 
 /// The families that have been written.
-pub(super) struct Families<'a>(DescriptorEncoder<'a>);
+pub struct Families<'a>(DescriptorEncoder<'a>);
+
+impl fmt::Debug for Families<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Families").finish_non_exhaustive()
+    }
+}
 
 /// Times are in seconds.
-pub(super) const SECONDS: Option<&Unit> = Some(&Unit::Seconds);
+pub const SECONDS: Option<&Unit> = Some(&Unit::Seconds);
 /// Sizes are in bytes.
-pub(super) const BYTES: Option<&Unit> = Some(&Unit::Bytes);
+pub const BYTES: Option<&Unit> = Some(&Unit::Bytes);
 
 /// No labels.
-pub(super) const PLAIN: [(&str, &str); 0] = [];
+pub const PLAIN: [(&str, &str); 0] = [];
 
-impl Families<'_> {
+/// The one series of a family without labels.
+pub fn one<V>(value: V) -> [([(&'static str, &'static str); 0], V); 1] {
+    [(PLAIN, value)]
+}
+
+impl<'a> Families<'a> {
+    /// Writes with `encoder`.
+    pub fn new(encoder: DescriptorEncoder<'a>) -> Self {
+        Self(encoder)
+    }
+
     /// Values that go up and down.
-    pub(super) fn gauge<L: EncodeLabelSet, V: EncodeGaugeValue>(
+    pub fn gauge<L: EncodeLabelSet, V: EncodeGaugeValue>(
         &mut self,
         Name(name, help): Name,
         unit: Option<&Unit>,
@@ -84,7 +81,7 @@ impl Families<'_> {
     }
 
     /// Values that only rise.
-    pub(super) fn counter<L: EncodeLabelSet, V: EncodeCounterValue>(
+    pub fn counter<L: EncodeLabelSet, V: EncodeCounterValue>(
         &mut self,
         Name(name, help): Name,
         unit: Option<&Unit>,
@@ -97,7 +94,7 @@ impl Families<'_> {
     }
 
     /// Durations in seconds.
-    pub(super) fn durations<'h, L: EncodeLabelSet>(
+    pub fn durations<'h, L: EncodeLabelSet>(
         &mut self,
         Name(name, help): Name,
         series: impl IntoIterator<Item = (L, &'h DurationHistogram)>,
@@ -115,11 +112,7 @@ impl Families<'_> {
     }
 
     /// Labels alone, of which the value is always 1.
-    pub(super) fn info(
-        &mut self,
-        Name(name, help): Name,
-        labels: &impl EncodeLabelSet,
-    ) -> fmt::Result {
+    pub fn info(&mut self, Name(name, help): Name, labels: &impl EncodeLabelSet) -> fmt::Result {
         let mut family = self.0.encode_descriptor(name, help, None, MetricType::Info)?;
         family.encode_info(labels)
     }

@@ -17,8 +17,8 @@ const GO_PPROF: HeaderName = HeaderName::from_static("x-go-pprof");
 
 /// A profile that is measured elsewhere or not at all: its name, and why.
 const ABSENT: [(&str, &str); 4] = [
-    ("heap", "the allocator keeps no record of who allocated what; /stats has the memory in use"),
-    ("goroutine", "there are no goroutines: actors and their mailboxes are in /stats and /metrics"),
+    ("heap", "the allocator keeps no record of who allocated what; /metrics has the memory in use"),
+    ("goroutine", "there are no goroutines: actors and their mailboxes are in /metrics"),
     ("block", "nothing blocks on channels or locks of a runtime, so there is nothing to record"),
     ("threadcreate", "threads are started once, at the start, and their creation is not recorded"),
 ];
@@ -70,7 +70,7 @@ fn absent(name: &str) -> HttpResponse {
 }
 
 /// A refusal that `go tool pprof` shows to its user.
-pub(super) fn refuse(status: StatusCode, text: &str) -> HttpResponse {
+pub fn refuse(status: StatusCode, text: &str) -> HttpResponse {
     let mut response = reply::plain(status, format!("{text}\n"));
     response.headers_mut().insert(GO_PPROF, HeaderValue::from_static("1"));
     response
