@@ -13,7 +13,8 @@ use clap_complete::Shell;
 
 use super::{
     console::Console, exit_code::ExitCode, generating, install::Install, log::LogTool, nsq_stat,
-    nsq_tail, nsq_to_file, nsqd, nsqlookupd, programs::PROGRAMS, service::Daemon, to_nsq, up,
+    nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqd, nsqlookupd, programs::PROGRAMS,
+    service::Daemon, to_nsq, up,
 };
 use crate::config::{
     NsqdOptions, NsqlookupdOptions,
@@ -24,7 +25,7 @@ use crate::config::{
 };
 
 /// Classic names of the programs that this version does not have.
-const ABSENT: [&str; 3] = ["nsqadmin", "nsq_to_http", "nsq_to_nsq"];
+const ABSENT: [&str; 1] = ["nsqadmin"];
 
 /// The programs that read a configuration file, and what may stand in it.
 const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
@@ -49,6 +50,12 @@ enum Nsq {
     /// Archive topics to files; `nsq nsq_to_file --help` lists the flags
     #[command(name = "nsq_to_file")]
     NsqToFile,
+    /// Make an HTTP request for each message; `nsq nsq_to_http --help` lists the flags
+    #[command(name = "nsq_to_http")]
+    NsqToHttp,
+    /// Publish messages to other brokers; `nsq nsq_to_nsq --help` lists the flags
+    #[command(name = "nsq_to_nsq")]
+    NsqToNsq,
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
     ToNsq,
@@ -132,6 +139,8 @@ fn classic(
         "nsq_stat" => Some(nsq_stat::run(arguments, console)),
         "nsq_tail" => Some(nsq_tail::run(arguments, console)),
         "nsq_to_file" => Some(nsq_to_file::run(arguments, console)),
+        "nsq_to_http" => Some(nsq_to_http::run(arguments, console)),
+        "nsq_to_nsq" => Some(nsq_to_nsq::run(arguments, console)),
         "to_nsq" => Some(to_nsq::run(arguments, io::stdin(), console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
@@ -168,6 +177,8 @@ impl Nsq {
             Self::NsqStat => bare("nsq_stat", console),
             Self::NsqTail => bare("nsq_tail", console),
             Self::NsqToFile => bare("nsq_to_file", console),
+            Self::NsqToHttp => bare("nsq_to_http", console),
+            Self::NsqToNsq => bare("nsq_to_nsq", console),
             Self::ToNsq => bare("to_nsq", console),
             Self::Up => up::run(&[], daemons.nsqd, console),
             Self::Install(links) => install(&links, console),

@@ -6,6 +6,8 @@ use super::{
     nsq_stat::{self, NSQ_STAT_OPTIONS},
     nsq_tail::{self, NSQ_TAIL_OPTIONS},
     nsq_to_file::{self, NSQ_TO_FILE_OPTIONS},
+    nsq_to_http::{self, NSQ_TO_HTTP_OPTIONS},
+    nsq_to_nsq::{self, NSQ_TO_NSQ_OPTIONS},
     nsqd, nsqlookupd,
     to_nsq::{self, TO_NSQ_OPTIONS},
 };
@@ -30,7 +32,7 @@ pub struct Program {
 }
 
 /// Those that this version has.
-pub const PROGRAMS: [Program; 6] = [
+pub const PROGRAMS: [Program; 8] = [
     Program {
         name: nsqd::PROGRAM,
         about: "The broker: receives, keeps and delivers messages",
@@ -66,6 +68,25 @@ pub const PROGRAMS: [Program; 6] = [
                   SIGTERM and SIGINT stop it gracefully, a second one at once.\n\
                   Exit codes: 0 stopped, 1 not started or a file cannot be written, 2 wrong flags.",
         options: NSQ_TO_FILE_OPTIONS,
+    },
+    Program {
+        name: nsq_to_http::PROGRAM,
+        about: "Makes an HTTP request for each message",
+        details: "A message is finished when an address has answered with a status of success. Where one address fails \
+                  the next is tried; where all fail the message goes back to its nsqd, and nothing is taken for a while.\n\
+                  SIGTERM and SIGINT stop it when all requests are answered, a second one at once.\n\
+                  Exit codes: 0 stopped, 1 not started, 2 wrong flags.",
+        options: NSQ_TO_HTTP_OPTIONS,
+    },
+    Program {
+        name: nsq_to_nsq::PROGRAM,
+        about: "Publishes messages to other brokers",
+        details: "A message is finished when one destination has stored it. Where one destination fails the next is \
+                  tried; where all fail the message goes back to its nsqd, and nothing is taken for a while. Order is \
+                  not kept, and a message may be stored twice when a connection breaks.\n\
+                  SIGTERM and SIGINT stop it when everything under way is answered, a second one at once.\n\
+                  Exit codes: 0 stopped, 1 not started, 2 wrong flags.",
+        options: NSQ_TO_NSQ_OPTIONS,
     },
     Program {
         name: to_nsq::PROGRAM,
