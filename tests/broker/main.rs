@@ -35,4 +35,5 @@ mod stragglers;
 mod support;
 mod takeover;
 mod tls;
+mod tools;
 mod upgrades;

@@ -18,7 +18,7 @@ pub use bystander::Bystander;
 pub use client::{Client, Gone, connect_raw};
 pub use frame::{Frame, NsqMessage};
 pub use nsqd::Nsqd;
-pub use program::{Ended, command, nsq_command, ours, run_to_end};
+pub use program::{Ended, command, nsq_command, ours, run_to_end, wait_for_exit};
 pub use random::Random;
 pub use small_disk::SmallDisk;
 pub use traffic::{Ledger, body_of, consume, drain, key_of, publish_until_cut, publish_until_told};
