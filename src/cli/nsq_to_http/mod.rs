@@ -6,7 +6,7 @@ mod plan;
 mod requests;
 pub mod template;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -57,7 +57,7 @@ async fn relay(plan: Plan) -> Result<(), Refusal> {
         requests: plan.requests,
         turns: Semaphore::new(plan.handlers),
         sample: plan.sample,
-        progress: Mutex::new(Progress::start()),
+        progress: Progress::start(),
     });
     let consumer = messages.consumer().clone();
     let mut sending = std::pin::pin!(send_all(messages, Arc::clone(&sender)));
@@ -91,7 +91,7 @@ struct Sender {
     /// As many requests are under way at once.
     turns: Semaphore,
     sample: f64,
-    progress: Mutex<Progress>,
+    progress: Progress,
 }
 
 impl Sender {
@@ -105,8 +105,7 @@ impl Sender {
         match sent {
             Ok(()) => {
                 message.finish();
-                let mut progress = self.progress.lock().unwrap_or_else(PoisonError::into_inner);
-                progress.add(1, body.len());
+                self.progress.add(1, body.len());
             }
             Err(rejection) => {
                 message.fail(rejection);

@@ -56,7 +56,7 @@ async fn relay(plan: Plan) -> Result<(), Refusal> {
         publisher,
         filter: plan.filter,
         invalid_topic: plan.invalid_topic,
-        progress: Mutex::new(Progress::start()),
+        progress: Progress::start(),
         dropped: Mutex::default(),
     });
     let sources = plan.topics.into_iter().zip(sources).map(|(topic, messages)| {

@@ -59,7 +59,7 @@ pub(super) struct Passing {
     pub(super) publisher: Publisher,
     pub(super) filter: Option<JsonFilter>,
     pub(super) invalid_topic: Option<TopicName>,
-    pub(super) progress: Mutex<Progress>,
+    pub(super) progress: Progress,
     pub(super) dropped: Mutex<Dropped>,
 }
 
@@ -122,7 +122,7 @@ impl Passing {
                 }
             }
         }
-        lock(&self.progress).add(count, bytes);
+        self.progress.add(count, bytes);
     }
 
     /// Says how many messages were dropped that are no JSON, if any were.

@@ -61,9 +61,16 @@ impl Tool {
     /// Starts it; its input stays open until [`Self::close_input`].
     #[track_caller]
     pub fn start(name: &str, arguments: &[&str]) -> Self {
+        Self::with_environment(name, arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    #[track_caller]
+    pub fn with_environment(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = nsq_command()
             .arg(name)
             .args(arguments)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
