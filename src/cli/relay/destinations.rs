@@ -170,21 +170,21 @@ impl Destinations {
         self.known().hosts.choose(tried, Instant::now(), &mut fastrand::f64)
     }
 
-    /// Remembers how an address does, and says so when that changes. Of a single one the consumer says it.
+    /// Remembers how an address does, and says so when that changes. Where there is no other, the consumer says it.
     fn learn(&self, host: usize, sent: &Result<(), Rejection>, took: Duration) {
         let now = Instant::now();
         let address = &self.addresses[host];
-        let is_one_of_many = self.addresses.len() > 1;
+        let has_others = self.spread != Spread::All && self.addresses.len() > 1;
         match sent {
             Ok(()) => {
                 let recovers = self.known().hosts.succeeded(host, took, now);
-                if recovers && is_one_of_many {
+                if recovers && has_others {
                     log::info!("[{address}]: takes messages again");
                 }
             }
             Err(Rejection { reason, blames_host: true }) => {
                 let is_new = self.known().hosts.failed(host, now);
-                if is_new && is_one_of_many {
+                if is_new && has_others {
                     log::warn!("[{address}]: takes no messages: {reason}; others are tried");
                 }
             }
