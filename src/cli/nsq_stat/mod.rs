@@ -137,13 +137,13 @@ impl Watch {
         let mut before: Option<(Instant, ByNode)> = None;
         for round in 0_u64.. {
             ticks.tick().await;
-            if round % HEAD_EVERY == 0 {
-                print(head(self.width), console)?;
-            }
             let asked = Instant::now();
             let (known, failures) = self.look().await;
             if before.is_none() && known.is_empty() {
                 return Err(Ended::Refused(self.nothing(&failures)));
+            }
+            if round % HEAD_EVERY == 0 {
+                print(head(self.width), console)?;
             }
             self.complain(&failures, console);
             if let Some((then, before)) = &before {
