@@ -42,16 +42,16 @@ enum Nsq {
     Nsqlookupd,
     /// Show how a channel is doing; `nsq nsq_stat --help` lists the flags
     #[command(name = "nsq_stat")]
-    NsqStat,
+    Stat,
     /// Print messages; `nsq nsq_tail --help` lists the flags
     #[command(name = "nsq_tail")]
-    NsqTail,
+    Tail,
     /// Archive topics to files; `nsq nsq_to_file --help` lists the flags
     #[command(name = "nsq_to_file")]
-    NsqToFile,
+    ToFile,
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
-    ToNsq,
+    Publish,
     /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
@@ -165,10 +165,10 @@ impl Nsq {
         match self {
             Self::Nsqd => bare("nsqd", console),
             Self::Nsqlookupd => bare("nsqlookupd", console),
-            Self::NsqStat => bare("nsq_stat", console),
-            Self::NsqTail => bare("nsq_tail", console),
-            Self::NsqToFile => bare("nsq_to_file", console),
-            Self::ToNsq => bare("to_nsq", console),
+            Self::Stat => bare("nsq_stat", console),
+            Self::Tail => bare("nsq_tail", console),
+            Self::ToFile => bare("nsq_to_file", console),
+            Self::Publish => bare("to_nsq", console),
             Self::Up => up::run(&[], daemons.nsqd, console),
             Self::Install(links) => install(&links, console),
             Self::Log(tool) => tool.run(console),

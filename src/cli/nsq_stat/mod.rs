@@ -23,7 +23,7 @@ use super::{
     tool::{self, Refusal, StopSignals, require},
 };
 use crate::{
-    cluster::{Ask, AskError, Merged, Timeouts, channel_counts, producers},
+    cluster::{Ask, AskError, Merged, Nsqd, Timeouts, channel_counts, producers},
     config::{GoDuration, typed::TypedOptions},
     protocol::{ChannelName, TopicName},
 };
@@ -163,7 +163,7 @@ impl Watch {
             true => (self.plan.nsqds.clone(), Vec::new()),
             false => {
                 let found = producers(&self.ask, &self.plan.lookupds, topic).await;
-                let nodes = found.known.iter().map(|nsqd| nsqd.http_address()).collect();
+                let nodes = found.known.iter().map(Nsqd::http_address).collect();
                 (nodes, found.failures)
             }
         };
