@@ -27,6 +27,10 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
+# A thousand nodes with a thousand topics each register at once, twice, with nsqlookupd: what that takes and what others wait for
+lookupd-scale:
+    LOOKUPD_NODES=1000 LOOKUPD_TOPICS=1000 cargo test --release --test broker lookupd::scale -- --nocapture
+
 # NSQ's official clients against our nsqd: `just clients --client nsqjs`
 clients *arguments:
     tests/clients/run {{ arguments }}

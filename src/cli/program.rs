@@ -12,8 +12,16 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
 use super::{
-    console::Console, exit_code::ExitCode, generating, install::Install, log::LogTool, nsq_stat,
-    nsq_tail, nsq_to_file, nsqd, nsqlookupd, programs::PROGRAMS, service::Daemon, to_nsq, up,
+    console::Console,
+    exit_code::ExitCode,
+    generating,
+    install::Install,
+    log::LogTool,
+    nsq_stat, nsq_tail, nsq_to_file, nsqd, nsqlookupd,
+    programs::PROGRAMS,
+    service::Daemon,
+    to_nsq,
+    up::{self, UpOptions},
 };
 use crate::config::{
     NsqdOptions, NsqlookupdOptions,
@@ -52,7 +60,7 @@ enum Nsq {
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
     Publish,
-    /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
+    /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
@@ -90,6 +98,8 @@ pub struct Daemons {
     pub nsqd: Daemon<NsqdOptions>,
     /// The directory.
     pub nsqlookupd: Daemon<NsqlookupdOptions>,
+    /// Both together.
+    pub up: Daemon<UpOptions>,
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -147,7 +157,7 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
             return code;
         }
         if name == "up" {
-            return up::run(rest, daemons.nsqd, console);
+            return up::run(rest, daemons.up, console);
         }
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
@@ -169,7 +179,7 @@ impl Nsq {
             Self::Tail => bare("nsq_tail", console),
             Self::ToFile => bare("nsq_to_file", console),
             Self::Publish => bare("to_nsq", console),
-            Self::Up => up::run(&[], daemons.nsqd, console),
+            Self::Up => up::run(&[], daemons.up, console),
             Self::Install(links) => install(&links, console),
             Self::Log(tool) => tool.run(console),
             Self::ConfigSample { program } => config_sample(&program, console),
@@ -224,7 +234,11 @@ mod tests {
         Err(DaemonError::NotStarted("no network".to_owned()))
     }
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted };
+    fn together(_: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted, up: together };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
