@@ -27,9 +27,18 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
+# A thousand nodes with a thousand topics each register at once, twice, with nsqlookupd: what that takes and what others wait for
+lookupd-scale:
+    LOOKUPD_NODES=1000 LOOKUPD_TOPICS=1000 cargo test --release --test broker lookupd::scale -- --nocapture
+
 # NSQ's official clients against our nsqd: `just clients --client nsqjs`
 clients *arguments:
     tests/clients/run {{ arguments }}
+
+# A million lines through to_nsq, nsqd and nsq_to_file, with the time and the CPU that it takes
+million *lines:
+    cargo build --release
+    tests/million {{ lines }}
 
 # The README's tour, as pasted
 tour:

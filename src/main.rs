@@ -5,8 +5,14 @@ use std::process::ExitCode;
 use nsq_actors::cli::{
     nsqd, nsqlookupd,
     program::{self, Daemons},
+    up,
 };
 
 fn main() -> ExitCode {
-    program::main(Daemons { nsqd: nsqd::daemon::run, nsqlookupd: nsqlookupd::daemon::run }).into()
+    let daemons = Daemons {
+        nsqd: nsqd::daemon::run,
+        nsqlookupd: nsqlookupd::daemon::run,
+        up: up::run_daemons,
+    };
+    program::main(daemons).into()
 }

@@ -36,6 +36,7 @@ pub enum Case {
     MemoryTopics,
     StatsScrape,
     Upgrades,
+    Backlog,
 }
 
 impl Case {
@@ -50,6 +51,7 @@ impl Case {
             Self::MemoryTopics => "memory-topics",
             Self::StatsScrape => "stats-scrape",
             Self::Upgrades => "upgrades",
+            Self::Backlog => "backlog",
         }
     }
 
@@ -65,14 +67,21 @@ impl Case {
             | Self::Memory
             | Self::MemoryTopics
             | Self::StatsScrape
-            | Self::Upgrades => (0, 0, 0.0, Work::Drain),
+            | Self::Upgrades
+            | Self::Backlog => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }
 }
 
 pub fn chosen(cases: &[Case]) -> Vec<Case> {
-    if cases.is_empty() { Case::value_variants().to_vec() } else { cases.to_vec() }
+    let all = Case::value_variants().iter().copied();
+    // A backlog takes minutes and gigabytes: only who asks for it gets it.
+    if cases.is_empty() {
+        all.filter(|case| *case != Case::Backlog).collect()
+    } else {
+        cases.to_vec()
+    }
 }
 
 /// One throughput case.

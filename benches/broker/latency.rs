@@ -37,7 +37,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    fn count(&self) -> u64 {
+    pub fn count(&self) -> u64 {
         self.warm_up + self.measured
     }
 

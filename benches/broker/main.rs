@@ -6,6 +6,7 @@
 //! the operating system counts it; it reads `/proc` and so runs on Linux only.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to a terminal")]
 
+mod backlog;
 mod bare;
 mod cases;
 mod certificate;
@@ -49,7 +50,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
     runs: u32,
 
-    /// What to measure; may be repeated (default: everything)
+    /// What to measure; may be repeated (default: everything but backlog)
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<Case>,
 
@@ -136,6 +137,9 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
         Case::Upgrades => upgraded::measure(program, runs, arguments.scale).map(Measured::Upgraded),
+        Case::Backlog => {
+            backlog::measure(program, arguments.scale).map(Box::new).map(Measured::Backlog)
+        }
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

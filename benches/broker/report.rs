@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::{
     Result,
+    backlog::Backlog,
     cases::{Load, Sample},
     durability::{self, Row},
     latency::{self, Percentiles},
@@ -21,6 +22,8 @@ const LATENCY_MICROS_MAX: f64 = 2_000.0;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
 const METRICS_MILLIS_MAX: f64 = 50.0;
+const BACKLOG_MEGABYTES_MAX: f64 = 64.0;
+const BACKLOG_START_MAX: f64 = 5.0;
 
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -39,6 +42,7 @@ pub enum Measured {
     Memory(Vec<Growth>),
     Scrape(Vec<Round>),
     Upgraded(Vec<Upgraded>),
+    Backlog(Box<Backlog>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -103,6 +107,7 @@ impl Measured {
             Self::Memory(growths) => memory_table(growths),
             Self::Scrape(rounds) => scrape::table(rounds),
             Self::Upgraded(all) => upgraded_table(all),
+            Self::Backlog(backlog) => backlog.table(),
         }
     }
 
@@ -114,6 +119,7 @@ impl Measured {
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
             Self::Upgraded(_) => Vec::new(),
+            Self::Backlog(backlog) => backlog_bars(backlog),
         }
     }
 }
@@ -314,6 +320,16 @@ fn scrape_bars(rounds: &[Round]) -> Vec<Bar> {
         p99("/stats", |round| round.stats.latency.p99 / round.quiet.latency.p99),
         p99("/metrics", |round| round.metrics.latency.p99 / round.quiet.latency.p99),
         metrics,
+    ]
+}
+
+/// Of what does not depend on how many processors the load generator leaves to the broker.
+fn backlog_bars(backlog: &Backlog) -> Vec<Bar> {
+    let bar = |name: &str, limit, found, unit| Bar { name: name.to_owned(), limit, found, unit };
+    let growth = backlog.growth_bytes() as f64 / 1e6;
+    vec![
+        bar("backlog: memory over that of an idle broker", BACKLOG_MEGABYTES_MAX, growth, "MB"),
+        bar("backlog: slowest start", BACKLOG_START_MAX, backlog.slowest_start(), "s"),
     ]
 }
 

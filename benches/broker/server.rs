@@ -3,6 +3,7 @@
 use std::{
     env,
     ffi::OsString,
+    fs,
     io::{self, BufRead, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -63,18 +64,30 @@ impl Program {
     /// The same with more flags.
     pub fn start_with(&self, more: &[String]) -> Result<Server> {
         let data_path = TempDir::with_prefix_in("bench-nsqd-", &self.dir)?;
+        let mut command = self.command(data_path.path());
+        Server::spawn(command.args(more), Some(data_path), true)
+    }
+
+    /// Starts on a data path that stays when the server has ended.
+    pub fn start_on(&self, data_path: &Path) -> Result<Server> {
+        Server::spawn(&mut self.command(data_path), None, true)
+    }
+
+    /// The program itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn command(&self, data_path: &Path) -> Command {
         let mut command = Command::new(&self.path);
         if self.is_nsq() {
             command.arg("nsqd");
         }
         let mut data_flag = OsString::from("--data-path=");
-        data_flag.push(data_path.path());
+        data_flag.push(data_path);
         command.arg(data_flag);
+        command.args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]).args(&self.args);
         command
-            .args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"])
-            .args(&self.args)
-            .args(more);
-        Server::spawn(&mut command, Some(data_path))
     }
 
     fn is_nsq(&self) -> bool {
@@ -86,7 +99,7 @@ impl Program {
 pub fn start_bare(messages: u64) -> Result<Server> {
     let mut command = Command::new(env::current_exe()?);
     command.args([bare::FLAG, &messages.to_string()]);
-    Server::spawn(&mut command, None)
+    Server::spawn(&mut command, None, false)
 }
 
 /// A running server; dropped, it is killed, and its data path removed.
@@ -95,18 +108,20 @@ pub struct Server {
     child: Child,
     tcp: SocketAddr,
     http: Option<SocketAddr>,
-    /// Of a broker; the bare loop stores nothing.
-    data_path: Option<TempDir>,
+    /// Not the bare loop.
+    is_broker: bool,
+    /// What is removed with the server.
+    _data_path: Option<TempDir>,
 }
 
 impl Server {
-    fn spawn(command: &mut Command, data_path: Option<TempDir>) -> Result<Self> {
+    fn spawn(command: &mut Command, data_path: Option<TempDir>, is_broker: bool) -> Result<Self> {
         // The bare loop ends when its standard input does, so that it cannot outlive the bench.
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let stderr = child.stderr.take().ok_or("no stderr")?;
         let unknown = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self { child, tcp: unknown, http: None, data_path };
+        let mut server = Self { child, tcp: unknown, http: None, is_broker, _data_path: data_path };
         server.find_addresses(&read_lines(stderr))?;
         Ok(server)
     }
@@ -147,7 +162,7 @@ impl Server {
     }
 
     pub fn is_broker(&self) -> bool {
-        self.data_path.is_some()
+        self.is_broker
     }
 
     pub fn cpu(&self) -> Result<Duration> {
@@ -156,6 +171,18 @@ impl Server {
 
     pub fn resident_bytes(&self) -> Result<u64> {
         usage::resident_bytes(self.child.id())
+    }
+
+    /// Open descriptors.
+    pub fn descriptors(&self) -> Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
+    /// Ends it with no chance to do anything more.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Waits until the server has nothing more to do of its own, so that it is not counted later.

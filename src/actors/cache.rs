@@ -93,6 +93,12 @@ impl Cache {
         self.batches.front().map(|batch| batch.first_seq())
     }
 
+    /// The batch that holds `seq`, if it is in memory.
+    pub fn batch_of(&self, seq: u64) -> Option<&Arc<Batch>> {
+        let index = self.batches.partition_point(|batch| batch.end_seq() <= seq);
+        self.batches.get(index).filter(|batch| batch.first_seq() <= seq)
+    }
+
     /// Batches that have a message of `seqs`.
     pub fn within(&self, seqs: Range<u64>) -> Arc<[Arc<Batch>]> {
         let within =
@@ -174,6 +180,8 @@ mod tests {
         assert!(cache.read(2, 1000).is_none());
         assert_eq!(cache.read(4, 1000).unwrap().len(), 2);
         assert_eq!(cache.read(4, 1).unwrap().len(), 1);
+        let first_seqs = [2, 4, 7].map(|seq| cache.batch_of(seq).map(|batch| batch.first_seq()));
+        assert_eq!(first_seqs, [None, Some(3), None]);
         assert!(cache.read(7, 1000).is_none());
         assert_eq!(cache.budget.reads(), (2, 2));
     }

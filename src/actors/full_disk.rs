@@ -30,19 +30,21 @@ impl SmallFileError for MetadataError {
     }
 }
 
-/// Replaces a small file, on a full disk with the help of the room that is kept for that. Waits for the
-/// disk.
+/// Replaces a small file by one of so many bytes, on a full disk with the help of the room that is kept
+/// for that. Waits for the disk.
 pub fn replace_small<E: SmallFileError>(
     shared: &Shared,
+    bytes: usize,
     replace: impl Fn() -> Result<(), E>,
 ) -> Result<(), E> {
-    match replace() {
+    let replaced = match replace() {
         Err(error) if error.is_disk_full() => {
-            shared.reserve.give_back();
+            shared.reserve.give_back(bytes);
             replace()
         }
         replaced => replaced,
-    }
+    };
+    replaced.inspect(|()| shared.reserve.keep_for(bytes))
 }
 
 /// Refuses what would take up the room that is left for cursors.

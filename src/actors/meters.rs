@@ -165,7 +165,7 @@ pub struct DiskGauges {
     pub segments: AtomicU64,
     /// Bytes of the log.
     pub bytes: AtomicU64,
-    calls: [Calls; 4],
+    calls: [Calls; 5],
 }
 
 /// What a call to the disk is for; each kind can be stuck by itself.
@@ -179,6 +179,8 @@ pub enum DiskCall {
     Sync,
     /// A cursor or the topic's own state.
     SmallFile,
+    /// Segments that are finished are removed.
+    Removal,
 }
 
 #[derive(Debug, Default)]

@@ -3,7 +3,8 @@
 //! ```text
 //! Node ── Topic ── DiskQueue
 //!   │       └───── Channel
-//!   └── Listener ─ ClientConnection
+//!   ├── Listener ─ ClientConnection
+//!   └── Discovery ─ LookupPeer
 //!
 //! LookupRegistry
 //! LookupListener ─ LookupConnection
@@ -18,6 +19,8 @@ pub mod cache;
 pub mod channel;
 pub mod client_connection;
 pub mod clock;
+pub mod directory;
+pub mod discovery;
 pub mod disk_queue;
 pub mod full_disk;
 pub mod health;
@@ -25,6 +28,7 @@ pub mod listener;
 pub mod live_settings;
 pub mod lookup_connection;
 pub mod lookup_listener;
+pub mod lookup_peer;
 pub mod lookup_registry;
 pub mod lookup_shared;
 pub mod meters;
@@ -52,10 +56,12 @@ mod tests;
 pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
+pub use discovery::Discovery;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
 pub use lookup_connection::LookupConnection;
 pub use lookup_listener::LookupListener;
+pub use lookup_peer::LookupPeer;
 pub use lookup_registry::LookupRegistry;
 pub use node::Node;
 pub use statsd::Statsd;

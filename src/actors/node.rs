@@ -7,14 +7,16 @@ use std::{
 };
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, MessageResult, Recipient,
-    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MailboxError, Message,
+    MessageResult, Recipient, ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
 };
 use futures_util::future::join_all;
 
 use super::{
+    discovery::{CrashPeer, Discovery, Withdraw},
     full_disk::take_reserve_again,
     listener::{DisconnectAll, Listener},
+    lookup_peer::LookupPeerSnapshot,
     shared::Shared,
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
     statsd::{FinishPush, Statsd},
@@ -100,6 +102,10 @@ pub enum CrashTarget {
     DiskQueue(TopicName),
     /// A channel.
     Channel(TopicName, ChannelName),
+    /// The parent of the links to nsqlookupds.
+    Discovery,
+    /// The link to the nsqlookupd of this address.
+    LookupPeer(String),
 }
 
 /// The supervised root actor.
@@ -110,17 +116,37 @@ pub struct Node {
     deleting: HashSet<TopicName>,
     listener: Option<Addr<Listener>>,
     statsd: Option<Addr<Statsd>>,
+    discovery: Option<Addr<Discovery>>,
     stopping: bool,
 }
 
 impl Node {
-    /// A node that starts the topics it finds in its data path.
-    pub fn new(shared: Arc<Shared>) -> Self {
-        let (topics, deleting) = (BTreeMap::new(), HashSet::new());
-        Self { shared, topics, deleting, listener: None, statsd: None, stopping: false }
+    /// A node that starts the topics it finds in its data path. Without `discovery`, it asks nobody which
+    /// channels a new topic is to have.
+    pub fn new(shared: Arc<Shared>, discovery: Option<Addr<Discovery>>) -> Self {
+        Self {
+            shared,
+            topics: BTreeMap::new(),
+            deleting: HashSet::new(),
+            listener: None,
+            statsd: None,
+            discovery,
+            stopping: false,
+        }
     }
 
-    fn start_topic(&mut self, name: &TopicName, ctx: &mut Context<Self>) -> Addr<Topic> {
+    fn create_topic(&mut self, name: &TopicName, ctx: &mut Context<Self>) -> Addr<Topic> {
+        log::info!("TOPIC({name}): created");
+        let awaits_channels = self.discovery.is_some() && !self.shared.live.lookupds().is_empty();
+        self.start_topic(name, awaits_channels, ctx)
+    }
+
+    fn start_topic(
+        &mut self,
+        name: &TopicName,
+        awaits_channels: bool,
+        ctx: &mut Context<Self>,
+    ) -> Addr<Topic> {
         let arbiter = self.shared.workers.of_topic(name).clone();
         let spec = ChildSpec {
             name: format!("topic topic={name}"),
@@ -129,9 +155,15 @@ impl Node {
             failed: ctx.address().recipient(),
         };
         let abandoned: Recipient<TopicAbandoned> = ctx.address().recipient();
-        let place = Place { arbiter: arbiter.clone(), shared: Arc::clone(&self.shared), abandoned };
+        let place = Place {
+            arbiter: arbiter.clone(),
+            shared: Arc::clone(&self.shared),
+            abandoned,
+            known_channels: self.discovery.clone().map(Addr::recipient),
+            incarnation: self.shared.directory.add_topic(name),
+        };
         let topic = name.clone();
-        let addr = supervise(&arbiter, spec, move |_| Topic::new(topic, place));
+        let addr = supervise(&arbiter, spec, move |_| Topic::new(topic, place, awaits_channels));
         self.topics.insert(name.clone(), addr.clone());
         addr
     }
@@ -143,7 +175,7 @@ impl Node {
         };
         for name in names {
             if !self.topics.contains_key(&name) && !self.deleting.contains(&name) {
-                self.start_topic(&name, ctx);
+                self.start_topic(&name, false, ctx);
             }
         }
     }
@@ -154,6 +186,7 @@ impl Node {
     ) -> Option<ResponseActFuture<Self, Result<(), TopicError>>> {
         let topic = self.topics.remove(&name)?;
         log::info!("TOPIC({name}): deleting");
+        self.shared.directory.remove_topic(&name);
         self.deleting.insert(name.clone());
         let stopped = topic.send(ShutdownTopic { delete: true });
         Some(Box::pin(stopped.into_actor(self).map(move |stopped, node, _| {
@@ -175,6 +208,8 @@ impl Node {
             ("diskqueue", count(&restarts.disk_queues)),
             ("listener", count(&restarts.listeners)),
             ("auth_client", count(&restarts.auth_clients)),
+            ("discovery", count(&restarts.discoveries)),
+            ("lookup_peer", count(&restarts.lookup_peers)),
             ("statsd", count(&restarts.statsd)),
         ]
     }
@@ -196,6 +231,7 @@ impl Supervised for Node {
     fn restarting(&mut self, _: &mut Self::Context) {
         self.topics.retain(|_, topic| topic.connected());
         self.deleting.clear();
+        self.shared.directory.retain_topics(|name| self.topics.contains_key(name));
     }
 }
 
@@ -209,8 +245,7 @@ impl Handler<FindTopic> for Node {
         MessageResult(if self.stopping || self.deleting.contains(&find.name) {
             Err(TopicError::Exiting)
         } else if find.create {
-            log::info!("TOPIC({}): created", find.name);
-            Ok(self.start_topic(&find.name, ctx))
+            Ok(self.create_topic(&find.name, ctx))
         } else {
             Err(TopicError::NotFound)
         })
@@ -280,6 +315,9 @@ impl Handler<Shutdown> for Node {
 
     fn handle(&mut self, _: Shutdown, _: &mut Self::Context) -> Self::Result {
         self.stopping = true;
+        if let Some(discovery) = &self.discovery {
+            discovery.do_send(Withdraw); // at once: consumers need not look here any more
+        }
         let (listener, statsd) = (self.listener.take(), self.statsd.take());
         let topics: Vec<_> = self.topics.values().cloned().collect();
         Box::pin(async move {
@@ -306,7 +344,7 @@ impl Handler<Observe<NodeSnapshot>> for Node {
     fn handle(&mut self, observe: Observe<NodeSnapshot>, _: &mut Self::Context) -> Self::Result {
         let scope = observe.scope;
         let topics = self.topics_within(&scope);
-        let listener = self.listener.clone();
+        let (listener, discovery) = (self.listener.clone(), self.discovery.clone());
         let mut snapshot = NodeSnapshot {
             health: self.shared.health.summary(),
             start_time: self.shared.start_time,
@@ -322,6 +360,10 @@ impl Handler<Observe<NodeSnapshot>> for Node {
                 snapshot.producers = seen.producers;
                 snapshot.connections = seen.connections;
                 snapshot.accepted_count = seen.accepted_count;
+            }
+            if let Some(discovery) = discovery {
+                let observe = Observe::<Vec<LookupPeerSnapshot>>::new();
+                snapshot.lookup_peers = discovery.send(observe).await.unwrap_or_default();
             }
             snapshot
         })
@@ -354,17 +396,27 @@ impl Handler<CrashActor> for Node {
                 ctx.address().do_send(Crash);
                 return Box::pin(async { true });
             }
+            CrashTarget::Discovery => {
+                let is_there = self.discovery.as_ref().map(|discovery| discovery.do_send(Crash));
+                return Box::pin(async move { is_there.is_some() });
+            }
+            CrashTarget::LookupPeer(address) => {
+                let asked = self.discovery.as_ref().map(|it| it.send(CrashPeer(address)));
+                return Box::pin(answered(asked));
+            }
             CrashTarget::Topic(topic) => (topic, Child::Itself),
             CrashTarget::DiskQueue(topic) => (topic, Child::DiskQueue),
             CrashTarget::Channel(topic, channel) => (topic, Child::Channel(channel)),
         };
         let asked = self.topics.get(&topic).map(|topic| topic.send(CrashChild(child)));
-        Box::pin(async {
-            match asked {
-                Some(asked) => asked.await.unwrap_or(false),
-                None => false,
-            }
-        })
+        Box::pin(answered(asked))
+    }
+}
+
+async fn answered(asked: Option<impl Future<Output = Result<bool, MailboxError>>>) -> bool {
+    match asked {
+        Some(asked) => asked.await.unwrap_or(false),
+        None => false,
     }
 }
 

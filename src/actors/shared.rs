@@ -8,8 +8,8 @@ use std::sync::{
 use tokio::sync::Semaphore;
 
 use super::{
-    cache::CacheBudget, health::Health, live_settings::LiveSettings, meters::Meters, tls::Tls,
-    workers::Workers,
+    cache::CacheBudget, directory::Directory, health::Health, live_settings::LiveSettings,
+    meters::Meters, tls::Tls, workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},
@@ -31,6 +31,8 @@ pub struct Shared {
     pub log: LogOptions,
     /// Memory for message bodies over all topics.
     pub cache: Arc<CacheBudget>,
+    /// The topics and channels there are.
+    pub directory: Directory,
     /// Logs that cannot be written.
     pub health: Health,
     /// Room on the disk that is kept for cursors.
@@ -64,6 +66,10 @@ pub struct Restarts {
     pub auth_clients: Arc<AtomicU64>,
     /// Accept loops.
     pub listeners: Arc<AtomicU64>,
+    /// The parent of the links to nsqlookupds.
+    pub discoveries: Arc<AtomicU64>,
+    /// Links to nsqlookupds.
+    pub lookup_peers: Arc<AtomicU64>,
     /// The one that pushes to statsd.
     pub statsd: Arc<AtomicU64>,
 }

@@ -4,7 +4,7 @@ use std::{iter, marker::PhantomData, sync::Arc};
 
 use actix::Message;
 
-use super::client_connection::ClientInfo;
+use super::{client_connection::ClientInfo, lookup_peer::LookupPeerSnapshot};
 use crate::{
     broker::{LatencySamples, Moment, Subscriber, channel::Counters},
     config::Durability,
@@ -76,6 +76,8 @@ pub struct NodeSnapshot {
     pub connections: usize,
     /// Connections accepted since the start.
     pub accepted_count: u64,
+    /// Links to nsqlookupds, by address.
+    pub lookup_peers: Vec<LookupPeerSnapshot>,
 }
 
 /// The connections that a listener has accepted.

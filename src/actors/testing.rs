@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     cache::CacheBudget,
+    directory::Directory,
     disk_queue::SYNCS_MAX,
     health::Health,
     live_settings::LiveSettings,
@@ -43,6 +44,7 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         taking_reserve: AtomicBool::default(),
         log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
+        directory: Directory::default(),
         health: Health::default(),
         syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
         tls: None,

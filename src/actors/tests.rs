@@ -1,5 +1,6 @@
 //! Actors with a disk that does as it is told.
 
+mod full_disk;
 mod power;
 
 use std::{
@@ -32,7 +33,8 @@ use crate::{
     storage::{BatchBuilder, Disk, DiskFile, LogOptions, RealDisk},
 };
 
-const SOON: Duration = Duration::from_secs(10);
+/// Ample, as the machine may be busy.
+const SOON: Duration = Duration::from_secs(60);
 
 /// What the disk does with the segments of the topic named `slow`.
 #[derive(Debug, Default)]
@@ -172,7 +174,11 @@ impl TestNode {
 
     /// On a disk that is not gated.
     fn on(path: &Path, log: LogOptions, options: NsqdOptions) -> Self {
-        let shared = Arc::new(testing::shared_with(path, log, options));
+        Self::with(testing::shared_with(path, log, options))
+    }
+
+    fn with(shared: Shared) -> Self {
+        let shared = Arc::new(shared);
         let spec = ChildSpec {
             name: "node".into(),
             mailbox: 16,
@@ -180,7 +186,7 @@ impl TestNode {
             failed: nobody(),
         };
         let of_node = Arc::clone(&shared);
-        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node));
+        let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node, None));
         Self { node, gate: Arc::default(), shared, _dir: None }
     }
 

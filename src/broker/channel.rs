@@ -121,6 +121,8 @@ pub struct Known<'a, B> {
 pub struct Progress<T> {
     /// Everything below is finished.
     pub floor: u64,
+    /// The message there, unless it is still to be taken from the log.
+    pub at_floor: Option<T>,
     /// Finished ranges above the floor.
     pub finished: Vec<Range<u64>>,
     /// Unfinished messages that were delivered before, or stand in records for this channel alone.
@@ -440,9 +442,23 @@ impl<B: Clone> ChannelRules<B> {
         let is_needed = |known: &Known<'_, B>| {
             known.attempts > 0 || self.carried.contains(known.seq) // the log says the rest
         };
-        let mut pending = Vec::with_capacity(self.known().filter(is_needed).count());
+        let floor = self.floor();
+        let (mut count, mut at_floor) = (0, None);
+        for known in self.known() {
+            count += usize::from(is_needed(&known));
+            if known.seq == floor {
+                at_floor = Some(entry(known));
+            }
+        }
+        let mut pending = Vec::with_capacity(count);
         pending.extend(self.known().filter(is_needed).map(entry));
-        Progress { floor: self.floor(), finished: self.finished.ranges().collect(), pending }
+        Progress { floor, at_floor, finished: self.finished.ranges().collect(), pending }
+    }
+
+    /// The first message that is neither finished nor known, released or not: what is taken from the
+    /// log next.
+    pub fn first_unknown(&self) -> u64 {
+        self.ahead.first_gap(self.next..u64::MAX).unwrap_or(u64::MAX)
     }
 
     /// Every message that was taken from the log and is not finished, in no order.

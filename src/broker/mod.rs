@@ -4,6 +4,7 @@
 
 pub mod ack_set;
 pub mod authorization;
+pub mod backoff;
 pub mod channel;
 pub mod deadlines;
 pub mod deferred;
@@ -13,6 +14,7 @@ pub mod id_generator;
 pub mod id_hash;
 pub mod in_flight;
 pub mod latency;
+pub mod listing;
 pub mod locality;
 pub mod moment;
 pub mod registrations;
@@ -26,10 +28,12 @@ mod channel_model;
 
 pub use ack_set::AckSet;
 pub use authorization::{Authorization, Verdict};
+pub use backoff::Backoff;
 pub use channel::{ChannelRules, Settings};
 pub use grant::{Access, BadGrant, Grant};
 pub use id_generator::IdGenerator;
 pub use latency::{Latencies, LatencySamples};
+pub use listing::{Incarnation, Listing, Told};
 pub use locality::{Locality, Proximity, Topology};
 pub use moment::Moment;
 pub use registrations::{LinkId, Registrations};

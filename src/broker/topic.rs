@@ -15,6 +15,8 @@ pub struct TopicRules {
     released: u64,
     paused: bool,
     has_channels: bool,
+    /// Channels that must see the first message are not all there yet.
+    awaits_channels: bool,
 }
 
 /// Most messages that share one stamp.
@@ -25,7 +27,15 @@ impl TopicRules {
     /// before a restart.
     pub fn new(ids: IdGenerator, next_seq: u64, held_from: Option<u64>, paused: bool) -> Self {
         let released = held_from.unwrap_or(next_seq).min(next_seq);
-        Self { ids, next_seq, committed: next_seq, released, paused, has_channels: false }
+        Self {
+            ids,
+            next_seq,
+            committed: next_seq,
+            released,
+            paused,
+            has_channels: false,
+            awaits_channels: false,
+        }
     }
 
     /// Numbers and ids for `count` messages (at most [`MESSAGES_PER_STAMP`]).
@@ -63,6 +73,13 @@ impl TopicRules {
         self.release()
     }
 
+    /// Says whether channels are still to come that must see what the topic holds; true when there is more
+    /// for those that are there.
+    pub fn set_awaits_channels(&mut self, awaits: bool) -> bool {
+        self.awaits_channels = awaits;
+        self.release()
+    }
+
     /// Drops what the topic itself holds; returns the range that its channels must pass over.
     pub fn empty(&mut self) -> std::ops::Range<u64> {
         let dropped = self.released..self.committed;
@@ -90,11 +107,19 @@ impl TopicRules {
         self.paused
     }
 
+    /// Channels are still to come.
+    pub fn awaits_channels(&self) -> bool {
+        self.awaits_channels
+    }
+
     /// How many more messages a topic may stamp that can hold `held_max`: any number while it hands
     /// them on.
     pub fn room(&self, held_max: u64) -> u64 {
-        let is_open = !self.paused && self.has_channels;
-        if is_open { u64::MAX } else { held_max.saturating_sub(self.next_seq - self.released) }
+        if self.is_open() {
+            u64::MAX
+        } else {
+            held_max.saturating_sub(self.next_seq - self.released)
+        }
     }
 
     /// Messages that wait in the topic itself.
@@ -104,11 +129,16 @@ impl TopicRules {
 
     /// What must survive a restart: the border, while it is not simply the end of the log.
     pub fn held_from(&self) -> Option<u64> {
-        (self.paused || !self.has_channels).then_some(self.released)
+        (!self.is_open()).then_some(self.released)
+    }
+
+    /// Messages are handed on as they come.
+    fn is_open(&self) -> bool {
+        !self.paused && self.has_channels && !self.awaits_channels
     }
 
     fn release(&mut self) -> bool {
-        if self.paused || !self.has_channels || self.released == self.committed {
+        if !self.is_open() || self.released == self.committed {
             return false;
         }
         self.released = self.committed;
@@ -151,6 +181,18 @@ mod tests {
     }
 
     #[test]
+    fn messages_wait_until_all_channels_are_there_that_must_see_them() {
+        let mut topic = topic();
+        assert!(!topic.set_awaits_channels(true));
+        topic.set_has_channels(true);
+        topic.stamp(3, 0);
+        assert!(!topic.committed(4));
+        assert_eq!((topic.depth(), topic.held_from(), topic.released()), (3, Some(1), 1));
+        assert!(topic.set_awaits_channels(false));
+        assert_eq!((topic.depth(), topic.held_from(), topic.released()), (0, None, 4));
+    }
+
+    #[test]
     fn emptying_a_paused_topic_passes_over_what_it_held() {
         let mut topic = topic();
         topic.set_has_channels(true);
@@ -190,25 +232,34 @@ mod tests {
 
         #[test]
         fn every_message_is_released_once_or_dropped(
-            steps in prop::collection::vec((0..7u8, 0..5u32), 0..60)
+            steps in prop::collection::vec((0..8u8, 0..5u32), 0..60)
         ) {
             Run::default().through(&steps);
         }
     }
+
+    /// Neither paused, nor without channels, nor waiting for some.
+    const OPEN: [bool; 3] = [true; 3];
 
     /// A topic with its log; a message is held by the topic, or has left it for good.
     struct Run {
         topic: TopicRules,
         log_end: u64,
         held: Vec<u64>,
-        is_open: [bool; 2],
+        is_open: [bool; 3],
         last_id: MessageId,
     }
 
     impl Default for Run {
         fn default() -> Self {
             let (log_end, held) = (1, Vec::new());
-            Self { topic: topic(), log_end, held, is_open: [true, false], last_id: MessageId(0) }
+            Self {
+                topic: topic(),
+                log_end,
+                held,
+                is_open: [true, false, true],
+                last_id: MessageId(0),
+            }
         }
     }
 
@@ -218,7 +269,7 @@ mod tests {
                 let released = self.topic.released();
                 self.step(kind, count);
                 assert!(self.topic.released() >= released, "released goes back");
-                if self.is_open == [true, true] {
+                if self.is_open == OPEN {
                     self.held.clear();
                 }
                 self.check();
@@ -234,7 +285,8 @@ mod tests {
                 }
                 3 => self.restart(),
                 4 => self.open(0, count > 1),
-                _ => self.open(1, count > 1),
+                5 => self.open(1, count > 1),
+                _ => self.open(2, count > 1),
             }
         }
 
@@ -246,7 +298,7 @@ mod tests {
             assert_eq!(self.stamp(refused), end);
             self.topic.refused(end);
             let released = self.topic.committed(end);
-            assert_eq!(released, self.is_open == [true, true] && count > 0);
+            assert_eq!(released, self.is_open == OPEN && count > 0);
             self.held.extend(self.log_end..end);
             self.log_end = end;
         }
@@ -263,17 +315,19 @@ mod tests {
         fn open(&mut self, gate: usize, is_open: bool) {
             let released = match gate {
                 0 => self.topic.set_paused(!is_open),
-                _ => self.topic.set_has_channels(is_open),
+                1 => self.topic.set_has_channels(is_open),
+                _ => self.topic.set_awaits_channels(!is_open),
             };
             self.is_open[gate] = is_open;
-            assert_eq!(released, self.is_open == [true, true] && !self.held.is_empty());
+            assert_eq!(released, self.is_open == OPEN && !self.held.is_empty());
         }
 
-        /// What survives: the log, the border, whether it is paused, whether it has channels.
+        /// What survives: the log, the border, whether it is paused, has channels, waits for some.
         fn restart(&mut self) {
             let ids = IdGenerator::new(1, Some(self.last_id));
             let held_from = self.topic.held_from();
             self.topic = TopicRules::new(ids, self.log_end, held_from, !self.is_open[0]);
+            self.topic.set_awaits_channels(!self.is_open[2]);
             assert!(!self.topic.set_has_channels(self.is_open[1]), "nothing new after a restart");
         }
 
@@ -287,11 +341,7 @@ mod tests {
             );
             assert_eq!(self.topic.is_paused(), !self.is_open[0]);
             let is_held = self.topic.held_from().is_some();
-            assert_eq!(
-                is_held,
-                self.is_open != [true, true],
-                "the border is saved while it matters"
-            );
+            assert_eq!(is_held, self.is_open != OPEN, "the border is saved while it matters");
         }
     }
 

@@ -53,7 +53,11 @@ pub fn init_utility(own: OwnLines) {
         .filter_module(env!("CARGO_CRATE_NAME"), level)
         .filter_module(CLIENT, LevelFilter::Info)
         .write_style(WriteStyle::Never)
-        .target(Target::Pipe(Box::new(StderrBesideProgress)))
+        .target(match cfg!(test) {
+            true => Target::Stderr,
+            false => Target::Pipe(Box::new(StderrBesideProgress)),
+        })
+        .is_test(cfg!(test))
         .format(move |out, record| writeln!(out, "{}", utility_line(&own, &Zoned::now(), record)))
         .try_init();
     // Only tests, which share a process, find a logger there already; it will do.

@@ -20,7 +20,7 @@ pub fn run(
     console: &mut Console<'_>,
 ) -> ExitCode {
     match configure(PROGRAM, arguments, &TypedOptions::default(), console) {
-        Ok(configured) => start(configured, daemon, |_listening, _console| {}, console),
+        Ok(configured) => start(configured, |options| options, daemon, |_, _| {}, console),
         Err(ended) => ended,
     }
 }
@@ -41,20 +41,14 @@ pub(super) fn configure(
 
 fn warnings(options: &NsqdOptions) -> Vec<String> {
     let unknown = options.unknown_experiments();
-    let mut warnings: Vec<_> =
-        unknown.map(|name| format!("experiment={name} is not known and has no effect")).collect();
-    if !options.nsqlookupd_tcp_addresses.is_empty() {
-        warnings.push(
-            "--lookupd-tcp-address has no effect in this version yet: nothing is registered with nsqlookupd".into(),
-        );
-    }
-    warnings
+    unknown.map(|name| format!("experiment={name} is not known and has no effect")).collect()
 }
 
-/// Starts logging and runs the daemon; `on_ready` may tell where it listens.
-pub(super) fn start(
+/// Starts logging and runs the daemon, which may want more than the options; `on_ready` may tell where it listens.
+pub(super) fn start<O>(
     Configured { options, warnings }: Configured<NsqdOptions>,
-    daemon: Daemon<NsqdOptions>,
+    of_daemon: impl FnOnce(NsqdOptions) -> O,
+    daemon: Daemon<O>,
     on_ready: impl Fn(&Listening, &mut Console<'_>),
     console: &mut Console<'_>,
 ) -> ExitCode {
@@ -63,7 +57,7 @@ pub(super) fn start(
     for warning in warnings {
         log::warn!("{warning}");
     }
-    let ended = daemon(options, &mut |listening| on_ready(listening, console));
+    let ended = daemon(of_daemon(options), &mut |listening| on_ready(listening, console));
     service::end(PROGRAM, ended, console)
 }
 

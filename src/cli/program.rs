@@ -12,9 +12,16 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
 use super::{
-    console::Console, exit_code::ExitCode, generating, install::Install, log::LogTool, nsq_stat,
-    nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqd, nsqlookupd, programs::PROGRAMS,
-    service::Daemon, to_nsq, up,
+    console::Console,
+    exit_code::ExitCode,
+    generating,
+    install::Install,
+    log::LogTool,
+    nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqd, nsqlookupd,
+    programs::PROGRAMS,
+    service::Daemon,
+    to_nsq,
+    up::{self, UpOptions},
 };
 use crate::config::{
     NsqdOptions, NsqlookupdOptions,
@@ -43,23 +50,23 @@ enum Nsq {
     Nsqlookupd,
     /// Show how a channel is doing; `nsq nsq_stat --help` lists the flags
     #[command(name = "nsq_stat")]
-    NsqStat,
+    Stat,
     /// Print messages; `nsq nsq_tail --help` lists the flags
     #[command(name = "nsq_tail")]
-    NsqTail,
+    Tail,
     /// Archive topics to files; `nsq nsq_to_file --help` lists the flags
     #[command(name = "nsq_to_file")]
-    NsqToFile,
+    ToFile,
     /// Make an HTTP request for each message; `nsq nsq_to_http --help` lists the flags
     #[command(name = "nsq_to_http")]
-    NsqToHttp,
+    ToHttp,
     /// Publish messages to other brokers; `nsq nsq_to_nsq --help` lists the flags
     #[command(name = "nsq_to_nsq")]
-    NsqToNsq,
+    ToNsq,
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
-    ToNsq,
-    /// Quick start: run the broker for this machine alone, with its data in ./nsq-data; takes the flags of nsqd
+    Publish,
+    /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
@@ -97,6 +104,8 @@ pub struct Daemons {
     pub nsqd: Daemon<NsqdOptions>,
     /// The directory.
     pub nsqlookupd: Daemon<NsqlookupdOptions>,
+    /// Both together.
+    pub up: Daemon<UpOptions>,
 }
 
 /// Runs the program that the process was called for, on the process's own streams.
@@ -156,7 +165,7 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
             return code;
         }
         if name == "up" {
-            return up::run(rest, daemons.nsqd, console);
+            return up::run(rest, daemons.up, console);
         }
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
@@ -174,13 +183,13 @@ impl Nsq {
         match self {
             Self::Nsqd => bare("nsqd", console),
             Self::Nsqlookupd => bare("nsqlookupd", console),
-            Self::NsqStat => bare("nsq_stat", console),
-            Self::NsqTail => bare("nsq_tail", console),
-            Self::NsqToFile => bare("nsq_to_file", console),
-            Self::NsqToHttp => bare("nsq_to_http", console),
-            Self::NsqToNsq => bare("nsq_to_nsq", console),
-            Self::ToNsq => bare("to_nsq", console),
-            Self::Up => up::run(&[], daemons.nsqd, console),
+            Self::Stat => bare("nsq_stat", console),
+            Self::Tail => bare("nsq_tail", console),
+            Self::ToFile => bare("nsq_to_file", console),
+            Self::ToHttp => bare("nsq_to_http", console),
+            Self::ToNsq => bare("nsq_to_nsq", console),
+            Self::Publish => bare("to_nsq", console),
+            Self::Up => up::run(&[], daemons.up, console),
             Self::Install(links) => install(&links, console),
             Self::Log(tool) => tool.run(console),
             Self::ConfigSample { program } => config_sample(&program, console),
@@ -235,7 +244,11 @@ mod tests {
         Err(DaemonError::NotStarted("no network".to_owned()))
     }
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted };
+    fn together(_: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted, up: together };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {

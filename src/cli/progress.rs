@@ -1,6 +1,7 @@
 //! How far a utility has come, for a person at a terminal; nothing for anybody else.
 
 use std::{
+    fmt,
     io::{self, IsTerminal, Write},
     sync::{
         OnceLock,
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressState, ProgressStyle};
 
 const TICK: Duration = Duration::from_millis(200);
 
@@ -50,9 +51,12 @@ impl Drop for Progress {
 
 fn new_bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    let template = "{spinner} {human_pos} messages, {msg}, {per_sec}, {elapsed}";
+    let template = "{spinner} {human_pos} messages, {msg}, {rate}/s, {elapsed}";
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        let _unseen = write!(out, "{}", HumanCount(state.per_sec() as u64));
+    };
     if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", rate));
     }
     bar.set_message("0 B");
     bar.enable_steady_tick(TICK);

@@ -28,6 +28,7 @@ pub struct Refusal(pub String);
 
 impl Refusal {
     /// Anything that says why.
+    #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
     pub fn new(reason: impl ToString) -> Self {
         Self(reason.to_string())
     }

@@ -1,4 +1,4 @@
-//! `nsq up`: the quick start, everything on its usual ports for this machine alone.
+//! `nsq up`: the quick start, nsqd and nsqlookupd in one process, on their usual ports, for this machine alone.
 
 use std::{fs, path::Path};
 
@@ -8,12 +8,19 @@ use super::{
     nsqd,
     service::{self, Daemon, DaemonError, Listening},
 };
-use crate::config::{NsqdOptions, flags, options::NSQD_OPTIONS, typed::TypedOptions};
+use crate::config::{
+    NsqdOptions, NsqlookupdOptions,
+    declaration::{OptionSpec, Options},
+    flags,
+    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    typed::TypedOptions,
+};
 
 const DATA_PATH: &str = "nsq-data";
 
 /// What differs from a plain nsqd unless the command line says otherwise: nobody else can reach it, and it needs no preparation.
-const DEFAULTS: [&str; 5] = [
+const DEFAULTS: [&str; 6] = [
+    "--log-prefix=[nsq] ",
     "--tcp-address=127.0.0.1:4150",
     "--http-address=127.0.0.1:4151",
     "--https-address=127.0.0.1:4152",
@@ -21,12 +28,32 @@ const DEFAULTS: [&str; 5] = [
     "--data-path=nsq-data",
 ];
 
+/// The same for nsqlookupd, of which nothing can be changed.
+const NSQLOOKUPD: [&str; 3] = [
+    "--tcp-address=127.0.0.1:4160",
+    "--http-address=127.0.0.1:4161",
+    "--broadcast-address=127.0.0.1",
+];
+
+/// What `nsq up` runs.
+#[derive(Debug, Clone)]
+pub struct UpOptions {
+    /// The broker.
+    pub nsqd: NsqdOptions,
+    /// The directory to which it reports, unless it is told of others.
+    pub nsqlookupd: Option<NsqlookupdOptions>,
+}
+
+/// Runs them until they are told to stop; `on_ready` hears when clients of nsqd can connect.
+pub fn run_daemons(
+    options: UpOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
+    nsqd::daemon::run_beside(options.nsqlookupd, options.nsqd, on_ready)
+}
+
 /// Runs `nsq up` with the nsqd flags behind it.
-pub fn run(
-    arguments: &[String],
-    daemon: Daemon<NsqdOptions>,
-    console: &mut Console<'_>,
-) -> ExitCode {
+pub fn run(arguments: &[String], daemon: Daemon<UpOptions>, console: &mut Console<'_>) -> ExitCode {
     let configured = match nsqd::configure("nsq up", arguments, &defaults(), console) {
         Ok(configured) => configured,
         Err(ended) => return ended,
@@ -39,12 +66,31 @@ pub fn run(
         return service::fail(nsqd::PROGRAM, &DaemonError::NotStarted(text), console);
     }
     console.say(&format!("nsqd keeps its data in {}", shown(options.data_dir())));
-    nsqd::start(configured, daemon, announce, console)
+    let is_told = !options.nsqlookupd_tcp_addresses.is_empty();
+    let nsqlookupd = (!is_told).then(nsqlookupd);
+    let shown = nsqlookupd.clone();
+    let announce = |listening: &Listening, console: &mut Console<'_>| {
+        if let Some(options) = &shown {
+            announce_nsqlookupd(options, console);
+        }
+        announce_nsqd(listening, console);
+    };
+    let with_both = |nsqd| UpOptions { nsqd, nsqlookupd };
+    nsqd::start(configured, with_both, daemon, announce, console)
 }
 
 fn defaults() -> TypedOptions {
-    flags::parse(NSQD_OPTIONS, DEFAULTS.map(str::to_owned))
-        .expect("the defaults are flags of nsqd, every test parses them")
+    typed(NSQD_OPTIONS, &DEFAULTS)
+}
+
+fn nsqlookupd() -> NsqlookupdOptions {
+    NsqlookupdOptions::decide(&[&typed(NSQLOOKUPD_OPTIONS, &NSQLOOKUPD)])
+        .expect("the values pass their checks, every test decides them")
+}
+
+fn typed(declared: &'static [OptionSpec], flags: &[&str]) -> TypedOptions {
+    flags::parse(declared, flags.iter().map(|&flag| flag.to_owned()))
+        .expect("the flags are declared, every test parses them")
         .options
 }
 
@@ -54,7 +100,12 @@ fn shown(path: &Path) -> String {
     full.as_deref().unwrap_or(path).display().to_string()
 }
 
-fn announce(listening: &Listening, console: &mut Console<'_>) {
+fn announce_nsqlookupd(options: &NsqlookupdOptions, console: &mut Console<'_>) {
+    console.say(&format!("nsqlookupd listens for nsqd on {}", options.tcp_address));
+    console.say(&format!("nsqlookupd listens for HTTP on {}", options.http_address));
+}
+
+fn announce_nsqd(listening: &Listening, console: &mut Console<'_>) {
     console.say(&format!("nsqd listens for clients on {}", listening.tcp));
     if let Some(http) = &listening.http {
         console.say(&format!("nsqd listens for HTTP on {http}"));
@@ -67,17 +118,15 @@ fn announce(listening: &Listening, console: &mut Console<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        cli::testing::{Ran, run_with},
-        config::declaration::Options,
-    };
+    use crate::cli::testing::{Ran, run_with};
 
-    fn up(arguments: &[&str], daemon: Daemon<NsqdOptions>) -> Ran {
+    fn up(arguments: &[&str], daemon: Daemon<UpOptions>) -> Ran {
         let arguments: Vec<_> = arguments.iter().map(|&text| text.to_owned()).collect();
         run_with(|console| run(&arguments, daemon, console))
     }
 
-    fn echo(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    fn echo(options: UpOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        let options = options.nsqd;
         on_ready(&Listening {
             tcp: options.tcp_address.to_string(),
             http: options.http_address.map(|address| address.to_string()),
@@ -95,6 +144,8 @@ mod tests {
         assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
         let expected = format!(
             "nsqd keeps its data in {}\n\
+             nsqlookupd listens for nsqd on 127.0.0.1:4160\n\
+             nsqlookupd listens for HTTP on 127.0.0.1:4161\n\
              nsqd listens for clients on 127.0.0.2:5150\n\
              nsqd listens for HTTP on 127.0.0.1:4151\n\
              nsqd listens for HTTPS on 127.0.0.1:4152\n",
@@ -102,6 +153,20 @@ mod tests {
         );
         assert_eq!(ran.out, expected);
         assert!(!data_path.exists());
+    }
+
+    #[test]
+    fn there_is_no_nsqlookupd_where_nsqd_is_told_of_others() {
+        #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
+        fn told(options: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+            assert!(options.nsqlookupd.is_none());
+            assert_eq!(options.nsqd.nsqlookupd_tcp_addresses, ["lookup1:4160"]);
+            Ok(())
+        }
+        let parent = tempfile::tempdir().unwrap();
+        let data_path_flag = format!("--data-path={}", parent.path().display());
+        let ran = up(&["--lookupd-tcp-address=lookup1:4160", &data_path_flag], told);
+        assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
     }
 
     #[test]
@@ -121,5 +186,9 @@ mod tests {
         assert_eq!(options.https_address.unwrap().to_string(), "127.0.0.1:4152");
         assert_eq!(options.broadcast_address, "127.0.0.1");
         assert_eq!(options.data_path, Path::new(DATA_PATH));
+        let options = nsqlookupd();
+        assert_eq!(options.tcp_address.to_string(), "127.0.0.1:4160");
+        assert_eq!(options.http_address.to_string(), "127.0.0.1:4161");
+        assert_eq!(options.broadcast_address, "127.0.0.1");
     }
 }

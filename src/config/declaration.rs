@@ -5,6 +5,9 @@ use super::{
     value::{Kind, OptionType, Value},
 };
 
+/// Tells what is wrong with the text of a value, if something is.
+pub type TextCheck = fn(&str) -> Result<(), String>;
+
 /// All that is to say about one option. Flags, defaults, checks and help come from here.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionSpec {
@@ -20,7 +23,7 @@ pub struct OptionSpec {
     bounds: Option<Bounds>,
     explains_itself: bool,
     /// Tells what is wrong with a text on the command line beyond its kind.
-    pub(super) check: Option<fn(&str) -> Result<(), String>>,
+    pub(super) check: Option<TextCheck>,
 }
 
 /// A default as one would type it.
@@ -110,7 +113,7 @@ impl OptionSpec {
     }
 
     /// Lets `check` tell what is wrong with a text on the command line, beyond its kind.
-    pub const fn checked(mut self, check: fn(&str) -> Result<(), String>) -> Self {
+    pub const fn checked(mut self, check: TextCheck) -> Self {
         self.check = Some(check);
         self
     }

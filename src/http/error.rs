@@ -136,7 +136,7 @@ impl From<ChannelError> for HttpError {
 impl From<StoreError> for HttpError {
     fn from(error: StoreError) -> Self {
         log::error!("HTTP: request not stored: {error}");
-        Self::Internal
+        Self::NotStored(error.to_string())
     }
 }
 
@@ -196,6 +196,6 @@ mod tests {
     fn a_log_that_takes_nothing_is_not_called_exiting() {
         is(&PublishError::Store("disk full".into()).into(), 503, "disk full");
         is(&PublishError::Exiting.into(), 503, "EXITING");
-        is(&ChannelError::Store(StoreError::NotOpen).into(), 500, "INTERNAL_ERROR");
+        is(&ChannelError::Store(StoreError::NotOpen).into(), 503, "the log is not open");
     }
 }

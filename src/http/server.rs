@@ -35,10 +35,22 @@ const PLAIN_ON_TLS: &[u8] =
 /// How much of what they say is read, so that they can read the answer.
 const PLAIN_BYTES_MAX: u64 = 64 * 1024;
 
-/// Serves `app` in the clear.
-pub fn serve<F, T, B>(listener: BoundListener, app: F) -> io::Result<impl Future<Output = ()>>
+/// What an application is made of, whatever the bodies of its answers are.
+pub trait Content:
+    ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<Self::Body>,
+        Error = Error,
+        InitError = (),
+    > + 'static
+{
+    /// The bodies of its answers.
+    type Body: MessageBody + 'static;
+}
+
+impl<T, B> Content for T
 where
-    F: Fn() -> App<T> + Send + Clone + 'static,
     T: ServiceFactory<
             ServiceRequest,
             Config = (),
@@ -47,6 +59,15 @@ where
             InitError = (),
         > + 'static,
     B: MessageBody + 'static,
+{
+    type Body = B;
+}
+
+/// Serves `app` in the clear.
+pub fn serve<F, T>(listener: BoundListener, app: F) -> io::Result<impl Future<Output = ()>>
+where
+    F: Fn() -> App<T> + Send + Clone + 'static,
+    T: Content,
 {
     let server = HttpServer::new(app)
         .workers(worker_count())
@@ -66,21 +87,14 @@ where
 ///
 /// `HttpServer` is not used, as it would offer HTTP/2 whenever some crate has switched it on in actix-http; upstream offers
 /// nothing by ALPN. Only a TCP socket will do.
-pub fn serve_tls<F, T, B>(
+pub fn serve_tls<F, T>(
     listener: BoundListener,
     acceptor: TlsAcceptor,
     app: F,
 ) -> io::Result<impl Future<Output = ()>>
 where
     F: Fn() -> App<T> + Send + Clone + 'static,
-    T: ServiceFactory<
-            ServiceRequest,
-            Config = (),
-            Response = ServiceResponse<B>,
-            Error = Error,
-            InitError = (),
-        > + 'static,
-    B: MessageBody + 'static,
+    T: Content,
 {
     let BoundListener::Tcp(listener) = listener else {
         return Err(io::ErrorKind::Unsupported.into());

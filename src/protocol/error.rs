@@ -332,6 +332,9 @@ pub enum SubscribeFailure {
     /// An ephemeral topic or channel was being deleted, also at a second try.
     #[error("to deleted topic/channel")]
     Deleted,
+    /// The topic or the channel is new and could not be stored; the text says why.
+    #[error("{0}")]
+    Storage(String),
 }
 
 /// Why a message was not finished, requeued or touched.
@@ -397,6 +400,10 @@ mod tests {
             (SubscribeFailure::Exiting, "E_SUB_FAILED SUB failed exiting"),
             (too_many, "E_SUB_FAILED SUB failed consumers for orders:audit exceeds limit of 2"),
             (SubscribeFailure::Deleted, "E_SUB_FAILED SUB failed to deleted topic/channel"),
+            (
+                SubscribeFailure::Storage("no space left on device".into()),
+                "E_SUB_FAILED SUB failed no space left on device",
+            ),
         ] {
             says(&ProtocolError::SubscribeFailed(reason), expected);
         }

@@ -28,7 +28,8 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 pub struct Cursor {
     /// Every message below is finished.
     pub floor: u64,
-    /// Where the batch with the floor stands; only a hint.
+    /// Where the batch with the floor stands, or one before it; only a hint, the log's start if that
+    /// is not known.
     pub floor_position: LogPosition,
     /// Finished messages above the floor, sorted and disjoint.
     pub finished: Vec<Range<u64>>,
@@ -106,6 +107,11 @@ impl Cursor {
             .map_err(|source| failed("write", channel, source))
     }
 
+    /// Length of the file.
+    pub fn file_bytes(&self) -> usize {
+        encoded_len(self.finished.len(), self.pending.len())
+    }
+
     /// Reads the channel's cursor file in `dir`; `None` if there is none.
     pub fn load(
         disk: &dyn Disk,
@@ -156,10 +162,17 @@ impl Cursor {
         self.floor.max(finished).max(pending.unwrap_or(0))
     }
 
+    /// The message at or before `seq` that is nearest to it among those whose places are known, and
+    /// its place.
+    pub fn place_before(&self, seq: u64) -> Option<(u64, LogPosition)> {
+        let pending = self.pending.iter().map(|pending| (pending.seq, pending.position));
+        let known = pending.chain([(self.floor, self.floor_position)]);
+        known.filter(|(at, position)| *at <= seq && *position != LogPosition::START).max()
+    }
+
     /// The bytes on disk.
     pub fn encode(&self) -> Vec<u8> {
-        let len = encoded_len(self.finished.len(), self.pending.len());
-        let mut bytes = Vec::with_capacity(len);
+        let mut bytes = Vec::with_capacity(self.file_bytes());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&VERSION.to_be_bytes());
         bytes.extend_from_slice(&(u16::from(self.paused) * FLAG_PAUSED).to_be_bytes());

@@ -11,8 +11,8 @@ use crate::storage::disk::{Disk, DiskFile, RealDisk};
 
 /// The errors to come. All `false` and `None`: an honest disk.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Faults {
-    /// Bytes that still fit; then writes are short, then fail.
+pub(crate) struct Faults {
+    /// Bytes that still fit; then writes are short, then fail. What is removed or cut off makes room.
     pub space: Option<usize>,
     pub set_len: bool,
     pub sync: bool,
@@ -25,7 +25,7 @@ pub(super) struct Faults {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct FailingDisk {
+pub(crate) struct FailingDisk {
     faults: Arc<Mutex<Faults>>,
 }
 
@@ -60,10 +60,21 @@ impl FailingDisk {
             }
         }
     }
+
+    fn give_space(&self, bytes: u64) {
+        if let Some(space) = &mut self.faults.lock().unwrap().space {
+            *space += usize::try_from(bytes).unwrap();
+        }
+    }
 }
 
 fn check(fails: bool) -> io::Result<()> {
     if fails { Err(io::Error::other("injected")) } else { Ok(()) }
+}
+
+/// 0 for no file.
+fn size_of(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 impl Disk for FailingDisk {
@@ -78,12 +89,18 @@ impl Disk for FailingDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         check(self.get().rename)?;
-        RealDisk.rename(from, to)
+        let replaced = size_of(to);
+        RealDisk.rename(from, to)?;
+        self.give_space(replaced);
+        Ok(())
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         check(self.get().remove)?;
-        RealDisk.remove(path)
+        let removed = size_of(path);
+        RealDisk.remove(path)?;
+        self.give_space(removed);
+        Ok(())
     }
 
     fn create_dir(&self, path: &Path) -> io::Result<()> {
@@ -130,7 +147,10 @@ impl DiskFile for FailingFile {
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         check(self.disk.get().set_len)?;
-        self.file.set_len(len)
+        let before = self.file.size()?;
+        self.file.set_len(len)?;
+        self.disk.give_space(before.saturating_sub(len));
+        Ok(())
     }
 
     fn size(&self) -> io::Result<u64> {

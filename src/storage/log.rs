@@ -17,6 +17,7 @@ use crate::{
         record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RecordError},
         recovery::{Recovery, recover},
         segment::{self, SEGMENT_HEADER_BYTES, Segment, SegmentHeader},
+        trimming::Finished,
         unsynced::{Tail, Unsynced, can_be_repeated},
     },
 };
@@ -122,6 +123,10 @@ pub struct Log {
     unsynced: Unsynced,
     last_id: MessageId,
     poisoned: Option<String>,
+    /// Bytes of the segments that can be read.
+    bytes: u64,
+    /// Segments that are no longer part of the log and could not be removed yet.
+    finished: Vec<Arc<Segment>>,
 }
 
 impl Log {
@@ -135,6 +140,8 @@ impl Log {
         };
         let log = Self {
             dir: dir.to_owned(),
+            bytes: recovered.view.segments.iter().map(|segment| segment.len()).sum(),
+            finished: Vec::new(),
             unsynced: inherited(dir, &options, &recovered.view.segments, active.as_ref()),
             shared: Arc::new(Shared::new(Arc::clone(&options.disk), recovered.view)),
             options,
@@ -230,27 +237,37 @@ impl Log {
         written.map_err(|source| LogError::io("write", &path, source))
     }
 
-    /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last
-    /// one stays.
+    /// Removes whole segments with nothing at or above `floor_seq`, and tells how many. The last one
+    /// stays.
     pub fn trim(&mut self, floor_seq: u64) -> Result<u64, LogError> {
-        let mut removed = 0;
-        while let Some(segment) = self.oldest_below(floor_seq) {
-            match self.options.disk.remove(segment.path()) {
-                Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(LogError::io("remove", segment.path(), source));
-                }
-                _ => {}
-            }
-            self.unsynced.forget(&segment);
-            self.shared.view_mut().segments.remove(0);
-            removed += 1;
-        }
-        Ok(removed)
+        let mut finished = self.begin_trim(floor_seq);
+        let removed = finished.remove();
+        self.end_trim(finished);
+        removed
     }
 
-    /// Bytes of all segments.
+    /// Takes them out of the log, so that it can be appended to while [`Finished::remove`] removes
+    /// the files, which can be slow. One at a time, and not while the log is opened anew.
+    pub fn begin_trim(&mut self, floor_seq: u64) -> Finished {
+        let mut view = self.shared.view_mut();
+        let sealed = view.segments.windows(2);
+        let count = sealed.take_while(|pair| pair[1].first_seq() <= floor_seq).count();
+        for segment in view.segments.drain(..count) {
+            self.unsynced.forget(&segment);
+            self.bytes -= segment.len();
+            self.finished.push(segment);
+        }
+        Finished::new(Arc::clone(&self.options.disk), std::mem::take(&mut self.finished))
+    }
+
+    /// Takes back what could not be removed: the next call tries it again.
+    pub fn end_trim(&mut self, finished: Finished) {
+        self.finished = finished.left();
+    }
+
+    /// Bytes of all segments that can be read.
     pub fn bytes_on_disk(&self) -> u64 {
-        self.shared.view().segments.iter().map(|segment| segment.len()).sum()
+        self.bytes
     }
 
     /// Every segment's first sequence number and size, oldest first.
@@ -339,6 +356,7 @@ impl Log {
         let Some(last) = batches.last() else { return };
         let mut view = self.shared.view_mut();
         for part in turn {
+            self.bytes += part.len - if part.is_new { 0 } else { part.tail.segment.len() };
             part.tail.segment.set_len(part.len);
             if part.is_new {
                 if let Some(sealed) = view.segments.last() {
@@ -366,14 +384,6 @@ impl Log {
             }
         }
         error
-    }
-
-    /// The oldest segment if it is sealed and all below `floor_seq`.
-    fn oldest_below(&self, floor_seq: u64) -> Option<Arc<Segment>> {
-        match self.shared.view().segments.as_slice() {
-            [oldest, next, ..] if next.first_seq() <= floor_seq => Some(Arc::clone(oldest)),
-            _ => None,
-        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading a log while it is being appended to.
 
 use std::{
+    collections::VecDeque,
     io,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
 use crate::storage::{
@@ -18,6 +19,9 @@ use crate::storage::{
 const WINDOW_BYTES_MIN: usize = 4 << 10;
 const WINDOW_BYTES_MAX: usize = 16 << 20;
 const WALK_WINDOW_BYTES: usize = 256 << 10;
+/// Segments that a log's readers keep open. Messages that wait in thousands of segments must not cost
+/// as many descriptors.
+const OPEN_SEGMENTS_MAX: usize = 8;
 
 /// What one call of [`LogReader::read`] brought.
 #[derive(Debug)]
@@ -82,15 +86,50 @@ impl LogReader {
         Ok(Arc::new(Batch::from_verified(header, scan.record(&header))))
     }
 
+    /// Reads on from the batch that holds `seq`, or the first one after it. A `hint` of a batch at or
+    /// before it saves the walk over the segment; a wrong one does no harm. Damage is told where it
+    /// has cost `seq`, or what comes after it.
+    pub fn read_from(
+        &self,
+        seq: u64,
+        hint: Option<LogPosition>,
+        bytes_max: usize,
+    ) -> Result<ReadChunk, LogError> {
+        if let Some(hint) = hint.filter(|hint| *hint < self.end().0) {
+            let mut chunk = self.read(hint, bytes_max)?;
+            let begins = chunk.batches.first().filter(|_| chunk.damaged.is_empty());
+            if begins.is_some_and(|first| first.first_seq() <= seq) {
+                chunk.batches.retain(|batch| batch.end_seq() > seq);
+            } else {
+                chunk.batches.clear();
+            }
+            if !chunk.batches.is_empty() {
+                return Ok(chunk);
+            }
+        }
+        let (position, lost) = self.locate(seq, hint)?;
+        let mut chunk = self.read(position, bytes_max)?;
+        chunk.damaged.splice(..0, lost);
+        Ok(chunk)
+    }
+
     /// The position of the batch that holds `seq`, or of the first one after it; the end of the log
-    /// if there is neither. A right `hint` saves the walk over the segment, a wrong one does no
-    /// harm.
+    /// if there is neither. `hint` as in [`LogReader::read_from`].
     pub fn find(&self, seq: u64, hint: Option<LogPosition>) -> Result<LogPosition, LogError> {
+        Ok(self.locate(seq, hint)?.0)
+    }
+
+    /// The same, with the damage that `seq` may have been in.
+    fn locate(
+        &self,
+        seq: u64,
+        hint: Option<LogPosition>,
+    ) -> Result<(LogPosition, Vec<Damage>), LogError> {
         let (start, end) = {
             let view = self.shared.view();
             match view.walk_start(seq) {
                 Some(start) => (start, view.end),
-                None => return Ok(view.end),
+                None => return Ok((view.end, Vec::new())),
             }
         };
         if let Some(hint) = hint.filter(|hint| (start..end).contains(hint))
@@ -98,7 +137,8 @@ impl LogReader {
             && batch.first_seq() <= seq
         {
             let holds_it = seq < batch.end_seq();
-            return if holds_it { Ok(hint) } else { self.walk(seq, batch.end_position()) };
+            let found_at_once = Ok((hint, Vec::new()));
+            return if holds_it { found_at_once } else { self.walk(seq, batch.end_position()) };
         }
         self.walk(seq, start)
     }
@@ -140,18 +180,25 @@ impl LogReader {
         Ok(())
     }
 
-    /// Walks on from `at` to the first record that ends above `seq`.
-    fn walk(&self, seq: u64, mut at: LogPosition) -> Result<LogPosition, LogError> {
+    /// Walks on from `at` to the first record that ends above `seq`. Tells what is damaged on the way,
+    /// but for what ends at or below `seq`.
+    fn walk(&self, seq: u64, mut at: LogPosition) -> Result<(LogPosition, Vec<Damage>), LogError> {
+        let mut lost = Vec::new();
         loop {
-            let Some(extent) = self.shared.view().extent_at(at)? else { return Ok(at) };
+            let Some(extent) = self.shared.view().extent_at(at)? else { return Ok((at, lost)) };
             at = extent.limit;
             let segment = Arc::clone(&extent.segment);
             let mut scan = self.shared.scan(extent, WALK_WINDOW_BYTES)?;
             let failed = |source| LogError::io("read", segment.path(), source);
             while let Some(scanned) = scan.step().map_err(failed)? {
                 match scanned {
-                    Scanned::Record(header) if header.end_seq() > seq => return Ok(header.position),
-                    _ => {}
+                    Scanned::Record(header) if header.end_seq() > seq => {
+                        return Ok((header.position, lost));
+                    }
+                    Scanned::Damage(damage) if damage.end_seq.is_none_or(|end| end > seq) => {
+                        lost.push(damage);
+                    }
+                    Scanned::Record(_) | Scanned::Damage(_) => {}
                 }
             }
         }
@@ -163,11 +210,14 @@ impl LogReader {
 pub(super) struct Shared {
     pub disk: Arc<dyn Disk>,
     view: RwLock<View>,
+    /// Segments that were read, the latest last; others are closed. One that has been removed is not
+    /// kept by this.
+    open: Mutex<VecDeque<Weak<Segment>>>,
 }
 
 impl Shared {
     pub fn new(disk: Arc<dyn Disk>, view: View) -> Self {
-        Self { disk, view: RwLock::new(view) }
+        Self { disk, view: RwLock::new(view), open: Mutex::default() }
     }
 
     pub fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -179,7 +229,19 @@ impl Shared {
     }
 
     fn scan(&self, extent: Extent, window_bytes: usize) -> Result<SegmentScan, LogError> {
+        self.note_open(&extent.segment);
         open_scan(&*self.disk, extent, window_bytes)
+    }
+
+    fn note_open(&self, segment: &Arc<Segment>) {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|known| !std::ptr::eq(known.as_ptr(), Arc::as_ptr(segment)));
+        open.push_back(Arc::downgrade(segment));
+        if open.len() > OPEN_SEGMENTS_MAX
+            && let Some(oldest) = open.pop_front().and_then(|oldest| oldest.upgrade())
+        {
+            oldest.close();
+        }
     }
 }
 

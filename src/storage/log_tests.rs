@@ -243,9 +243,28 @@ fn a_failed_trim_can_be_repeated() {
     log.append(&["1", "2", "3"]);
     log.disk.set(Faults { remove: true, ..Faults::default() });
     assert!(log.log.trim(3).is_err());
-    log.assert_holds(&log.model);
+    log.assert_holds(&log.model[2..]);
     log.disk.set(Faults::default());
-    assert_eq!(log.log.trim(3).unwrap(), 2);
+    assert_eq!(log.segment_files().len(), 3);
+    assert_eq!(log.log.trim(1).unwrap(), 2);
+    assert_eq!(log.segment_files().len(), 1);
+    log.assert_holds(&log.model[2..]);
+}
+
+#[test]
+fn what_is_being_removed_is_no_part_of_a_log_that_is_appended_to_meanwhile() {
+    let mut log = TestLog::new(150);
+    log.append(&["1", "2", "3"]);
+    let mut finished = log.log.begin_trim(3);
+    log.append(&["4"]);
+    log.assert_holds(&log.model[2..]);
+    let on_disk = |log: &TestLog| -> u64 {
+        log.segment_files().iter().map(|path| path.metadata().unwrap().len()).sum()
+    };
+    assert!(log.log.bytes_on_disk() < on_disk(&log));
+    assert_eq!(finished.remove().unwrap(), 2);
+    log.log.end_trim(finished);
+    assert_eq!(log.log.bytes_on_disk(), on_disk(&log));
     log.assert_holds(&log.model[2..]);
 }
 

@@ -28,13 +28,17 @@ pub struct TopicMetadata {
     /// Nothing is handed to the channels.
     #[serde(default)]
     pub paused: bool,
-    /// While the topic is paused or has no channels: messages below have been handed to channels,
+    /// While the topic is paused, has no channels or waits for some: messages below have been handed to channels,
     /// those from here on wait.
     #[serde(default)]
     pub held_from: Option<u64>,
     /// What `OK` promises for this topic, where it is not what the node promises.
     #[serde(default)]
     pub durability: Option<Durability>,
+    /// The topic is new, and channels that nsqlookupd knows of are still to be made. Earlier versions wrote
+    /// none, and their checksums hold.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub awaits_channels: bool,
     /// CRC-32C of the file as it would be without this key. Earlier versions wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     checksum: Option<u32>,
@@ -83,7 +87,19 @@ impl Default for TopicMetadata {
 impl TopicMetadata {
     /// Metadata in the present layout.
     pub fn new(paused: bool, held_from: Option<u64>, durability: Option<Durability>) -> Self {
-        Self { version: VERSION, paused, held_from, durability, checksum: None }
+        Self {
+            version: VERSION,
+            paused,
+            held_from,
+            durability,
+            awaits_channels: false,
+            checksum: None,
+        }
+    }
+
+    /// The same of a topic that may wait for channels.
+    pub fn awaiting_channels(self, awaits_channels: bool) -> Self {
+        Self { awaits_channels, ..self }
     }
 
     /// The file in `dir`, the directory of a topic.
@@ -122,6 +138,11 @@ impl TopicMetadata {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over like this")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,6 +156,7 @@ mod tests {
             TopicMetadata::default(),
             TopicMetadata::new(true, Some(9), Some(Durability::Process)),
             TopicMetadata::new(false, Some(u64::MAX), Some(Durability::Power)),
+            TopicMetadata::new(false, Some(1), None).awaiting_channels(true),
         ] {
             metadata.save(&RealDisk, dir.path(), true).unwrap();
             assert_eq!(TopicMetadata::load(&RealDisk, dir.path()).unwrap(), Some(metadata));

@@ -23,11 +23,14 @@ pub mod reserve;
 mod scan;
 mod segment;
 pub mod stored_topic;
+mod trimming;
 mod unsynced;
 pub mod upstream;
 
 #[cfg(test)]
-mod failing_disk;
+mod backlog_tests;
+#[cfg(test)]
+pub(crate) mod failing_disk;
 #[cfg(test)]
 mod log_tests;
 #[cfg(test)]
@@ -54,4 +57,5 @@ pub use record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RECORD_HEADER_BYTES, R
 pub use recovery::Recovery;
 pub use reserve::Reserve;
 pub use stored_topic::{StoredTopic, StoredTopicError};
+pub use trimming::Finished;
 pub use unsynced::Unsynced;

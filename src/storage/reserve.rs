@@ -5,17 +5,17 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
 use rustix::io::Errno;
 
-use crate::storage::disk::{Disk, write_all_at};
+use crate::storage::disk::{Disk, DiskFile, write_all_at};
 
 const FILE_NAME: &str = "reserve";
 /// Room for some 250 small files that are replaced at the same moment. A file that is replaced needs
-/// room only until the old one is gone.
+/// room only until the old one is gone. Where a file is larger, the room is a multiple of this.
 pub const RESERVE_BYTES: usize = 1 << 20;
 
 /// A file that takes up room. On a full disk it is removed, and nothing but cursors and the like is
@@ -26,6 +26,8 @@ pub struct Reserve {
     file: Option<PathBuf>,
     disk: Arc<dyn Disk>,
     is_held: AtomicBool,
+    /// Bytes that are to be kept.
+    wanted: AtomicUsize,
     /// Taken by whoever changes the file.
     changing: Mutex<()>,
 }
@@ -33,13 +35,22 @@ pub struct Reserve {
 impl Reserve {
     /// The reserve in the data path, not taken yet.
     pub fn new(data_path: &Path, disk: Arc<dyn Disk>) -> Self {
-        let (file, is_held) = (Some(data_path.join(FILE_NAME)), AtomicBool::new(false));
-        Self { file, disk, is_held, changing: Mutex::default() }
+        Self { file: Some(data_path.join(FILE_NAME)), ..Self::held(disk, false) }
     }
 
     /// No room is kept.
     pub fn none(disk: Arc<dyn Disk>) -> Self {
-        Self { file: None, disk, is_held: AtomicBool::new(true), changing: Mutex::default() }
+        Self::held(disk, true)
+    }
+
+    fn held(disk: Arc<dyn Disk>, is_held: bool) -> Self {
+        Self {
+            file: None,
+            disk,
+            is_held: AtomicBool::new(is_held),
+            wanted: AtomicUsize::new(RESERVE_BYTES),
+            changing: Mutex::default(),
+        }
     }
 
     /// What needs new room may be written. Costs nothing.
@@ -51,8 +62,10 @@ impl Reserve {
     pub fn take(&self) -> io::Result<()> {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(file) = self.file.as_ref().filter(|_| !self.is_held()) else { return Ok(()) };
-        if !self.is_whole(file) {
-            self.write(file).inspect_err(|_| {
+        let wanted = self.wanted.load(Ordering::Relaxed);
+        if !self.has(file, wanted) {
+            let written = self.disk.create(file).and_then(|file| fill(&*file, 0, wanted));
+            written.inspect_err(|_| {
                 let _ = self.disk.remove(file); // what could be written of it is no use
             })?;
         }
@@ -60,11 +73,30 @@ impl Reserve {
         Ok(())
     }
 
-    /// Gives the room back, for what is to be written next. Waits for the disk.
-    pub fn give_back(&self) {
+    /// Keeps room for the next replacement of a file that has so many bytes now. Where there is none,
+    /// what is held stays. Waits for the disk if it must be more than before.
+    pub fn keep_for(&self, bytes: usize) {
+        let wanted = room_for(bytes);
+        if wanted <= self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let extended = match self.file.as_ref().filter(|_| self.is_held()) {
+            Some(file) => self.extend(file, wanted),
+            None => Ok(()), // so much is taken the next time
+        };
+        if extended.is_ok() {
+            self.wanted.fetch_max(wanted, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives the room back, for a file of so many bytes that is to be replaced next. Waits for the
+    /// disk.
+    pub fn give_back(&self, bytes: usize) {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(file) = &self.file else { return };
         self.is_held.store(false, Ordering::Relaxed);
+        self.wanted.store(room_for(bytes), Ordering::Relaxed);
         let _ = self.disk.remove(file); // it may be gone
         // Some file systems have the room only when the removal is on the disk.
         if let Some(dir) = file.parent() {
@@ -72,21 +104,37 @@ impl Reserve {
         }
     }
 
-    fn is_whole(&self, file: &Path) -> bool {
+    fn has(&self, file: &Path, bytes: usize) -> bool {
         let size = self.disk.open(file).and_then(|file| file.size());
-        size.is_ok_and(|size| size == RESERVE_BYTES as u64)
+        size.is_ok_and(|size| size >= bytes as u64)
     }
 
-    fn write(&self, file: &Path) -> io::Result<()> {
-        let file = self.disk.create(file)?;
-        write_all_at(&*file, &mut [IoSlice::new(&noise())], 0)?;
-        file.sync_data()
+    fn extend(&self, file: &Path, bytes: usize) -> io::Result<()> {
+        let file = self.disk.open(file)?;
+        let held = file.size()?;
+        let whole_parts = usize::try_from(held).unwrap_or(usize::MAX) / RESERVE_BYTES;
+        fill(&*file, whole_parts * RESERVE_BYTES, bytes).inspect_err(|_| {
+            let _ = file.set_len(held);
+        })
     }
 }
 
-/// Bytes that no file system can store in less room.
-fn noise() -> Vec<u8> {
-    let mut word = 0x9e37_79b9_7f4a_7c15_u64;
+/// A file of so many bytes needs as much beside it while it is replaced, and may have grown until then.
+fn room_for(bytes: usize) -> usize {
+    (bytes + bytes / 4).div_ceil(RESERVE_BYTES).max(1) * RESERVE_BYTES
+}
+
+/// Fills a file between two multiples of [`RESERVE_BYTES`].
+fn fill(file: &dyn DiskFile, from: usize, to: usize) -> io::Result<()> {
+    for offset in (from..to).step_by(RESERVE_BYTES) {
+        write_all_at(file, &mut [IoSlice::new(&noise(offset as u64))], offset as u64)?;
+    }
+    file.sync_data()
+}
+
+/// Bytes that no file system can store in less room; others with each seed.
+fn noise(seed: u64) -> Vec<u8> {
+    let mut word = 0x9e37_79b9_7f4a_7c15 ^ seed;
     let words = (0..RESERVE_BYTES / size_of::<u64>()).flat_map(|_| {
         word ^= word << 13;
         word ^= word >> 7;
@@ -125,8 +173,33 @@ mod tests {
         disk.set(Faults { space: Some(0), ..Faults::default() });
         let next = Reserve::new(dir.path(), Arc::new(disk));
         next.take().expect("an earlier process has written it");
-        next.give_back();
+        next.give_back(1);
         assert_eq!((next.is_held(), size(dir.path())), (false, None));
+    }
+
+    #[test]
+    fn there_is_room_for_the_largest_file() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
+        let reserve = Reserve::new(dir.path(), Arc::new(disk.clone()));
+        let large = 3 * RESERVE_BYTES;
+        reserve.take().unwrap();
+        for small in [0, 1, RESERVE_BYTES / 5 * 4] {
+            reserve.keep_for(small);
+            assert_eq!(size(dir.path()), Some(RESERVE_BYTES as u64), "{small}");
+        }
+        disk.set(Faults { space: Some(RESERVE_BYTES), ..Faults::default() });
+        reserve.keep_for(large);
+        assert_eq!((reserve.is_held(), size(dir.path())), (true, Some(RESERVE_BYTES as u64)));
+        disk.set(Faults::default());
+        reserve.keep_for(large);
+        assert_eq!((reserve.is_held(), size(dir.path())), (true, Some(4 * RESERVE_BYTES as u64)));
+        reserve.give_back(large);
+        reserve.take().unwrap();
+        assert_eq!(size(dir.path()), Some(4 * RESERVE_BYTES as u64), "it is needed again");
+        reserve.give_back(1);
+        reserve.keep_for(large / 2);
+        reserve.take().unwrap();
+        assert_eq!(size(dir.path()), Some(2 * RESERVE_BYTES as u64), "what was saved last counts");
     }
 
     #[test]

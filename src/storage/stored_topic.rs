@@ -81,7 +81,7 @@ impl StoredTopic {
 /// The border between what the topic holds and what its channels were given; `None` if they were
 /// given everything.
 pub fn held_from(metadata: &TopicMetadata, has_channels: bool, recovery: &Recovery) -> Option<u64> {
-    match (metadata.paused, has_channels) {
+    match (metadata.paused || metadata.awaits_channels, has_channels) {
         (_, false) => Some(metadata.held_from.unwrap_or(recovery.first_seq)),
         (true, true) => metadata.held_from,
         (false, true) => None,

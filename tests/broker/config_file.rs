@@ -59,8 +59,7 @@ fn what_has_no_effect_is_a_warning() {
         return; // Upstream says nothing.
     }
     let file = File::new("msg-timeout = \"1s\"\n[nsqd]\nmax_rdy_count = 1\n");
-    let nsqd = Nsqd::with(&[&file.flag(), "--lookupd-tcp-address=127.0.0.1:1"]);
-    nsqd.expect_line("WARNING: --lookupd-tcp-address has no effect in this version yet");
+    let nsqd = Nsqd::with(&[&file.flag()]);
     let said = |what: &str| format!("WARNING: config file {}: {what}", file.path.display());
     nsqd.expect_line(&said("line 1: unknown key msg-timeout has no effect; is msg_timeout meant?"));
     nsqd.expect_line(&said(

@@ -1,5 +1,5 @@
-//! `docs/conformance.md` says which test holds which part of nsqd's behaviour. It must not say more
-//! than there is.
+//! `docs/conformance.md` says which test holds which part of nsqd's behaviour, and `docs/durability.md`
+//! which holds which promise. They must not say more than there is.
 
 use std::{
     collections::BTreeSet,
@@ -85,11 +85,9 @@ fn broken(row: &str) -> Vec<String> {
     broken
 }
 
-#[test]
-fn table_names_only_what_there_is_and_leaves_no_row_open() {
-    let document = read(&root().join("docs/conformance.md"));
-    let rows = rows(&document);
-    assert!(rows.len() > 50, "only {} rows", rows.len());
+/// Every row names something, and all of that is there.
+#[track_caller]
+fn expect_held(rows: &[&str]) {
     let mut wrong = Vec::new();
     for row in rows {
         if references(row).is_empty() && links(row).is_empty() {
@@ -98,6 +96,24 @@ fn table_names_only_what_there_is_and_leaves_no_row_open() {
         wrong.extend(broken(row));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn table_names_only_what_there_is_and_leaves_no_row_open() {
+    let document = read(&root().join("docs/conformance.md"));
+    let rows = rows(&document);
+    assert!(rows.len() > 50, "only {} rows", rows.len());
+    expect_held(&rows);
+}
+
+#[test]
+fn every_promise_of_durability_names_tests_that_there_are() {
+    let document = read(&root().join("docs/durability.md"));
+    let (_, promises) = document.split_once("## Each sentence and its test").expect("the table");
+    let (promises, _) = promises.split_once("\n## ").expect("what follows");
+    let rows = rows(promises);
+    assert!(rows.len() > 30, "only {} rows", rows.len());
+    expect_held(&rows);
 }
 
 #[test]

@@ -4,11 +4,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use serde_json::Value;
 
-use crate::support::{Ended, Nsqd, nsq_command, ours, run_to_end};
+use crate::support::{Client, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end};
 
 const MESSAGES: usize = 60;
 
@@ -206,6 +207,53 @@ fn damaged_state_is_replaced_and_costs_duplicates_only() {
     expect(&nsqd, "repair", 0, &["topic=orders written anew"]);
     expect(&nsqd, "verify", 0, &["channel=audit floor=1 ", "channel=slow floor=1 "]);
     expect_left(&mut nsqd, "audit", &(0..MESSAGES).collect::<Vec<_>>());
+}
+
+fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
+    let mut consumer = nsqd.client();
+    consumer.subscribe("orders", "audit");
+    consumer.ready(ready);
+    consumer
+}
+
+#[test]
+fn what_was_carried_forward_outlives_the_damage_of_its_cursor_and_the_repair() {
+    if !ours() {
+        return;
+    }
+    let mut nsqd = Nsqd::with(&["--max-bytes-per-file=2000", "--sync-timeout=20ms"]);
+    let mut holder = consumer(&nsqd, 1);
+    let mut publisher = nsqd.client();
+    publisher.publish("orders", body(0).as_bytes());
+    let held = holder.expect_body(&body(0));
+    let mut other = consumer(&nsqd, 1);
+    for number in 1..400 {
+        publisher.publish("orders", body(number).as_bytes());
+        let message = other.expect_body(&body(number));
+        other.finish(message.id);
+    }
+    eventually("the held message does not keep the log", || {
+        (segments(&nsqd).len() < 5).then_some(())
+    });
+    nsqd.terminate();
+    fs::write(file(&nsqd, "audit.cursor"), "garbage").unwrap();
+    expect(&nsqd, "verify", 1, &["damaged: the cursor of channel audit is damaged"]);
+    expect(&nsqd, "repair", 0, &["topic=orders written anew"]);
+    expect(&nsqd, "verify", 0, &[" pending=1", ": clean\n"]);
+    nsqd.restart();
+    let (mut client, mut copies) = (consumer(&nsqd, 100), Vec::new());
+    while let Ok(frame) = client.next_frame(Duration::from_millis(500)) {
+        let Frame::Message(message) = frame else { panic!("{frame:?}") };
+        client.finish(message.id);
+        if message.text() == body(0) {
+            copies.push(message);
+        }
+    }
+    assert_eq!(
+        copies.iter().map(|copy| (copy.id, copy.attempts)).collect::<Vec<_>>(),
+        [(held.id, 2)]
+    );
+    nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
 }
 
 #[test]

@@ -10,6 +10,7 @@
 )]
 
 mod auth;
+mod backlog;
 mod client;
 mod config_file;
 mod conformance;
@@ -17,6 +18,7 @@ mod crash;
 mod damage;
 mod deferring;
 mod descriptors;
+mod discovery;
 mod disk_full;
 mod durability;
 mod ephemeral;
@@ -25,6 +27,7 @@ mod http;
 mod latency;
 mod log_tool;
 mod logging;
+mod lookupd;
 mod metrics;
 mod panics;
 mod process;

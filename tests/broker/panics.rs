@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::support::{
-    Bystander, DEADLINE, Ledger, Nsqd, Random, commands, consume, drain, http, ours,
-    publish_until_told,
+use crate::{
+    discovery::{nsqd_with, registry::Registry},
+    support::{
+        Bystander, DEADLINE, Ledger, Nsqd, Random, commands, consume, drain, eventually, http,
+        ours, publish_until_told,
+    },
 };
 
 const CHAOS: &str = "--enable-experiment=chaos";
@@ -163,6 +166,9 @@ fn only_actors_that_exist_can_be_crashed() {
         ("?actor=channel&topic=orders&channel=none", &[404]),
         ("?actor=topic&topic=orders", &[200]),
         ("?actor=diskqueue&topic=orders", &[200]),
+        ("?actor=lookup_peer", &[400]),
+        ("?actor=lookup_peer&address=127.0.0.1:1", &[404]),
+        ("?actor=discovery", &[200]),
         ("?actor=node", &[200]),
     ] {
         let response = nsqd.http("POST", &format!("/debug/crash{query}"), b"");
@@ -197,4 +203,74 @@ fn backlog_is_read_on_after_a_panic_of_its_log() {
     consumer.subscribe("orders", "audit");
     consumer.ready(10);
     assert_eq!(consumer.finish_bodies(bodies.len()), bodies);
+}
+
+/// All topics and channels, as a registry should know them.
+fn truth(nsqd: &Nsqd) -> Vec<String> {
+    let stats = nsqd.stats();
+    let mut names = Vec::new();
+    for topic in stats["topics"].as_array().unwrap() {
+        let name = topic["topic_name"].as_str().unwrap();
+        names.push(name.to_owned());
+        let channels = topic["channels"].as_array().unwrap().iter();
+        let channels = channels.map(|channel| channel["channel_name"].as_str().unwrap());
+        names.extend(channels.map(|channel| format!("{name} {channel}")));
+    }
+    names.sort();
+    names
+}
+
+#[test]
+fn whatever_panics_registries_come_to_know_what_there_is() {
+    if !ours() {
+        return;
+    }
+    let registries = [Registry::start(), Registry::start()];
+    let nsqd = nsqd_with(&[&registries[0], &registries[1]], &[CHAOS]);
+    let mut random = Random::new();
+    nsqd.post("/topic/create?topic=t0", b"");
+    let peers =
+        registries.each_ref().map(|it| format!("actor=lookup_peer&address={}", it.address()));
+    let actors = [&peers[0], &peers[1], "actor=discovery", "actor=node", "actor=topic&topic=t0"];
+    for round in 0..40 {
+        let (topic, channel) = (random.below(4), random.below(3));
+        let path = match random.below(5) {
+            0 if topic > 0 => format!("/topic/delete?topic=t{topic}"),
+            1 => format!("/channel/delete?topic=t{topic}&channel=c{channel}"),
+            2 => format!("/topic/create?topic=t{topic}"),
+            _ => format!("/channel/create?topic=t{topic}&channel=c{channel}"),
+        };
+        nsqd.http("POST", &path, b""); // there may be no such topic or channel
+        if round % 5 == 0 {
+            crash(&nsqd, actors[round / 5 % actors.len()]);
+        }
+    }
+    for registry in &registries {
+        eventually("the registry knows what there is", || {
+            let known: Vec<_> = registry.seen().registered.into_iter().collect();
+            (known == truth(&nsqd)).then_some(())
+        });
+    }
+    let restarts = nsqd.stats()["restarts"].clone();
+    for kind in ["lookup_peer", "discovery"] {
+        assert!(restarts[kind].as_u64() > Some(0), "{kind} in {restarts}");
+    }
+}
+
+#[test]
+fn a_link_whose_budget_is_spent_is_made_anew_by_its_parent() {
+    if !ours() {
+        return;
+    }
+    let registry = Registry::start();
+    let nsqd = nsqd_with(&[&registry], &[CHAOS]);
+    nsqd.post("/topic/create?topic=orders", b"");
+    for _ in 0..15 {
+        crash(&nsqd, &format!("actor=lookup_peer&address={}", registry.address()));
+    }
+    eventually("the parent was restarted", || {
+        (nsqd.stats()["restarts"]["discovery"].as_u64() > Some(0)).then_some(())
+    });
+    nsqd.post("/topic/create?topic=clicks", b"");
+    registry.expect_registered(&["clicks", "orders"]);
 }

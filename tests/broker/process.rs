@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 /// What a person waits for without thinking that it hangs.
-const PROMPT: Duration = Duration::from_secs(5);
+const PROMPT: Duration = Duration::from_secs(10);
 
 fn nsqd(arguments: &[&str]) -> Ended {
     run_to_end(command(), arguments.iter().copied())

@@ -12,6 +12,9 @@ pub enum Body {
     Logged {
         /// Where its batch was seen; a hint.
         position: LogPosition,
+        /// Of the message, and at least 4; 0 for one that a restart has brought back, until it is
+        /// read again.
+        bytes: u32,
         /// When it was published, in Unix nanoseconds; 0 for a message that a restart has brought
         /// back, until it is read again.
         timestamp_ns: i64,
@@ -28,12 +31,13 @@ pub enum Body {
 impl Body {
     /// A body of which only the place in the log is known.
     pub fn at(position: LogPosition) -> Self {
-        Self::Logged { position, timestamp_ns: 0 }
+        Self::Logged { position, bytes: 0, timestamp_ns: 0 }
     }
 
-    /// A body in `batch`, which is in the log.
-    pub fn logged(batch: &Batch) -> Self {
-        Self::Logged { position: batch.position(), timestamp_ns: batch.timestamp_ns() }
+    /// A body at `offset` of `batch`, which is in the log.
+    pub fn logged(batch: &Batch, offset: u32) -> Self {
+        let bytes = batch.body_at(offset).1 - offset;
+        Self::Logged { position: batch.position(), bytes, timestamp_ns: batch.timestamp_ns() }
     }
 
     /// A body in memory, at `offset` of `batch`.
@@ -54,6 +58,14 @@ impl Body {
         match self {
             Self::Logged { position, .. } => *position,
             Self::Kept { batch, .. } => batch.position(),
+        }
+    }
+
+    /// What the message takes in its record, if that is known and it is in the log.
+    pub fn bytes(&self) -> Option<u64> {
+        match self {
+            Self::Logged { bytes, .. } => Some(u64::from(*bytes)).filter(|&bytes| bytes != 0),
+            Self::Kept { .. } => None,
         }
     }
 

@@ -11,20 +11,27 @@ use actix::{
     ActorFutureExt, Addr, Context, Handler, MessageResult, ResponseActFuture, WrapFuture, fut,
 };
 
-use super::{Body, CarryForward, Channel, CountUnfinished, body::offsets};
+use super::{Body, CarryForward, Channel, MeasureUnfinished, body::offsets};
 use crate::{
     actors::{
         clock,
         disk_queue::{DiskQueue, Read, StoreError, Sync},
         topic::{CarriedMessage, CarriedRange, Carry, CopiesEnd, PublishError},
     },
-    broker::channel::{Carried, Pending},
-    storage::{Batch, BatchBuilder, LogPosition},
+    broker::{
+        channel::{Carried, Pending},
+        stragglers::Unfinished,
+    },
+    protocol::ChannelName,
+    storage::{Batch, BatchBuilder, LogPosition, RECORD_HEADER_BYTES},
 };
 
 /// Messages that are carried forward with one append at most, and about how much of their bodies.
 const STEP_MESSAGES_MAX: usize = 16 * 1024;
 const STEP_BYTES_MAX: usize = 4 << 20;
+/// Unfinished messages of which the size is looked at, to judge what carrying forward costs: a
+/// millisecond's work.
+const MEASURED_MAX: usize = 50_000;
 /// About how much one read brings.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -118,9 +125,10 @@ impl Channel {
         let mut seq = appended.end_seq - olds.len() as u64;
         let bytes: u64 = olds.iter().map(|old| old.bytes).sum();
         let mut position = LogPosition(appended.end_position.0 - bytes);
-        let now_ns = clock::wall_ns();
+        let (now_ns, overhead) = (clock::wall_ns(), copy_overhead(&self.name));
         let carried = olds.into_iter().map(|old| {
-            let body = Body::Logged { position, timestamp_ns: old.timestamp_ns };
+            let bytes = u32::try_from(old.bytes - overhead).unwrap_or(0);
+            let body = Body::Logged { position, bytes, timestamp_ns: old.timestamp_ns };
             let new = Pending { seq, attempts: old.attempts, body };
             (seq, position) = (seq + 1, position + old.bytes);
             let due = (old.due_ns > now_ns).then(|| clock::moment_of(old.due_ns));
@@ -168,7 +176,7 @@ fn not_carried(error: &PublishError) -> StoreError {
 /// Reads messages from the log, as many as one step may take.
 async fn gather(
     disk: Addr<DiskQueue>,
-    channel: crate::protocol::ChannelName,
+    channel: ChannelName,
     wanted: Vec<Wanted>,
 ) -> Result<Gathered, StoreError> {
     let mut gathered = Gathered::default();
@@ -193,7 +201,7 @@ impl Gathered {
         &mut self,
         batch: &Batch,
         wanted: &mut Peekable<vec::IntoIter<Wanted>>,
-        channel: &crate::protocol::ChannelName,
+        channel: &ChannelName,
     ) {
         let before = |wanted: &Wanted| wanted.seq < batch.first_seq();
         while let Some(missing) = wanted.next_if(before) {
@@ -219,22 +227,44 @@ impl Gathered {
     }
 }
 
-impl Handler<CountUnfinished> for Channel {
-    type Result = MessageResult<CountUnfinished>;
+impl Channel {
+    /// What is not finished in each part of the log.
+    fn unfinished(&self, borders: &[u64]) -> Vec<Unfinished> {
+        let counts = self.rules.unfinished_counts(borders);
+        let measured = self.rules.measured(borders, MEASURED_MAX, Body::bytes);
+        let parts = counts.into_iter().zip(measured).map(|(count, (measured, measured_bytes))| {
+            Unfinished { count, measured, measured_bytes }
+        });
+        parts.collect()
+    }
 
-    fn handle(&mut self, count: CountUnfinished, _: &mut Self::Context) -> Self::Result {
-        let borders: Vec<_> = count.0.iter().map(|stretch| stretch.first_seq).collect();
-        if !self.keeps_bodies {
-            return MessageResult(self.rules.unfinished_counts(&borders));
-        }
-        // What is in memory needs no log; the rest is about to be read.
+    /// What a channel that keeps its messages in memory has still to read in each part of the log.
+    fn unread_parts(&self, borders: &[u64]) -> Vec<Unfinished> {
         let unread = self.needed_from()..self.rules.end();
         let ends = borders.iter().skip(1).copied().chain([u64::MAX]);
         let within = |part: Range<u64>| {
             part.end.min(unread.end).saturating_sub(part.start.max(unread.start))
         };
-        MessageResult(borders.iter().zip(ends).map(|(&start, end)| within(start..end)).collect())
+        let counts = borders.iter().zip(ends).map(|(&start, end)| within(start..end));
+        counts.map(|count| Unfinished { count, ..Unfinished::default() }).collect()
     }
+}
+
+impl Handler<MeasureUnfinished> for Channel {
+    type Result = MessageResult<MeasureUnfinished>;
+
+    fn handle(&mut self, measure: MeasureUnfinished, _: &mut Self::Context) -> Self::Result {
+        let borders: Vec<_> = measure.0.iter().map(|stretch| stretch.first_seq).collect();
+        MessageResult(match self.keeps_bodies {
+            false => self.unfinished(&borders),
+            true => self.unread_parts(&borders),
+        })
+    }
+}
+
+/// What a copy for this channel takes in the log beside its message.
+fn copy_overhead(channel: &ChannelName) -> u64 {
+    (RECORD_HEADER_BYTES + channel.as_str().len()) as u64
 }
 
 impl Handler<CarryForward> for Channel {

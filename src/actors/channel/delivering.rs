@@ -221,5 +221,5 @@ impl Handler<Released> for Channel {
 
 /// How a message remembers its body.
 fn body(keeps_bodies: bool, batch: &Arc<Batch>, offset: u32) -> Body {
-    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch) }
+    if keeps_bodies { Body::kept(batch, offset) } else { Body::logged(batch, offset) }
 }

@@ -12,8 +12,10 @@ use crate::{
         topic::{Carry, ChannelAbandoned, ChannelProgress, ChannelStarted, ReadCached},
     },
     broker::{
-        ClientId, SubscribeError, Terms, channel::SettleError, holdings::Holding,
-        stragglers::Stretch,
+        ClientId, SubscribeError, Terms,
+        channel::SettleError,
+        holdings::Holding,
+        stragglers::{Stretch, Unfinished},
     },
     protocol::MessageId,
 };
@@ -120,10 +122,10 @@ pub struct PauseChannel(pub bool);
 #[rtype(result = "Result<(), StoreError>")]
 pub struct EmptyChannel;
 
-/// Asks how many messages of each part of the log the channel still needs there.
+/// Asks what the channel still needs of each part of the log.
 #[derive(Debug, Clone, Message)]
-#[rtype(result = "Vec<u64>")]
-pub struct CountUnfinished(pub Arc<[Stretch]>);
+#[rtype(result = "Vec<Unfinished>")]
+pub struct MeasureUnfinished(pub Arc<[Stretch]>);
 
 /// Appends what is unfinished below `below` to the log again and saves the cursor, so that nothing of
 /// the channel keeps the log there.

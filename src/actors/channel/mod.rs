@@ -126,7 +126,7 @@ impl Channel {
     /// Reads the cursor; messages wait in the mailbox meanwhile.
     fn load(&mut self, ctx: &mut Context<Self>) {
         let Some(disk) = self.disk.clone().filter(|_| self.has_cursor()) else {
-            return self.loaded(self.cursor_at_start());
+            return self.loaded(&self.cursor_at_start());
         };
         let (name, at_start) = (self.name.clone(), self.cursor_at_start());
         let load = async move {
@@ -139,7 +139,7 @@ impl Channel {
             Ok(Cursor { pending, ..at_start })
         };
         ctx.wait(load.into_actor(self).map(|result, channel, ctx| match result {
-            Ok(cursor) => channel.loaded(cursor),
+            Ok(cursor) => channel.loaded(&cursor),
             Err(error) => channel.load_later(&error, ctx),
         }));
     }
@@ -152,17 +152,21 @@ impl Channel {
         ctx.wait(pause.map(|(), channel, ctx| channel.load(ctx)));
     }
 
-    fn loaded(&mut self, cursor: Cursor) {
+    fn loaded(&mut self, cursor: &Cursor) {
         let settings = self.shared.channel_settings(self.keeps_bodies);
         let mut finished = AckSet::starting_at(cursor.floor);
-        cursor.finished.into_iter().for_each(|range| finished.finish_range(range));
+        cursor.finished.iter().for_each(|range| finished.finish_range(range.clone()));
         let counters = self.rules.counters();
         self.rules = ChannelRules::new(settings, finished, cursor.paused, counters);
-        for pending in cursor.pending {
+        for pending in &cursor.pending {
             let due = (pending.due_ns != 0).then(|| clock::moment_of(pending.due_ns));
             let body = Body::at(pending.position);
             let (seq, attempts) = (pending.seq, pending.attempts);
             self.rules.restore(Pending { seq, attempts, body }, due);
+        }
+        // The nearest known place before what is read next saves a walk over its segment.
+        if let Some((seq, position)) = cursor.place_before(self.rules.first_unknown()) {
+            self.window.expect_at(seq, position);
         }
         self.parent.started.do_send(ChannelStarted(self.name.clone()));
     }
@@ -170,7 +174,7 @@ impl Channel {
     fn cursor_at_start(&self) -> Cursor {
         Cursor {
             floor: self.first_seq.max(self.rules.floor()),
-            floor_position: LogPosition(0),
+            floor_position: LogPosition::START,
             finished: Vec::new(),
             pending: Vec::new(),
             paused: self.rules.is_paused(),

@@ -84,13 +84,12 @@ impl Channel {
     }
 
     fn cursor(&self, progress: Progress<PendingMessage>) -> Cursor {
-        Cursor {
-            floor: progress.floor,
-            floor_position: LogPosition(0),
-            finished: progress.finished,
-            pending: progress.pending,
-            paused: self.rules.is_paused(),
-        }
+        let Progress { floor, at_floor, finished, pending } = progress;
+        let floor_position = match at_floor.map(|pending| pending.position) {
+            Some(position) if position != LogPosition::START => position,
+            _ => self.window.position_of(floor).unwrap_or(LogPosition::START),
+        };
+        Cursor { floor, floor_position, finished, pending, paused: self.rules.is_paused() }
     }
 }
 

@@ -12,8 +12,9 @@ pub struct Window {
     seq: u64,
     offset: u32,
     bytes: usize,
-    /// Where the log goes on after the last batch that was added, also when that has been left.
-    end: Option<(u64, LogPosition)>,
+    /// Where the log goes on after the last batch that was added, also when that has been left: a
+    /// message, and the batch that it is in or one before that.
+    place: Option<(u64, LogPosition)>,
 }
 
 /// Where a wanted message is.
@@ -38,9 +39,18 @@ impl Window {
         self.batches.back().map(|batch| batch.end_seq())
     }
 
-    /// Where in the log message `seq` is, if it follows on what the window held last.
+    /// Where the batch stands that message `seq` is in, or one before it, if that is known.
     pub fn position_of(&self, seq: u64) -> Option<LogPosition> {
-        self.end.filter(|(end_seq, _)| *end_seq == seq).map(|(_, position)| position)
+        let index = self.batches.partition_point(|batch| batch.end_seq() <= seq);
+        match self.batches.get(index).filter(|batch| batch.first_seq() <= seq) {
+            Some(batch) => Some(batch.position()),
+            None => self.place.filter(|(from, _)| *from <= seq).map(|(_, position)| position),
+        }
+    }
+
+    /// Takes note that the batch at `position` is the one that message `seq` is in, or one before it.
+    pub fn expect_at(&mut self, seq: u64, position: LogPosition) {
+        self.place = Some((seq, position));
     }
 
     /// Adds the next batch; one that is there already is ignored.
@@ -52,7 +62,7 @@ impl Window {
             (self.seq, self.offset) = (batch.first_seq(), 0);
         }
         self.bytes += batch.encoded_len();
-        self.end = Some((batch.end_seq(), batch.end_position()));
+        self.place = Some((batch.end_seq(), batch.end_position()));
         self.batches.push_back(batch);
     }
 
@@ -95,9 +105,10 @@ impl Window {
         self.seq += 1;
     }
 
-    /// Forgets everything.
+    /// Forgets every batch, but not where the first one stands: the log is read on from there.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        let first = self.batches.front().map(|batch| (batch.first_seq(), batch.position()));
+        *self = Self { place: first.or(self.place), ..Self::default() };
     }
 
     fn pop(&mut self) {
@@ -106,7 +117,7 @@ impl Window {
         }
         match self.batches.front() {
             Some(next) => (self.seq, self.offset) = (next.first_seq(), 0),
-            None => *self = Self { end: self.end, ..Self::default() },
+            None => *self = Self { place: self.place, ..Self::default() },
         }
     }
 }
@@ -120,6 +131,10 @@ mod tests {
     };
 
     fn batch(first_seq: u64, bodies: &[&str]) -> Arc<Batch> {
+        batch_at(first_seq, 0, bodies)
+    }
+
+    fn batch_at(first_seq: u64, position: u64, bodies: &[&str]) -> Arc<Batch> {
         let mut builder = BatchBuilder::new();
         for body in bodies {
             let mut framed = u32::try_from(body.len()).unwrap().to_be_bytes().to_vec();
@@ -127,7 +142,7 @@ mod tests {
             builder.push_framed(&framed, 1);
         }
         let first_id = MessageId(first_seq);
-        let position = LogPosition(0);
+        let position = LogPosition(position);
         let stamp = Stamp { first_seq, first_id, timestamp_ns: 0, due_ns: 0, position };
         Arc::new(builder.seal(stamp))
     }
@@ -146,6 +161,27 @@ mod tests {
         assert_eq!(window.seek(1), Seek::Beyond, "to be read again, not lost");
         window.push_read(1, 1, vec![batch(1, &["a", "b"]), batch(3, &["c"])]);
         assert_eq!((window.seek(1), window.end_seq()), (Seek::Here, Some(4)));
+    }
+
+    #[test]
+    fn it_is_known_where_the_log_goes_on_whatever_the_window_holds() {
+        let mut window = Window::default();
+        assert_eq!(window.position_of(1), None);
+        window.expect_at(1, LogPosition(100));
+        assert_eq!((window.position_of(0), window.position_of(1)), (None, Some(LogPosition(100))));
+        let batches = [batch_at(1, 100, &["a", "b"]), batch_at(3, 200, &["c"])];
+        let end = batches[1].end_position();
+        batches.into_iter().for_each(|batch| window.push(batch));
+        let positions = [2, 3, 4, 9].map(|seq| window.position_of(seq));
+        assert_eq!(
+            positions,
+            [Some(LogPosition(100)), Some(LogPosition(200)), Some(end), Some(end)]
+        );
+        assert_eq!(window.seek(3), Seek::Here);
+        window.clear();
+        assert_eq!((window.position_of(3), window.position_of(2)), (Some(LogPosition(200)), None));
+        window.clear();
+        assert_eq!(window.position_of(4), Some(LogPosition(200)), "at or before it");
     }
 
     #[test]

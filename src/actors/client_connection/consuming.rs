@@ -111,7 +111,7 @@ async fn take_seat(
         ChannelError::NotFound | ChannelError::Exiting => SubscribeFailure::Exiting,
         ChannelError::Store(error) => {
             log::error!("topic={topic} channel={channel} not created: {error}");
-            SubscribeFailure::Exiting
+            SubscribeFailure::Storage(error.to_string())
         }
     })?;
     // The seat exists before it is taken, so that it is given up if this future is dropped between.

@@ -98,7 +98,7 @@ pub enum Appended {
 pub struct Read {
     /// The first message wanted.
     pub seq: u64,
-    /// Where it was last seen.
+    /// Where it was last seen, or a batch before it.
     pub hint: Option<LogPosition>,
     /// About how much to read.
     pub bytes_max: usize,

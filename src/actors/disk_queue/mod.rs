@@ -32,16 +32,21 @@ use crate::{
     config::Durability,
     protocol::TopicName,
     storage::{
-        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, ReadChunk,
-        StoredTopic, TopicMetadata, copies_for,
+        Batch, Cursor, CursorError, Log, LogError, LogReader, PendingMessage, StoredTopic,
+        TopicMetadata, copies_for,
     },
 };
+
+/// A file of metadata has less.
+const METADATA_BYTES: usize = 4096;
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
 #[derive(Debug, Default)]
 struct Files {
     log: Mutex<Option<Log>>,
+    /// Held while files of segments are removed, which goes on without `log`; locked before it.
+    removing: Mutex<()>,
     reader: RwLock<Option<LogReader>>,
     /// The topic has been removed from the disk; a topic of the same name may be there already.
     deleted: AtomicBool,
@@ -102,6 +107,8 @@ pub struct DiskQueue {
     writes: Lane,
     /// And syncs: one that finds nothing left to do must not be done before the one that took it.
     syncs: Lane,
+    /// Finished segments are removed beside all of them: it takes milliseconds for each.
+    removals: Lane,
     /// The state was rebuilt: the log must be opened before it is used again.
     must_open: bool,
     sync_scheduled: bool,
@@ -129,6 +136,7 @@ impl DiskQueue {
             small_files: Lane::new(DiskCall::SmallFile),
             writes: Lane::new(DiskCall::Write),
             syncs: Lane::new(DiskCall::Sync),
+            removals: Lane::new(DiskCall::Removal),
             must_open: true,
             sync_scheduled: false,
             sync_fails: false,
@@ -242,6 +250,7 @@ fn open(
     topic: &TopicName,
     shared: &Shared,
 ) -> Result<Opened, StoreError> {
+    let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
     let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
     *slot = None;
     files.log.clear_poison();
@@ -298,25 +307,13 @@ impl Handler<Read> for DiskQueue {
     fn handle(&mut self, read: Read, _: &mut Self::Context) -> Self::Result {
         let topic = self.topic.clone();
         self.run(DiskCall::Read, move |files| {
-            let chunk = read_from(&files.reader()?, &read)?;
+            let chunk = files.reader()?.read_from(read.seq, read.hint, read.bytes_max)?;
             for damage in chunk.damaged {
                 log::error!("topic={topic} log is damaged: {damage}; skipped");
             }
             Ok(chunk.batches)
         })
     }
-}
-
-/// A right hint saves the search, and one look at what it leads to tells whether it is right.
-fn read_from(reader: &LogReader, read: &Read) -> Result<ReadChunk, LogError> {
-    if let Some(hint) = read.hint.filter(|hint| *hint < reader.end().0) {
-        let chunk = reader.read(hint, read.bytes_max)?;
-        let first = chunk.batches.first().filter(|_| chunk.damaged.is_empty());
-        if first.is_some_and(|first| (first.first_seq()..first.end_seq()).contains(&read.seq)) {
-            return Ok(chunk);
-        }
-    }
-    reader.read(reader.find(read.seq, None)?, read.bytes_max)
 }
 
 impl Handler<LoadCursor> for DiskQueue {
@@ -363,7 +360,8 @@ impl Handler<SaveCursor> for DiskQueue {
             save.cursor.pending.sort_unstable_by_key(|pending| pending.seq);
             let SaveCursor { channel, cursor, durable, is_new } = &save;
             let save = || cursor.save(&*shared.log.disk, &dir, channel, *durable);
-            Ok(if *is_new { save() } else { replace_small(shared, save) }?)
+            let bytes = cursor.file_bytes();
+            Ok(if *is_new { save() } else { replace_small(shared, bytes, save) }?)
         })
     }
 }
@@ -388,7 +386,8 @@ impl Handler<SaveMetadata> for DiskQueue {
         let file = TopicMetadata::path(&dir);
         log::info!("NSQ: persisting topic/channel metadata to {}", file.display());
         self.replace(move |shared| {
-            Ok(replace_small(shared, || save.0.save(&*shared.log.disk, &dir, true))?)
+            let saved = || save.0.save(&*shared.log.disk, &dir, true);
+            Ok(replace_small(shared, METADATA_BYTES, saved)?)
         })
     }
 }
@@ -397,19 +396,23 @@ impl Handler<Trim> for DiskQueue {
     type Result = ResponseFuture<Result<Vec<Stretch>, StoreError>>;
 
     fn handle(&mut self, trim: Trim, _: &mut Self::Context) -> Self::Result {
-        let topic = self.topic.clone();
-        let gauges = Arc::clone(&self.gauges);
-        self.run_write(move |files| {
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
+        let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
+        self.run_in(&self.removals, move |files| {
+            let _not_opened_meanwhile =
+                files.removing.lock().unwrap_or_else(PoisonError::into_inner);
+            files.check_not_deleted()?;
+            let mut finished = files.with_log(|log| Ok(log.begin_trim(trim.floor)))?;
+            match finished.remove() {
+                Ok(0) => {}
+                Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
+                Err(error) => log::warn!("topic={topic} finished segments not removed: {error}"),
+            }
             files.with_log(|log| {
-                let trimmed = log.trim(trim.floor);
+                log.end_trim(finished);
                 gauges.set_size(log);
-                match trimmed {
-                    Ok(0) => {}
-                    Ok(count) => log::debug!("topic={topic} removed {count} finished segments"),
-                    Err(error) => {
-                        log::warn!("topic={topic} finished segments not removed: {error}");
-                    }
-                }
                 let stretch = |(first_seq, bytes)| Stretch { first_seq, bytes };
                 Ok(log.segments().into_iter().map(stretch).collect())
             })
@@ -436,6 +439,7 @@ impl Handler<Delete> for DiskQueue {
         self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
         self.run_in(&self.small_files, move |files| {
+            let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);

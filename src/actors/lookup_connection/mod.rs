@@ -5,6 +5,8 @@
 
 mod conversation;
 mod hearing;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 

@@ -15,13 +15,17 @@ use tokio::sync::oneshot;
 use super::{CarriedRange, Carry, CopiesEnd, PublishError, Topic};
 use crate::{
     actors::{
-        channel::{CarryForward, Channel, CountUnfinished},
+        channel::{CarryForward, Channel, MeasureUnfinished},
         disk_queue::{StoreError, Trim},
         turn::TurnExt,
     },
     broker::stragglers::{Stretch, carry_below},
-    storage::Batch,
+    protocol::names::NAME_BYTES_MAX,
+    storage::{Batch, RECORD_HEADER_BYTES},
 };
+
+/// What a copy takes in the log beside its message, with the longest name of a channel.
+const COPY_OVERHEAD_MAX: u64 = (RECORD_HEADER_BYTES + NAME_BYTES_MAX) as u64;
 
 impl Topic {
     /// Removes what every channel is done with. A topic without channels keeps everything.
@@ -40,17 +44,20 @@ impl Topic {
     /// Asks the channels what they have not finished, if the log is large enough to be too large.
     fn look_for_stragglers(&mut self, log: Arc<[Stretch]>, ctx: &mut Context<Self>) {
         let bytes: u64 = log.iter().map(|stretch| stretch.bytes).sum();
-        let is_open = !self.rules.is_paused() && self.appending.refusal.is_none();
+        let is_held = self.rules.is_paused() || self.rules.awaits_channels();
+        let is_open = !is_held && self.appending.refusal.is_none();
         if self.carrying || !is_open || bytes <= 2 * self.shared().log.segment_bytes_max {
             return;
         }
         self.carrying = true;
-        let counted = self.ask_channels(&CountUnfinished(Arc::clone(&log)));
-        let decided = counted.into_actor(self).map(move |counts, topic, ctx| {
+        let measured = self.ask_channels(&MeasureUnfinished(Arc::clone(&log)));
+        let decided = measured.into_actor(self).map(move |unfinished, topic, ctx| {
             let (end_seq, bytes_max) =
                 (topic.rules.next_seq(), topic.shared().log.segment_bytes_max);
-            let below = counts.and_then(|counts| carry_below(&log, end_seq, &counts, bytes_max));
-            match below {
+            let decide = |unfinished: Vec<_>| {
+                carry_below(&log, end_seq, &unfinished, COPY_OVERHEAD_MAX, bytes_max)
+            };
+            match unfinished.and_then(decide) {
                 Some(below) => topic.carry_forward(below, ctx),
                 None => topic.carrying = false,
             }

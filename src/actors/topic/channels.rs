@@ -63,14 +63,19 @@ impl Topic {
             Channel::new(topic, channel, shared, parent, disk, floor, created)
         });
         self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor });
+        self.shared().directory.add_channel(&self.name, self.place.incarnation, name);
         addr
     }
 
-    fn create_channel(&mut self, name: ChannelName) -> AtomicResponse<Self, FindResult> {
+    /// Stores and starts a channel that is not there yet.
+    pub(super) fn make_channel(
+        &mut self,
+        name: ChannelName,
+    ) -> ResponseActFuture<Self, FindResult> {
         let floor = self.rules.released();
         let cursor = Cursor {
             floor,
-            floor_position: LogPosition(0),
+            floor_position: self.position_of(floor),
             finished: Vec::new(),
             pending: Vec::new(),
             paused: false,
@@ -82,7 +87,7 @@ impl Topic {
             let saved = disk.send(SaveCursor { channel, cursor, durable, is_new: true });
             saved.await.unwrap_or(Err(StoreError::NotOpen))
         };
-        AtomicResponse::new(Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
+        Box::pin(saved.into_actor(self).map(move |result, topic, ctx| {
             result?;
             log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
@@ -90,7 +95,20 @@ impl Topic {
             // At once: what the topic held must not be pushed out of memory by what comes.
             addr.do_send(topic.released_so_far(&name, floor));
             Ok(addr)
-        })))
+        }))
+    }
+
+    /// Where the batch will stand, or stands, that message `seq` is in, as far as that is still known
+    /// here: a hint.
+    fn position_of(&self, seq: u64) -> LogPosition {
+        if seq == self.rules.next_seq() {
+            return self.appending.position;
+        }
+        let on_their_way = self.appending.unsynced.iter().chain(&self.appending.writing);
+        let cached = self.cache.batch_of(seq).map(|batch| batch.position());
+        let mut batches = on_their_way.map(|writing| &writing.batch);
+        let holds = |batch: &&Arc<Batch>| batch.first_seq() <= seq && seq < batch.end_seq();
+        cached.or_else(|| Some(batches.find(holds)?.position())).unwrap_or(LogPosition::START)
     }
 
     /// Forgets a channel and removes its cursor. The topic then keeps what comes for the next one.
@@ -99,6 +117,7 @@ impl Topic {
         name: &ChannelName,
     ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
         let child = self.channels.remove(name)?;
+        self.shared().directory.remove_channel(&self.name, self.place.incarnation, name);
         log::info!("TOPIC({}): deleting channel {name}", self.name);
         self.rules.set_has_channels(!self.channels.is_empty());
         // The border goes first: without it, a crash in between would give the next channel
@@ -145,7 +164,7 @@ impl Topic {
     }
 }
 
-type FindResult = Result<Addr<Channel>, ChannelError>;
+pub(super) type FindResult = Result<Addr<Channel>, ChannelError>;
 
 impl Handler<FindChannel> for Topic {
     type Result = AtomicResponse<Self, FindResult>;
@@ -159,11 +178,11 @@ impl Handler<FindChannel> for Topic {
             self.abandon_if_unused(); // again, in case that the node has lost it in a crash
             return answer(Err(ChannelError::Exiting));
         }
-        if self.appending.refusal.is_some() {
-            return answer(Err(ChannelError::Exiting));
+        if let Some(refusal) = &self.appending.refusal {
+            return answer(Err(refusal.clone().into()));
         }
         if find.create {
-            self.create_channel(find.name)
+            AtomicResponse::new(self.make_channel(find.name))
         } else {
             answer(Err(ChannelError::NotFound))
         }

@@ -124,6 +124,15 @@ pub enum ChannelError {
     Store(#[from] StoreError),
 }
 
+impl From<PublishError> for ChannelError {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Exiting => Self::Exiting,
+            PublishError::Store(reason) => Self::Store(StoreError::Disk(reason)),
+        }
+    }
+}
+
 /// Stops handing messages to the channels, or goes on.
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]

@@ -1,6 +1,7 @@
 //! The actor of a topic: stamps publishes, sees them into the log, tells its channels.
 
 mod appending;
+mod awaiting;
 mod carrying;
 mod channels;
 pub mod messages;
@@ -27,6 +28,7 @@ use super::{
     cache::Cache,
     channel::Channel,
     clock,
+    discovery::KnownChannels,
     disk_queue::{DiskQueue, SaveMetadata, StoreError},
     meters::DiskGauges,
     shared::Shared,
@@ -36,7 +38,7 @@ use super::{
     waves::in_waves,
 };
 use crate::{
-    broker::{IdGenerator, Moment, TopicRules},
+    broker::{IdGenerator, Incarnation, Moment, TopicRules},
     config::Durability,
     protocol::{ChannelName, TopicName},
     storage::TopicMetadata,
@@ -56,6 +58,10 @@ pub struct Place {
     pub shared: Arc<Shared>,
     /// Hears when the topic has no reason to exist any more.
     pub abandoned: Recipient<TopicAbandoned>,
+    /// Knows which channels other nodes have of the topic; none without nsqlookupd.
+    pub known_channels: Option<Recipient<KnownChannels>>,
+    /// Which of the topics of this name it is.
+    pub incarnation: Incarnation,
 }
 
 /// The supervised actor of one topic.
@@ -79,6 +85,8 @@ pub struct Topic {
     message_bytes: u64,
     /// When it began to count.
     since: Moment,
+    /// New, and channels are still to come that must see its first message.
+    awaits_channels: bool,
     /// Ephemeral, and its last channel has gone: the node is about to end it.
     abandoned: bool,
     /// What its log's actor says of the disk.
@@ -86,8 +94,9 @@ pub struct Topic {
 }
 
 impl Topic {
-    /// A topic that finds out from its log what it holds when it starts.
-    pub fn new(name: TopicName, place: Place) -> Self {
+    /// A topic that finds out from its log what it holds when it starts. `awaits_channels`: it is new, and
+    /// nsqlookupd may know of channels of it.
+    pub fn new(name: TopicName, place: Place, awaits_channels: bool) -> Self {
         let cache = new_cache(&name, &place.shared);
         let rules = TopicRules::new(new_ids(&place.shared), 1, None, false);
         Self {
@@ -104,6 +113,7 @@ impl Topic {
             message_count: 0,
             message_bytes: 0,
             since: clock::now(),
+            awaits_channels,
             abandoned: false,
             gauges: Arc::default(),
         }
@@ -130,7 +140,8 @@ impl Topic {
     /// Writes down what a restart must know of the topic itself.
     fn save_metadata(&self) -> ResponseActFuture<Self, Result<(), StoreError>> {
         let (paused, held_from) = (self.rules.is_paused(), self.rules.held_from());
-        let metadata = TopicMetadata::new(paused, held_from, self.durability);
+        let metadata = TopicMetadata::new(paused, held_from, self.durability)
+            .awaiting_channels(self.awaits_channels);
         let disk = self.disk.clone();
         let saved = async move {
             let Some(disk) = disk else { return Ok(()) };
@@ -169,6 +180,8 @@ impl Supervised for Topic {
         self.cache = new_cache(&self.name, &self.place.shared);
         self.disk = self.disk.take().filter(Addr::connected);
         self.channels.retain(|_, channel| channel.addr.connected());
+        let all = self.channels.keys().cloned().collect();
+        self.shared().directory.set_channels(&self.name, self.place.incarnation, all);
     }
 }
 
@@ -213,11 +226,7 @@ impl Handler<PauseTopic> for Topic {
     type Result = ResponseActFuture<Self, Result<(), StoreError>>;
 
     fn handle(&mut self, pause: PauseTopic, _: &mut Self::Context) -> Self::Result {
-        let held_from = self.rules.released();
-        if self.rules.set_paused(pause.0) {
-            let all = self.channels.keys().any(ChannelName::is_ephemeral) || self.disk.is_none();
-            self.tell_released(self.held_batches(held_from..self.rules.released(), all));
-        }
+        self.hand_on_after(|rules| rules.set_paused(pause.0));
         self.save_metadata()
     }
 }

@@ -27,8 +27,9 @@ impl Topic {
             let paused = self.rules.is_paused();
             let ids = super::new_ids(self.shared());
             self.rules = TopicRules::new(ids, self.rules.next_seq(), None, paused);
+            self.rules.set_awaits_channels(self.awaits_channels);
             self.tell_has_channels();
-            return;
+            return self.await_channels(ctx);
         }
         if self.disk.is_none() {
             self.disk = Some(self.start_disk_queue(ctx));
@@ -81,6 +82,8 @@ impl Topic {
         let ids = IdGenerator::new(self.shared().options.node_id, recovery.last_id);
         let held_from = stored_topic::held_from(&metadata, !channels.is_empty(), &recovery);
         self.rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
+        self.awaits_channels |= metadata.awaits_channels;
+        self.rules.set_awaits_channels(self.awaits_channels);
         self.appending.position = recovery.next_position;
         for name in channels {
             if !self.channels.contains_key(&name) {
@@ -88,6 +91,7 @@ impl Topic {
             }
         }
         self.tell_has_channels();
+        self.await_channels(ctx);
     }
 
     fn report(&self, opened: &Opened) {
@@ -127,11 +131,7 @@ impl Handler<WhenOpen> for Topic {
 
     /// With `--durability=power` the topic would outlive a loss of power by then.
     fn handle(&mut self, _: WhenOpen, _: &mut Self::Context) -> Self::Result {
-        let open = match &self.appending.refusal {
-            None => Ok(()),
-            Some(PublishError::Exiting) => Err(ChannelError::Exiting),
-            Some(PublishError::Store(reason)) => Err(StoreError::Disk(reason.clone()).into()),
-        };
+        let open = self.appending.refusal.clone().map_or(Ok(()), Err);
         let disk = self.disk.clone().filter(|_| self.is_durable());
         let durable = async move {
             open?;

@@ -30,6 +30,27 @@ impl<B: Clone> ChannelRules<B> {
         parts.map(|part| self.finished.unfinished_count(part)).collect()
     }
 
+    /// Of each part of the log, unfinished messages of which `size` knows the bytes, and those bytes
+    /// together. Of very many messages only about `most` are asked for, whichever they are.
+    pub fn measured(
+        &self,
+        borders: &[u64],
+        most: usize,
+        size: impl Fn(&B) -> Option<u64>,
+    ) -> Vec<(u64, u64)> {
+        let mut parts = vec![(0, 0); borders.len()];
+        let known = self.in_flight.len() + self.again.len() + self.fetching.len();
+        let step = (known + self.deferred.len()).div_ceil(most.max(1)).max(1);
+        for known in self.known().step_by(step) {
+            let part = borders.partition_point(|&border| border <= known.seq);
+            if let (Some(part), Some(bytes)) = (part.checked_sub(1), size(known.body)) {
+                parts[part].0 += 1;
+                parts[part].1 += bytes;
+            }
+        }
+        parts
+    }
+
     /// The oldest unfinished messages below `below`, at most `count_max`, ascending.
     pub fn unfinished_below(&self, below: u64, count_max: usize) -> Vec<u64> {
         self.finished.unfinished(below.min(self.end)).flatten().take(count_max).collect()

@@ -58,7 +58,7 @@ fn found(registrations: &Registrations, name: &str, now: u64) -> Option<Vec<Stri
     Some(hosts.collect())
 }
 
-fn texts<T: std::fmt::Display>(names: Vec<T>) -> Vec<String> {
+fn texts<T: std::fmt::Display>(names: &[T]) -> Vec<String> {
     names.iter().map(ToString::to_string).collect()
 }
 
@@ -71,7 +71,7 @@ fn channel_brings_its_topic_and_says_what_is_new() {
     assert_eq!(register(2, "t"), (Added::Producer, None));
     assert_eq!(register(2, "t:c"), (Added::Nothing, Some(Added::Producer)));
     assert_eq!(found(&them, "t", 0), Some(vec!["host1".into(), "host2".into()]));
-    assert_eq!(texts(them.channels(&topic("t"))), ["c"]);
+    assert_eq!(texts(&them.channels(&topic("t"))), ["c"]);
 }
 
 #[test]
@@ -79,9 +79,9 @@ fn topic_and_channel_stay_without_producers_unless_they_are_ephemeral() {
     let mut them = with(&[&["t:c", "t:e#ephemeral", "e#ephemeral:c"]]);
     them.disconnect(LinkId(1));
     assert_eq!(found(&them, "t", 0), Some(Vec::new()));
-    assert_eq!(texts(them.channels(&topic("t"))), ["c"]);
+    assert_eq!(texts(&them.channels(&topic("t"))), ["c"]);
     assert_eq!(found(&them, "e#ephemeral", 0), None);
-    assert_eq!(texts(them.channels(&topic("e#ephemeral"))), [""; 0]);
+    assert_eq!(texts(&them.channels(&topic("e#ephemeral"))), [""; 0]);
     assert_eq!(them.counts(at(0)), Counts { topics: 1, channels: 1, ..Counts::default() });
 }
 
@@ -101,8 +101,8 @@ fn ephemeral_keys_go_with_their_last_producer() {
 fn leaving_a_topic_leaves_its_channels() {
     let mut them = with(&[&["t:c", "t:d", "u:c"], &["t:d"]]);
     let left = them.unregister(LinkId(1), &registration("t"));
-    assert_eq!((left.was_there, texts(left.channels)), (true, vec!["c".into(), "d".into()]));
-    assert_eq!(texts(them.channels(&topic("t"))), ["c", "d"]);
+    assert_eq!((left.was_there, texts(&left.channels)), (true, vec!["c".into(), "d".into()]));
+    assert_eq!(texts(&them.channels(&topic("t"))), ["c", "d"]);
     assert_eq!(found(&them, "t", 0), Some(vec!["host2".into()]));
     assert_eq!(found(&them, "u", 0), Some(vec!["host1".into()]));
     assert_eq!(them.unregister(LinkId(1), &registration("t")), Left::default());
@@ -182,7 +182,7 @@ fn what_is_made_and_deleted_by_hand_needs_no_producer() {
     assert_eq!(them.create_topic(&topic("u")), Ok(true));
     assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(true));
     assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(false));
-    assert_eq!(texts(them.topics()), ["t", "u", "v"]);
+    assert_eq!(texts(&them.topics()), ["t", "u", "v"]);
     assert!(them.delete_channel(&topic("t"), &channel("c")));
     assert!(!them.delete_channel(&topic("t"), &channel("c")));
     assert!(!them.delete_channel(&topic("x"), &channel("c")));

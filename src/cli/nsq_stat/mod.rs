@@ -23,7 +23,7 @@ use super::{
     tool::{self, Refusal, StopSignals, require},
 };
 use crate::{
-    cluster::{Ask, AskError, Merged, Timeouts, channel_counts, producers},
+    cluster::{Ask, AskError, Merged, Nsqd, Timeouts, channel_counts, producers},
     config::{GoDuration, typed::TypedOptions},
     protocol::{ChannelName, TopicName},
 };
@@ -137,13 +137,13 @@ impl Watch {
         let mut before: Option<(Instant, ByNode)> = None;
         for round in 0_u64.. {
             ticks.tick().await;
-            if round % HEAD_EVERY == 0 {
-                print(head(self.width), console)?;
-            }
             let asked = Instant::now();
             let (known, failures) = self.look().await;
             if before.is_none() && known.is_empty() {
                 return Err(Ended::Refused(self.nothing(&failures)));
+            }
+            if round % HEAD_EVERY == 0 {
+                print(head(self.width), console)?;
             }
             self.complain(&failures, console);
             if let Some((then, before)) = &before {
@@ -163,7 +163,7 @@ impl Watch {
             true => (self.plan.nsqds.clone(), Vec::new()),
             false => {
                 let found = producers(&self.ask, &self.plan.lookupds, topic).await;
-                let nodes = found.known.iter().map(|nsqd| nsqd.http_address()).collect();
+                let nodes = found.known.iter().map(Nsqd::http_address).collect();
                 (nodes, found.failures)
             }
         };

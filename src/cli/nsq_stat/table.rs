@@ -78,10 +78,10 @@ pub fn head(width: Width) -> &'static str {
             "------rate------+----------------depth----------------+--------------metadata---------------\n\
              ingress  egress |   total     mem    disk inflt   def |     req     t-o         msgs clients"
         }
-        Width::Narrow => {
-            "-----rate-----+-------------depth--------------+---------metadata----------\n    \
-             in    out | total   mem  disk inflt   def |  req   t-o  msgs  clnt"
-        }
+        Width::Narrow => concat!(
+            "-----rate----+-------------depth-------------+--------metadata--------\n",
+            "    in   out | total   mem  disk inflt   def |   req   t-o  msgs  clnt"
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One topic on its way to files: a consumer, and a thread that writes what comes.
 
 use std::{
+    mem::ManuallyDrop,
     sync::{
         Arc,
         mpsc::{self, RecvTimeoutError, TryRecvError},
@@ -41,7 +42,7 @@ pub(super) enum LoggerError {
 
 /// What the writer hears. Deliveries are as many at most as may be in flight.
 enum Event {
-    Arrived(Vec<Delivery>),
+    Arrived(Vec<Waiting>),
     /// Close the file.
     HangUp,
     /// No more is asked for: sync whatever is there.
@@ -50,8 +51,20 @@ enum Event {
     End,
 }
 
-/// A message that is finished once it is synced.
-struct Waiting(Delivery);
+/// A message that is finished once it is synced. One for which it never comes to that is left without an answer: the end of the
+/// connection gives it back, at once and without a try that would count.
+struct Waiting(ManuallyDrop<Delivery>);
+
+impl Waiting {
+    fn new(delivery: Delivery) -> Self {
+        Self(ManuallyDrop::new(delivery))
+    }
+
+    fn finish(self) {
+        // Where that comes too late it is delivered again, and written twice.
+        let _gone = ManuallyDrop::into_inner(self.0).finish();
+    }
+}
 
 impl AsRef<[u8]> for Waiting {
     fn as_ref(&self) -> &[u8] {
@@ -106,7 +119,8 @@ async fn hand_over(mut messages: Messages, events: mpsc::Sender<Event>) {
     loop {
         let deliveries = messages.next_many(TOGETHER_MAX).await;
         let is_last = deliveries.is_empty();
-        let event = if is_last { Event::End } else { Event::Arrived(deliveries) };
+        let arrived = || deliveries.into_iter().map(Waiting::new).collect();
+        let event = if is_last { Event::End } else { Event::Arrived(arrived()) };
         if events.send(event).is_err() || is_last {
             return;
         }
@@ -128,7 +142,7 @@ impl Writer {
         loop {
             let wait = next_sync.min(next_touch).saturating_duration_since(Instant::now());
             match next_event(events, wait, || self.idle())? {
-                Some(Event::Arrived(deliveries)) => self.write(deliveries, &progress)?,
+                Some(Event::Arrived(messages)) => self.write(messages, &progress)?,
                 Some(Event::HangUp) => finish(self.archive.close()?),
                 Some(Event::Drain) => self.drains = true,
                 Some(Event::End) => {
@@ -151,16 +165,12 @@ impl Writer {
         }
     }
 
-    fn write(
-        &mut self,
-        deliveries: Vec<Delivery>,
-        progress: &Progress,
-    ) -> Result<(), ArchiveError> {
+    fn write(&mut self, messages: Vec<Waiting>, progress: &Progress) -> Result<(), ArchiveError> {
         let now = Now::read();
-        let (count, mut bytes) = (deliveries.len(), 0);
-        for delivery in deliveries {
-            bytes += delivery.body().len();
-            finish(self.archive.write(Waiting(delivery), &now)?);
+        let (count, mut bytes) = (messages.len(), 0);
+        for message in messages {
+            bytes += message.as_ref().len();
+            finish(self.archive.write(message, &now)?);
         }
         progress.add(count, bytes);
         Ok(())
@@ -194,7 +204,5 @@ fn next_event(
 }
 
 fn finish(synced: Vec<Waiting>) {
-    for Waiting(delivery) in synced {
-        let _gone = delivery.finish(); // it is delivered again, and written twice
-    }
+    synced.into_iter().for_each(Waiting::finish);
 }

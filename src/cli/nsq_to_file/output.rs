@@ -25,7 +25,7 @@ pub(super) struct Output {
 #[derive(Debug)]
 enum Encoding {
     Plain,
-    Gzip { level: u32, member: Option<GzEncoder<Vec<u8>>> },
+    Gzip { level: u32, member: Option<Box<GzEncoder<Vec<u8>>>> },
 }
 
 impl Output {
@@ -52,7 +52,7 @@ impl Output {
                 self.buffer.push(b'\n');
             }
             Encoding::Gzip { level, member } => {
-                let member = member.get_or_insert_with(|| new_member(*level));
+                let member = member.get_or_insert_with(|| Box::new(new_member(*level)));
                 member.write_all(line)?;
                 member.write_all(b"\n")?;
                 self.buffer.append(member.get_mut());

@@ -171,6 +171,8 @@ fn topics(options: &NsqToFileOptions, warnings: &mut Vec<String>) -> Result<Topi
 /// Upstream passes over what is no option without a word.
 fn client(options: &NsqToFileOptions, warnings: &mut Vec<String>) -> Result<Options, Refusal> {
     let mut client = tool::client_options(super::PROGRAM, &[])?;
+    // To give a message up is to delete it, and what has often failed here is a disk or a process, not the message.
+    client.max_attempts = 0;
     for text in &options.consumer_opts {
         if let Err(error) = client.set_text(text) {
             warnings.push(format!("--consumer-opt={text} is ignored: {error}"));

@@ -10,10 +10,12 @@ use tokio::sync::Semaphore;
 use super::take_over::until_taken_over;
 use crate::{
     actors::{
-        AuthClient, Listener, Node, Statsd,
+        AuthClient, Discovery, Listener, Node, Statsd,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
+        directory::Directory,
+        discovery::Announce,
         disk_queue::SYNCS_MAX,
         health::Health,
         listener::Socket,
@@ -29,13 +31,14 @@ use crate::{
         workers::Workers,
     },
     cli::{
+        nsqlookupd::daemon as nsqlookupd,
         service::{
             DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
             not_started, raise_descriptor_limit,
         },
         signals::Signals,
     },
-    config::{ListenAddress, NsqdOptions, TlsMinVersion},
+    config::{ListenAddress, NsqdOptions, NsqlookupdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
@@ -45,7 +48,13 @@ const BATCH_OVERHEAD_BYTES: usize = 4096;
 const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
-pub fn run(
+pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+    run_beside(None, options, on_ready)
+}
+
+/// The same with an nsqlookupd in the same process, if there is to be one, to which nsqd reports.
+pub fn run_beside(
+    nsqlookupd: Option<NsqlookupdOptions>,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
@@ -57,23 +66,33 @@ pub fn run(
         let tls = load_tls(&options)?;
         let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
+        let (root, failed) = Root::start_new();
+        let registry = nsqlookupd.map(|options| nsqlookupd::Running::start(options, &root));
+        let registry = registry.transpose()?;
+        options
+            .nsqlookupd_tcp_addresses
+            .extend(registry.iter().map(|registry| registry.listening.tcp.clone()));
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
-        let (root, failed) = Root::start_new();
-        let node = start_node(&shared, &root);
+        let discovery = start_discovery(&shared, &root);
+        let node = start_node(&shared, &discovery, &root);
         tokio::select! {
             () = wait_until_open(&node) => {}
             () = signals.until_stop(tls) => return Ok(()),
         }
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
+        discovery.do_send(Announce);
         on_ready(&listening);
         tokio::select! {
             () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
+        }
+        if let Some(registry) = registry {
+            registry.stop().await;
         }
         Ok(())
     })
@@ -173,6 +192,7 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         data,
         log,
         cache: Arc::new(CacheBudget::new(options.mem_queue_bytes)),
+        directory: Directory::default(),
         health: Health::default(),
         reserve,
         taking_reserve: AtomicBool::default(),
@@ -185,15 +205,27 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
     }
 }
 
-fn start_node(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Node> {
+/// It may be told of nsqlookupds at any time, so it is always there.
+fn start_discovery(shared: &Arc<Shared>, root: &Addr<Root>) -> Addr<Discovery> {
+    let spec = ChildSpec {
+        name: "discovery".into(),
+        mailbox: MAILBOX,
+        restarts: Arc::clone(&shared.restarts.discoveries),
+        failed: root.clone().recipient(),
+    };
+    let shared = Arc::clone(shared);
+    supervise(&Arbiter::current(), spec, move |_| Discovery::new(shared))
+}
+
+fn start_node(shared: &Arc<Shared>, discovery: &Addr<Discovery>, root: &Addr<Root>) -> Addr<Node> {
     let spec = ChildSpec {
         name: "node".into(),
         mailbox: MAILBOX,
         restarts: Arc::clone(&shared.restarts.node),
         failed: root.clone().recipient(),
     };
-    let shared = Arc::clone(shared);
-    supervise(&Arbiter::current(), spec, move |_| Node::new(shared))
+    let (shared, discovery) = (Arc::clone(shared), Some(discovery.clone()));
+    supervise(&Arbiter::current(), spec, move |_| Node::new(shared, discovery))
 }
 
 /// Nobody is asked, and every client may do everything, if there is no auth server.

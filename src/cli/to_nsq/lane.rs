@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::pending,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -58,11 +59,14 @@ impl Lane {
 
     /// Publishes all that comes, and waits for the answers.
     pub async fn run(mut self, mut batches: mpsc::Receiver<Arc<Batch>>) -> Result<(), Refusal> {
-        while let Some(batch) = batches.recv().await {
-            while self.is_full(&batch) {
-                self.settle_oldest().await?;
+        loop {
+            tokio::select! {
+                batch = batches.recv(), if !self.is_full() => match batch {
+                    Some(batch) => self.send(batch).await?,
+                    None => break,
+                },
+                answer = oldest_answer(&mut self.on_their_way) => self.settle(answer).await?,
             }
-            self.send(batch).await?;
         }
         while !self.on_their_way.is_empty() {
             self.settle_oldest().await?;
@@ -71,9 +75,8 @@ impl Lane {
         Ok(())
     }
 
-    fn is_full(&self, next: &Batch) -> bool {
-        let count = self.on_their_way.len();
-        count >= WINDOW_BATCHES || count > 0 && self.bytes + next.bytes() > WINDOW_BYTES
+    fn is_full(&self) -> bool {
+        self.on_their_way.len() >= WINDOW_BATCHES || self.bytes >= WINDOW_BYTES
     }
 
     async fn send(&mut self, batch: Arc<Batch>) -> Result<(), Refusal> {
@@ -101,9 +104,15 @@ impl Lane {
     }
 
     async fn settle_oldest(&mut self) -> Result<(), Refusal> {
-        let Some((batch, receipt)) = self.on_their_way.pop_front() else { return Ok(()) };
+        let answer = oldest_answer(&mut self.on_their_way).await;
+        self.settle(answer).await
+    }
+
+    /// Deals with the answer to the oldest batch.
+    async fn settle(&mut self, answer: Result<(), PublishError>) -> Result<(), Refusal> {
+        let Some((batch, _answered)) = self.on_their_way.pop_front() else { return Ok(()) };
         self.bytes -= batch.bytes();
-        match receipt.await {
+        match answer {
             Ok(()) => {
                 self.failing_since = None;
                 Ok(())
@@ -158,5 +167,15 @@ impl Lane {
             stored.map_err(Refusal::new)?;
         }
         Ok(())
+    }
+}
+
+/// Waits for the answer that comes next; for ever if nothing is on its way.
+async fn oldest_answer(
+    on_their_way: &mut VecDeque<(Arc<Batch>, Receipt)>,
+) -> Result<(), PublishError> {
+    match on_their_way.front_mut() {
+        Some((_, receipt)) => receipt.await,
+        None => pending().await,
     }
 }

@@ -5,10 +5,10 @@ pub mod pprof;
 
 use super::routing::Routes;
 
-/// Adds the routes.
-pub fn register(routes: Routes<'_>) -> Routes<'_> {
+/// Adds the routes, of which upstream's programs spell the `index` in two ways.
+pub fn register<'a>(routes: Routes<'a>, index: &'static str) -> Routes<'a> {
     routes
-        .get("/debug/pprof/", pprof::index)
+        .get(index, pprof::index)
         .get("/debug/pprof/cmdline", pprof::cmdline)
         .get("/debug/pprof/symbol", pprof::symbol)
         .post("/debug/pprof/symbol", pprof::symbol)

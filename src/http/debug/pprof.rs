@@ -28,10 +28,10 @@ pub async fn index() -> HttpResponse {
     let mut page = String::from(
         "<!DOCTYPE html>\n<html>\n<head><title>/debug/pprof/</title></head>\n<body>\n\
          <h1>/debug/pprof/</h1>\n<table>\n\
-         <tr><td><a href=\"profile?seconds=30\">profile</a></td>\
+         <tr><td><a href=\"/debug/pprof/profile?seconds=30\">profile</a></td>\
          <td>CPU profile of the next 30 seconds (<code>?seconds=n</code>) for <code>go tool pprof</code>.</td></tr>\n\
-         <tr><td><a href=\"cmdline\">cmdline</a></td><td>the command line</td></tr>\n\
-         <tr><td><a href=\"symbol\">symbol</a></td><td>profiles come with their symbols</td></tr>\n",
+         <tr><td><a href=\"/debug/pprof/cmdline\">cmdline</a></td><td>the command line</td></tr>\n\
+         <tr><td><a href=\"/debug/pprof/symbol\">symbol</a></td><td>profiles come with their symbols</td></tr>\n",
     );
     for (name, reason) in ABSENT {
         page.push_str(&format!("<tr><td>{name}</td><td>not available: {reason}</td></tr>\n"));

@@ -2,6 +2,7 @@
 
 mod channels;
 mod clients;
+mod lookup_peers;
 mod node;
 mod scrape;
 mod topics;
@@ -56,7 +57,9 @@ mod tests {
         shared.options.e2e_processing_latency_percentiles = Percentiles::new(vec![1.0]).unwrap();
         shared.options.metrics_per_client = true;
         change(&mut shared.options);
-        let (node, took) = (samples::example_with_latencies(), Duration::from_millis(1));
+        let took = Duration::from_millis(1);
+        let lookup_peers = vec![samples::lookup_peer()];
+        let node = NodeSnapshot { lookup_peers, ..samples::example_with_latencies() };
         let exposition =
             Exposition { node, took, shared: Arc::new(shared), process: Process::default() };
         exposition.write().unwrap()
@@ -100,6 +103,7 @@ mod tests {
                 "nsqd_topics 3",
                 "nsqd_channels 2",
                 "nsqd_actor_restarts_total{actor=\"topic\"} 1",
+                "nsqd_lookupd_registrations{address=\"lookup1:4160\"} 7",
                 "nsqd_topic_message_bytes_total{topic=\"orders\"} 20",
                 "nsqd_topic_paused{topic=\"paused_topic\"} 1",
                 "nsqd_channel_in_flight{topic=\"orders\",channel=\"archive\"} 2",

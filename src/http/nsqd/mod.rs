@@ -89,7 +89,7 @@ fn register_refusal(config: &mut ServiceConfig, https_port: i32) {
 /// The whole API.
 fn register(config: &mut ServiceConfig, api: State) {
     config.app_data(api);
-    super::debug::register(Routes::new(config))
+    super::debug::register(Routes::new(config), "/debug/pprof/")
         .get("/ping", info::ping)
         .get("/info", info::info)
         .get("/stats", stats::stats)

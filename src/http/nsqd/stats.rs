@@ -8,6 +8,7 @@ use super::{State, ask, stats_json, stats_text};
 use crate::{
     actors::{
         clock,
+        lookup_peer::LookupPeerSnapshot,
         process::Memory,
         snapshot::{ClientSnapshot, NodeSnapshot, Observe, Scope, TopicSnapshot},
     },
@@ -78,6 +79,7 @@ pub(super) struct Stats {
     pub(super) memory: Option<Memory>,
     pub(super) producers: Vec<ClientSnapshot>,
     pub(super) restarts: Vec<(&'static str, u64)>,
+    pub(super) lookup_peers: Vec<LookupPeerSnapshot>,
     /// Channels show their clients, not only how many they are.
     pub(super) with_clients: bool,
     /// Those of the latency that are shown, in this order.
@@ -100,6 +102,7 @@ impl Stats {
             memory: selection.memory.then(Memory::now),
             producers: node.producers,
             restarts: node.restarts,
+            lookup_peers: node.lookup_peers,
             with_clients: selection.clients,
             percentiles,
         };

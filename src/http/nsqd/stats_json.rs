@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use super::stats::Stats;
 use crate::{
     actors::{
+        lookup_peer::LookupPeerSnapshot,
         process::Memory,
         snapshot::{ChannelSnapshot, ClientSnapshot, TopicSnapshot},
     },
@@ -26,6 +27,7 @@ pub(super) fn view(stats: &Stats) -> impl Serialize {
         memory: stats.memory.map(MemoryView),
         producers: Some(producers).filter(|producers| !producers.is_empty()),
         restarts: Restarts(&stats.restarts),
+        nsqlookupds: stats.lookup_peers.iter().map(LookupPeerView::new).collect(),
     }
 }
 
@@ -38,8 +40,10 @@ struct NodeView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryView>,
     producers: Option<Vec<ClientView<'a>>>,
-    /// Not in upstream's answer, and therefore last.
+    /// Not in upstream's answer, like the next one, and therefore last.
     restarts: Restarts<'a>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    nsqlookupds: Vec<LookupPeerView<'a>>,
 }
 
 struct MemoryView(Memory);
@@ -55,6 +59,34 @@ struct Restarts<'a>(&'a [(&'static str, u64)]);
 impl Serialize for Restarts<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+#[derive(Serialize)]
+struct LookupPeerView<'a> {
+    address: &'a str,
+    connected: bool,
+    /// Topics and channels that it has been told of.
+    registration_count: usize,
+    connect_count: u64,
+    error_count: u64,
+    last_error: Option<&'a str>,
+    /// In nanoseconds.
+    ping_age: Option<u64>,
+}
+
+impl<'a> LookupPeerView<'a> {
+    fn new(peer: &'a LookupPeerSnapshot) -> Self {
+        let (status, age) = (&peer.status, peer.ping_age);
+        Self {
+            address: &peer.address,
+            connected: status.is_connected,
+            registration_count: status.registrations,
+            connect_count: status.connects,
+            error_count: status.errors,
+            last_error: status.last_error.as_deref(),
+            ping_age: age.map(|age| u64::try_from(age.as_nanos()).unwrap_or(u64::MAX)),
+        }
     }
 }
 
@@ -314,6 +346,15 @@ mod tests {
             clients[0], clients[1]
         );
         assert_eq!(json("orders", true, true), expected);
+    }
+
+    #[test]
+    fn nsqlookupds_stand_last_and_only_if_there_are_any() {
+        let mut node = samples::example();
+        assert!(!text_of(node.clone(), &[]).contains("nsqlookupds"));
+        node.lookup_peers = vec![samples::lookup_peer()];
+        let last = r#","nsqlookupds":[{"address":"lookup1:4160","connected":true,"registration_count":7,"connect_count":2,"error_count":1,"last_error":"connection closed by nsqlookupd","ping_age":1500000000}]}"#;
+        assert!(text_of(node, &[]).ends_with(last));
     }
 
     #[test]

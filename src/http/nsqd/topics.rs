@@ -6,7 +6,7 @@ use super::{State, ask};
 use crate::{
     actors::{
         node::DeleteTopic,
-        topic::{ChannelError, EmptyTopic, PauseTopic, SetDurability, WhenOpen},
+        topic::{EmptyTopic, PauseTopic, SetDurability, WhenOpen},
     },
     config::Durability,
     http::{HttpError, Params, reply},
@@ -19,13 +19,9 @@ pub async fn create(api: State, params: Params) -> Result<HttpResponse, HttpErro
     let name = params.topic()?;
     let durability = durability(&params, &name)?;
     let topic = api.find_or_create_topic(&name).await?;
-    match ask(&topic, || WhenOpen).await? {
-        Err(ChannelError::Store(reason)) => Err(HttpError::NotStored(reason.to_string())),
-        open => Ok(open?),
-    }?;
+    ask(&topic, || WhenOpen).await??;
     if let Some(durability) = durability {
-        let set = ask(&topic, || SetDurability(durability)).await?;
-        set.map_err(|reason| HttpError::NotStored(reason.to_string()))?;
+        ask(&topic, || SetDurability(durability)).await??;
     }
     Ok(reply::empty())
 }

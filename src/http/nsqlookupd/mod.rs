@@ -39,7 +39,7 @@ pub fn serve(
 
 fn register(config: &mut ServiceConfig, api: State) {
     config.app_data(api);
-    debug::register(Routes::new(config))
+    debug::register(Routes::new(config), "/debug/pprof")
         .get("/ping", info::ping)
         .get("/info", info::info)
         .get("/metrics", metrics::metrics)

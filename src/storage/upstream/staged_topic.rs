@@ -14,8 +14,8 @@ use super::{
 use crate::{
     protocol::{ChannelName, MessageId},
     storage::{
-        Cursor, CursorError, LogError, LogPosition, PendingMessage, StoredTopic as OurTopic,
-        TopicMetadata, file_name, inspection::for_each_batch, segment::SegmentHeader, stored_topic,
+        Cursor, CursorError, LogError, LogPosition, StoredTopic as OurTopic, TopicMetadata,
+        copies_for, file_name, segment::SegmentHeader, stored_topic,
     },
 };
 
@@ -99,7 +99,8 @@ impl<'a> StagedTopic<'a> {
             self.cursor(channel).save(take_over.disk(), dir, channel, true)?;
         }
         let durability = self.ours.metadata.durability;
-        let metadata = TopicMetadata::new(self.topic.paused, self.held_from(), durability);
+        let metadata = TopicMetadata::new(self.topic.paused, self.held_from(), durability)
+            .awaiting_channels(self.ours.metadata.awaits_channels);
         Ok(metadata.save(take_over.disk(), dir, true)?)
     }
 
@@ -185,20 +186,7 @@ impl Ours {
 /// A channel whose cursor is lost has everything that the log holds, and all that was carried forward
 /// for it.
 fn cursor_at_start(topic: &OurTopic, channel: &ChannelName) -> Result<Cursor, LogError> {
-    let mut pending = Vec::new();
-    for_each_batch(topic, |read| {
-        if let Ok(batch) = read
-            && batch.audience() == Some(channel.as_str())
-        {
-            pending.extend((batch.first_seq()..batch.end_seq()).map(|seq| PendingMessage {
-                seq,
-                position: batch.position(),
-                attempts: batch.attempts(),
-                due_ns: batch.due_ns(),
-            }));
-        }
-        Ok::<_, LogError>(())
-    })?;
+    let pending = copies_for(&topic.log.reader(), channel)?;
     Ok(Cursor { floor: topic.recovery.first_seq, pending, ..Cursor::default() })
 }
 

@@ -92,10 +92,9 @@ fn a_refusal_counts_at_once() {
     ] {
         let server = once_and_then(reply);
         let nsqd = Nsqd::with(&[&server.flag()]);
-        let (after, text) = publish_until_refused(&mut authed(&nsqd, "s"));
+        let (_, text) = publish_until_refused(&mut authed(&nsqd, "s"));
         assert_eq!(text, error);
-        assert!(after < Duration::from_millis(1900), "{after:?}");
-        assert_eq!(server.requests().len(), 2);
+        assert_eq!(server.requests().len(), 2, "an outage would be asked about again");
     }
 }
 
@@ -118,8 +117,8 @@ fn an_outage_is_survived_for_as_long_as_the_grant_was_for() {
         let nsqd = Nsqd::with(&[&server.flag()]);
         let (after, text) = publish_until_refused(&mut authed(&nsqd, "s"));
         assert_eq!(text, "E_AUTH_FAILED AUTH failed");
-        let grace = Duration::from_millis(1900)..Duration::from_millis(4000);
-        assert!(grace.contains(&after), "{after:?}");
+        assert!(after >= Duration::from_millis(1900), "{after:?}");
+        assert!(server.requests().len() > 2, "it has been asked again");
         expect_logged(&nsqd, &["WARNING", "no auth server answers, its permissions stand for now"]);
     }
 }

@@ -106,7 +106,8 @@ fn endless_nops_hurt_nobody() {
 #[test]
 fn publishes_without_pause_are_taken_within_bounds() {
     let attacked = Attacked::with(&["--mem-queue-size=5"]);
-    let mut busy = attacked.nsqd.client();
+    // The answer to a heartbeat would come in the middle of a message.
+    let mut busy = attacked.nsqd.client_with(r#"{"heartbeat_interval":-1}"#);
     let body = vec![b'x'; 1 << 20];
     let publish = commands::publish("orders", &body);
     std::thread::scope(|scope| {

@@ -4,42 +4,37 @@ use std::time::{Duration, Instant};
 
 use crate::support::{DEADLINE, Frame, Gone, Nsqd, commands, ours};
 
+const INTERVAL: Duration = Duration::from_secs(1);
 const EVERY_SECOND: &str = r#"{"heartbeat_interval":1000}"#;
 
 #[test]
 fn silent_client_is_asked_at_each_interval_and_closed_after_two() {
     let nsqd = Nsqd::start();
-    let mut client = nsqd.client_with(EVERY_SECOND);
     let begun = Instant::now();
+    let mut client = nsqd.client_with(EVERY_SECOND);
     let mut asked = Vec::new();
     let closed = loop {
-        match client.try_frame(Duration::from_secs(10)) {
+        match client.try_frame(DEADLINE) {
             Ok(frame) if frame.is_heartbeat() => asked.push(begun.elapsed()),
             Err(Gone::Closed) => break begun.elapsed(),
             other => panic!("expected heartbeats, found {other:?}"),
         }
     };
-    let about = |seconds: u64, moment: Duration| {
-        let range = Duration::from_millis(seconds * 1000 - 100)
-            ..Duration::from_millis(seconds * 1000 + 900);
-        assert!(range.contains(&moment), "{moment:?} is not about {seconds} s");
-    };
-    about(1, asked[0]);
-    about(2, closed);
-    // The second question and the end fall together; with nsqd 1.3 either may win.
-    if ours() {
-        assert_eq!(asked.len(), 2, "{asked:?}");
-    }
+    let is_not_early = |count: u32, moment: Duration| moment >= count * INTERVAL;
+    assert!(is_not_early(1, asked[0]) && is_not_early(2, closed), "{asked:?}, then {closed:?}");
+    // The second question and the end fall together, and either may win.
+    assert!(asked.len() <= 2, "{asked:?}");
 }
 
 #[test]
 fn every_command_counts_as_life() {
+    const HEARTBEATS: u32 = 4; // with the second one, who is silent is closed
     let nsqd = Nsqd::start();
+    let begun = Instant::now();
     let mut answers = nsqd.client_with(EVERY_SECOND);
     let mut publishes = nsqd.client_with(EVERY_SECOND);
-    let begun = Instant::now();
     let mut heartbeats = 0;
-    while begun.elapsed() < Duration::from_millis(3500) {
+    while heartbeats < HEARTBEATS {
         publishes.publish("orders", b"x");
         match answers.try_frame(Duration::from_millis(500)) {
             Ok(frame) if frame.is_heartbeat() => {
@@ -49,8 +44,9 @@ fn every_command_counts_as_life() {
             Err(Gone::Silent) => {}
             other => panic!("expected heartbeats, found {other:?}"),
         }
+        assert!(begun.elapsed() < DEADLINE, "{heartbeats} heartbeats in {DEADLINE:?}");
     }
-    assert!((3..=4).contains(&heartbeats), "{heartbeats} heartbeats in 3.5 s");
+    assert!(begun.elapsed() >= HEARTBEATS * INTERVAL, "{HEARTBEATS} in {:?}", begun.elapsed());
     answers.expect_alive();
     publishes.expect_alive();
 }
@@ -64,7 +60,7 @@ fn consumers_are_asked_while_messages_flow() {
     let mut publisher = nsqd.client();
     let begun = Instant::now();
     let mut heartbeats = 0;
-    while heartbeats < 2 && begun.elapsed() < Duration::from_secs(5) {
+    while heartbeats < 2 && begun.elapsed() < DEADLINE {
         publisher.publish("orders", b"x");
         match client.try_frame(Duration::from_millis(200)) {
             Ok(Frame::Message(message)) => client.finish(message.id),

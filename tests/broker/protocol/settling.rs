@@ -103,8 +103,8 @@ fn consumer_that_makes_a_mistake_gives_up_its_messages_at_once() {
     }
     let nsqd = Nsqd::start();
     let mut publisher = nsqd.client();
-    // On a loaded machine, one of several must be quick.
-    let is_quick = (0..5).any(|_| {
+    // On a loaded machine, one of many must be quick.
+    let is_quick = (0..20).any(|_| {
         let mut mistaken = consumer(&nsqd);
         publisher.publish("orders", b"one");
         mistaken.expect_body("one");

@@ -4,13 +4,16 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Client, Nsqd, commands, ours};
 
-/// How late something may be; nsqd 1.3 needs up to 5 s before it looks at a new channel.
-fn late() -> Duration {
-    Duration::from_secs(if ours() { 2 } else { 7 })
-}
+/// How late something may be: ample, as the machine is busy, and nsqd 1.3 needs up to 5 s before it looks
+/// at a new channel.
+const LATE: Duration = Duration::from_secs(10);
 
 fn consumer(nsqd: &Nsqd) -> Client {
-    let mut consumer = nsqd.client_with(r#"{"msg_timeout":1000}"#);
+    consumer_with(nsqd, 1000)
+}
+
+fn consumer_with(nsqd: &Nsqd, timeout_ms: u64) -> Client {
+    let mut consumer = nsqd.client_with(&format!(r#"{{"msg_timeout":{timeout_ms}}}"#));
     consumer.subscribe("orders", "audit");
     consumer.ready(10);
     consumer
@@ -20,7 +23,7 @@ fn consumer(nsqd: &Nsqd) -> Client {
 fn assert_due(since: Instant, due: Duration) {
     let elapsed = since.elapsed();
     assert!(elapsed >= due, "{:?} early", due - elapsed);
-    assert!(elapsed <= due + late(), "{:?} late", elapsed - due);
+    assert!(elapsed <= due + LATE, "{:?} late", elapsed - due);
 }
 
 #[test]
@@ -57,26 +60,27 @@ fn answer_behind_the_timeout_is_too_late() {
 
 #[test]
 fn touch_gives_more_time() {
+    const TIMEOUT: Duration = Duration::from_secs(2); // none is missed by a busy machine
     let nsqd = Nsqd::start();
-    let mut client = consumer(&nsqd);
+    let mut client = consumer_with(&nsqd, TIMEOUT.as_millis() as u64);
     nsqd.client().publish("orders", b"one");
     let id = client.expect_message().id;
     let begun = Instant::now();
     let mut touched = begun;
-    while begun.elapsed() < Duration::from_millis(2500) {
-        client.expect_silence(Duration::from_millis(500));
+    while begun.elapsed() < TIMEOUT * 3 / 2 {
+        client.expect_silence(TIMEOUT / 4);
         touched = Instant::now();
         client.send(&commands::touch(id));
     }
     assert_eq!(client.expect_message().attempts, 2);
-    assert_due(touched, Duration::from_secs(1));
+    assert_due(touched, TIMEOUT);
     nsqd.expect_channel("orders", "audit", &[("timeout_count", 1)]);
 }
 
 #[test]
 fn touching_ends_at_the_maximum() {
-    let nsqd = Nsqd::with(&["--max-msg-timeout=2s"]);
-    let mut client = consumer(&nsqd);
+    let nsqd = Nsqd::with(&["--max-msg-timeout=3s"]);
+    let mut client = consumer_with(&nsqd, 2000);
     let before = Instant::now();
     nsqd.client().publish("orders", b"one");
     let id = client.expect_message().id;
@@ -87,7 +91,7 @@ fn touching_ends_at_the_maximum() {
             other => panic!("expected a message, found {other:?}"),
         }
     };
-    assert_due(before, Duration::from_secs(2));
+    assert_due(before, Duration::from_secs(3));
     assert_eq!(again.attempts, 2);
 }
 
@@ -100,10 +104,10 @@ fn requeued_message_waits_for_its_delay() {
     nsqd.client().publish("orders", b"one");
     let first = client.expect_message();
     let before = Instant::now();
-    client.send(&commands::requeue(first.id, 700));
+    client.send(&commands::requeue(first.id, 2000));
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 1), ("in_flight_count", 0)]);
     let second = client.expect_message();
-    assert_due(before, Duration::from_millis(700));
+    assert_due(before, Duration::from_secs(2));
     assert_eq!((second.id, second.attempts), (first.id, 2));
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 0), ("requeue_count", 1)]);
 }
@@ -133,7 +137,7 @@ fn deferred_message_is_not_early_on_any_channel() {
     });
     let mut publisher = nsqd.client();
     let before = Instant::now();
-    publisher.send(&commands::publish_deferred("orders", 800, b"later"));
+    publisher.send(&commands::publish_deferred("orders", 2000, b"later"));
     publisher.expect_ok();
     publisher.publish("orders", b"now");
     for consumer in &mut consumers {
@@ -142,7 +146,7 @@ fn deferred_message_is_not_early_on_any_channel() {
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 1)]);
     for consumer in &mut consumers {
         assert_eq!(consumer.expect_body("later").attempts, 1);
-        assert_due(before, Duration::from_millis(800));
+        assert_due(before, Duration::from_secs(2));
     }
 }
 
@@ -152,11 +156,9 @@ fn deferred_messages_come_in_the_order_of_their_time() {
     let mut consumer = nsqd.client();
     consumer.subscribe("orders", "audit");
     consumer.ready(5);
-    let mut publisher = nsqd.client();
-    for (delay, body) in [(900, "third"), (300, "first"), (600, "second")] {
-        publisher.send(&commands::publish_deferred("orders", delay, body.as_bytes()));
-        publisher.expect_ok();
-    }
+    let publishes = [(900, "third"), (300, "first"), (600, "second")]
+        .map(|(delay, body)| commands::publish_deferred("orders", delay, body.as_bytes()));
+    nsqd.client().send(&publishes.concat()); // at one moment, however busy the machine is
     let bodies = [(); 3].map(|()| consumer.expect_message().text());
     if ours() {
         assert_eq!(bodies, ["first", "second", "third"]);

@@ -162,13 +162,18 @@ impl Client {
         }
     }
 
+    /// The next bytes, fewer if no more come.
+    pub fn take_bytes(&mut self, count: usize) -> Vec<u8> {
+        let end = Instant::now() + DEADLINE;
+        while self.received.len() < count && self.receive(end).is_ok() {}
+        let count = count.min(self.received.len());
+        self.received.drain(..count).collect()
+    }
+
     /// Exactly these bytes come next.
     #[track_caller]
     pub fn expect_bytes(&mut self, expected: &[u8]) {
-        let end = Instant::now() + DEADLINE;
-        while self.received.len() < expected.len() && self.receive(end).is_ok() {}
-        let count = expected.len().min(self.received.len());
-        let came: Vec<_> = self.received.drain(..count).collect();
+        let came = self.take_bytes(expected.len());
         assert_eq!(came.escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 

@@ -2,11 +2,10 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, ChildStderr, ExitStatus, Stdio},
-    sync::{Arc, Condvar, Mutex},
+    process::{Child, ExitStatus, Stdio},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -18,6 +17,7 @@ use tempfile::TempDir;
 use super::{
     client::Client,
     http::{self, Response},
+    log::Log,
     program,
     wait::{DEADLINE, Pace},
 };
@@ -75,6 +75,11 @@ impl Nsqd {
         nsqd
     }
 
+    /// Other flags for the next process.
+    pub fn set_flags(&mut self, flags: &[&str]) {
+        self.flags = program::known(flags).into_iter().map(str::to_owned).collect();
+    }
+
     /// Starts again where the last process has ended. The addresses are new.
     #[track_caller]
     pub fn restart(&mut self) {
@@ -107,22 +112,18 @@ impl Nsqd {
     /// A line of the log that contains `text`, which may be still to come.
     #[track_caller]
     pub fn expect_line(&self, text: &str) -> String {
-        let found = self.log.find(|line| line.contains(text).then(|| line.to_owned()));
-        found.unwrap_or_else(|| panic!("the log never said {text:?}"))
+        self.log.expect(&[text])
     }
 
     /// How many lines the log has.
     pub fn line_count(&self) -> usize {
-        self.log.written.lock().unwrap().lines.len()
+        self.log.lines().len()
     }
 
     /// All lines of a process that has ended.
     #[track_caller]
     pub fn lines_to_the_end(&self) -> Vec<String> {
-        self.log.find(|_| None::<()>);
-        let written = self.log.written.lock().unwrap();
-        assert!(written.complete, "the log has not ended");
-        written.lines.clone()
+        self.log.lines_to_the_end()
     }
 
     /// Where clients connect.
@@ -143,7 +144,7 @@ impl Nsqd {
 
     /// True if a line of the log has this in it by now.
     pub fn has_logged(&self, text: &str) -> bool {
-        self.log.written.lock().unwrap().lines.iter().any(|line| line.contains(text))
+        self.log.lines().iter().any(|line| line.contains(text))
     }
 
     /// Where its files are.
@@ -218,14 +219,12 @@ impl Nsqd {
     /// Waits for a line of its log that has all of these in it.
     #[track_caller]
     pub fn expect_logged(&self, parts: &[&str]) -> String {
-        let has_all = |line: &str| parts.iter().all(|part| line.contains(part));
-        let found = self.log.find(|line| has_all(line).then(|| line.to_owned()));
-        found.unwrap_or_else(|| panic!("never logged: {parts:?}"))
+        self.log.expect(parts)
     }
 
     /// Everything it has logged until now.
     pub fn logged(&self) -> String {
-        self.log.written.lock().unwrap().lines.join("\n")
+        self.log.lines().join("\n")
     }
 
     /// Bytes of memory that it has, of the machine's.
@@ -236,6 +235,12 @@ impl Nsqd {
     /// The most that it has had.
     pub fn peak_bytes(&self) -> u64 {
         self.memory("VmHWM:")
+    }
+
+    /// Bytes that it has read from files since its start.
+    pub fn read_bytes(&self) -> u64 {
+        let io = fs::read_to_string(format!("/proc/{}/io", self.child.id())).unwrap();
+        io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse().unwrap()
     }
 
     fn memory(&self, field: &str) -> u64 {
@@ -317,77 +322,6 @@ fn spawn(
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let log = Arc::new(Log::default());
-    let stderr = child.stderr.take().unwrap();
-    thread::spawn({
-        let log = Arc::clone(&log);
-        move || log.fill(stderr)
-    });
+    let log = Log::of(&mut child);
     (child, log)
-}
-
-/// Everything a process has written to its standard error.
-#[derive(Default)]
-struct Log {
-    written: Mutex<Written>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct Written {
-    lines: Vec<String>,
-    complete: bool,
-}
-
-impl Log {
-    fn fill(&self, stderr: ChildStderr) {
-        for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
-            self.written.lock().unwrap().lines.push(line);
-            self.changed.notify_all();
-        }
-        self.written.lock().unwrap().complete = true;
-        self.changed.notify_all();
-    }
-
-    /// What `pick` finds in one of the lines, those to come included.
-    fn find<T>(&self, pick: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let mut written = self.written.lock().unwrap();
-        let mut seen = 0;
-        loop {
-            if let Some(found) = written.lines[seen..].iter().find_map(|line| pick(line)) {
-                return Some(found);
-            }
-            seen = written.lines.len();
-            if written.complete {
-                return None;
-            }
-            let (next, waited) = self.changed.wait_timeout(written, DEADLINE).unwrap();
-            if waited.timed_out() {
-                return None;
-            }
-            written = next;
-        }
-    }
-
-    #[track_caller]
-    fn address(&self, before: &str) -> SocketAddr {
-        let found = self.find(|line| {
-            let (_, rest) = line.split_once(before)?;
-            rest.split_whitespace().next()?.parse().ok()
-        });
-        found.unwrap_or_else(|| {
-            self.print();
-            panic!("the log never said {before:?}")
-        })
-    }
-
-    fn print(&self) {
-        let written = self.written.lock().unwrap();
-        let skipped = written.lines.len().saturating_sub(200);
-        eprintln!("--- log of the broker ({skipped} lines before)");
-        for line in &written.lines[skipped..] {
-            eprintln!("{line}");
-        }
-    }
 }

@@ -155,7 +155,8 @@ fn nothing_is_lost_when_it_is_killed_between_and_during_rotations() {
     let mut random = Random::new();
     for flags in [&["--gzip", "--rotate-size=300"][..], &["--rotate-size=300"]] {
         let nsqd = Nsqd::start();
-        let archive = Archive::with_work_dir(&nsqd, flags);
+        let flags = [flags, &["--sync-interval=50ms"]].concat();
+        let archive = Archive::with_work_dir(&nsqd, &flags);
         let mut published = 0;
         for _ in 0..6 {
             let tool = archive.start();

@@ -18,6 +18,7 @@ fn address(nsqd: &Nsqd) -> String {
 #[track_caller]
 fn with_messages(count: usize) -> Nsqd {
     let nsqd = Nsqd::start();
+    nsqd.post("/topic/create?topic=orders", b"");
     nsqd.post("/channel/create?topic=orders&channel=audit", b"");
     nsqd.post("/mpub?topic=orders", messages(0..count).join("\n").as_bytes());
     nsqd
@@ -61,7 +62,7 @@ fn lines_may_name_the_topic_or_tell_all_that_is_known() {
 fn a_channel_of_its_own_is_gone_afterwards() {
     let nsqd = Nsqd::start();
     let tool = Tool::start("nsq_tail", &["--topic=orders", &address(&nsqd)]);
-    tool.expect_said("connecting to nsqd");
+    nsqd.expect_logged(&["TOPIC(orders): new channel(tail", "#ephemeral)"]);
     nsqd.post("/pub?topic=orders", b"one");
     assert_eq!(tool.expect_lines(1), ["one"]);
     tool.signal(Signal::INT);

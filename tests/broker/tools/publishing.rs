@@ -11,13 +11,18 @@ fn flags(nsqd: &Nsqd) -> [String; 2] {
     ["--topic=orders".to_owned(), format!("--nsqd-tcp-address={}", nsqd.tcp())]
 }
 
-/// What waits in the topic.
+/// What waits in the topic, in its order.
 #[track_caller]
 fn published(nsqd: &Nsqd, count: usize) -> Vec<String> {
     let mut consumer = nsqd.client();
     consumer.subscribe("orders", "check");
     consumer.ready(1);
-    let bodies = consumer.finish_bodies(count);
+    let mut bodies = Vec::new();
+    for _ in 0..count {
+        let message = consumer.expect_message();
+        consumer.finish(message.id);
+        bodies.push(String::from_utf8(message.body).unwrap());
+    }
     nsqd.expect_channel("orders", "check", &[("depth", 0), ("in_flight_count", 0)]);
     bodies
 }

@@ -8,6 +8,7 @@ const LINES: usize = 20_000;
 #[test]
 fn lines_that_were_published_stand_in_files() {
     let nsqd = Nsqd::start();
+    nsqd.post("/topic/create?topic=lines", b"");
     nsqd.post("/channel/create?topic=lines&channel=nsq_to_file", b"");
     let out = tempfile::tempdir().unwrap();
     let address = format!("--nsqd-tcp-address={}", nsqd.tcp());

@@ -14,6 +14,7 @@ fn address(nsqd: &Nsqd) -> String {
 #[track_caller]
 fn with_messages(count: usize) -> Nsqd {
     let nsqd = Nsqd::start();
+    nsqd.post("/topic/create?topic=orders", b"");
     nsqd.post("/channel/create?topic=orders&channel=audit", b"");
     nsqd.post("/mpub?topic=orders", vec!["x"; count].join("\n").as_bytes());
     nsqd.expect_channel("orders", "audit", &[("depth", count as u64)]);

@@ -39,6 +39,8 @@ type command struct {
 	DelayS      float64 `json:"delay_s"`
 	MsgTimeoutS float64 `json:"msg_timeout_s"`
 	HeartbeatS  float64 `json:"heartbeat_s"`
+	Lookupd     []string // none: the consumer is told where nsqd is
+	PollS       float64  `json:"poll_s"`
 }
 
 // options are those of every connection.
@@ -154,12 +156,19 @@ func consume(address string, options options, command command) *consumer {
 	config.MaxInFlight = command.MaxInFlight
 	config.MsgTimeout = seconds(command.MsgTimeoutS)
 	config.HeartbeatInterval = seconds(command.HeartbeatS)
+	if len(command.Lookupd) > 0 {
+		config.LookupdPollInterval = seconds(command.PollS)
+	}
 	inner, err := nsq.NewConsumer(command.Topic, command.Channel, config)
 	check(err)
 	c := &consumer{Consumer: inner, command: command}
 	c.SetLogger(logger, nsq.LogLevelWarning)
 	c.AddHandler(c)
-	check(c.ConnectToNSQD(address))
+	if len(command.Lookupd) > 0 {
+		check(c.ConnectToNSQLookupds(command.Lookupd))
+	} else {
+		check(c.ConnectToNSQD(address))
+	}
 	return c
 }
 

@@ -48,7 +48,7 @@ const actions = {
 
   async consume(command) {
     const reader = new nsq.Reader(command.topic, command.channel, {
-      nsqdTCPAddresses: [address],
+      ...whereabouts(command),
       maxInFlight: command.max_in_flight,
       messageTimeout: command.msg_timeout_s && command.msg_timeout_s * 1000,
       heartbeatInterval: command.heartbeat_s,
@@ -65,6 +65,12 @@ const actions = {
     readers.delete(name)
     say({closed: name})
   },
+}
+
+// Without registries, the reader is told where nsqd is.
+function whereabouts({lookupd, poll_s: pollS}) {
+  if (!lookupd) return {nsqdTCPAddresses: [address]}
+  return {lookupdHTTPAddresses: lookupd, lookupdPollInterval: pollS}
 }
 
 function handle({name, first, delay_s: delayS}, message) {

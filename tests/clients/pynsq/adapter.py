@@ -59,17 +59,25 @@ class Adapter:
             self.writer = None  # nsqd closes after an error: the next publish opens a new connection
         say(id=id, error=error)
 
-    async def consume(self, name, topic, channel, max_in_flight, first, delay_s, msg_timeout_s, heartbeat_s):
+    async def consume(
+        self, name, topic, channel, max_in_flight, first, delay_s, msg_timeout_s, heartbeat_s, lookupd=None, poll_s=None
+    ):
         self.readers[name] = nsq.Reader(
             topic,
             channel,
             functools.partial(self.handle, name, first, delay_s),
-            nsqd_tcp_addresses=[self.address],
+            **self.whereabouts(lookupd, poll_s),
             max_in_flight=max_in_flight,
             msg_timeout=msg_timeout_s,
             heartbeat_interval=heartbeat_s,
             **self.options,
         )
+
+    def whereabouts(self, lookupd, poll_s):
+        """Without registries, the reader is told where nsqd is."""
+        if not lookupd:
+            return {"nsqd_tcp_addresses": [self.address]}
+        return {"lookupd_http_addresses": lookupd, "lookupd_poll_interval": poll_s}
 
     def handle(self, name, first, delay_s, message):
         body = base64.b64encode(message.body).decode()

@@ -20,7 +20,8 @@ pub async fn crash(api: State, params: Params) -> Result<HttpResponse, HttpError
     check_exists(&api, &target).await?;
     match ask(&api.node, || CrashActor(target.clone())).await? {
         true => Ok(reply::empty()),
-        false => Err(HttpError::TopicNotFound), // an ephemeral topic has no log
+        // An ephemeral topic has no log, and a nsqlookupd may not be configured.
+        false => Err(HttpError::NotFound),
     }
 }
 
@@ -28,6 +29,11 @@ fn target(params: &Params) -> Result<CrashTarget, HttpError> {
     let actor = params.get("actor").ok_or(HttpError::MissingArg("ACTOR"))?;
     Ok(match actor {
         "node" => CrashTarget::Node,
+        "discovery" => CrashTarget::Discovery,
+        "lookup_peer" => {
+            let address = params.get("address").ok_or(HttpError::MissingArg("ADDRESS"))?;
+            CrashTarget::LookupPeer(address.to_owned())
+        }
         "topic" => CrashTarget::Topic(params.topic_arg()?),
         "diskqueue" => CrashTarget::DiskQueue(params.topic_arg()?),
         "channel" => CrashTarget::Channel(params.topic_arg()?, params.channel_arg()?),
@@ -37,7 +43,7 @@ fn target(params: &Params) -> Result<CrashTarget, HttpError> {
 
 async fn check_exists(api: &State, target: &CrashTarget) -> Result<(), HttpError> {
     match target {
-        CrashTarget::Node => {}
+        CrashTarget::Node | CrashTarget::Discovery | CrashTarget::LookupPeer(_) => {}
         CrashTarget::Topic(topic) | CrashTarget::DiskQueue(topic) => {
             api.find_topic(topic).await?;
         }

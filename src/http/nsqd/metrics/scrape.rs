@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
 
-use super::{channels, clients, node, topics};
+use super::{channels, clients, lookup_peers, node, topics};
 use crate::{
     actors::{process::Process, shared::Shared, snapshot::NodeSnapshot},
     http::exposition::{self, Families},
@@ -36,6 +36,7 @@ impl Collector for Exposition {
     fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let mut families = Families::new(encoder);
         node::write(&mut families, self)?;
+        lookup_peers::write(&mut families, self)?;
         topics::write(&mut families, self)?;
         channels::write(&mut families, self)?;
         clients::write(&mut families, self)

@@ -6,6 +6,7 @@ use super::{Selection, Stats};
 use crate::{
     actors::{
         client_connection::ClientInfo,
+        lookup_peer::{LookupPeerSnapshot, PeerStatus},
         snapshot::{ChannelSnapshot, ClientSnapshot, NodeSnapshot, TopicSnapshot},
     },
     broker::{ClientId, Latencies, Moment, channel::Counters},
@@ -37,6 +38,20 @@ pub fn example() -> NodeSnapshot {
         restarts: vec![("node", 0), ("topic", 1)],
         ..NodeSnapshot::default()
     }
+}
+
+/// A nsqlookupd that has answered.
+pub fn lookup_peer() -> LookupPeerSnapshot {
+    let status = PeerStatus {
+        is_connected: true,
+        registrations: 7,
+        connects: 2,
+        errors: 1,
+        last_error: Some("connection closed by nsqlookupd".into()),
+        ..PeerStatus::default()
+    };
+    let ping_age = Some(Duration::from_millis(1500));
+    LookupPeerSnapshot { address: "lookup1:4160".into(), status, ping_age }
 }
 
 /// What is shown of a node, without clients and memory.
