@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn tools_run_by_their_names_and_by_the_first_argument() {
-        for name in ["nsq_stat", "nsq_tail", "nsq_to_file", "to_nsq"] {
+        for name in ["nsq_stat", "nsq_tail", "nsq_to_file", "nsq_to_http", "nsq_to_nsq", "to_nsq"] {
             for command_line in [&[name, "-h"][..], &["nsq", name, "--help"]] {
                 let ran = call(command_line);
                 assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));

@@ -8,6 +8,9 @@ use crate::{
     protocol::TopicName,
 };
 
+/// Over new connections to the same destination.
+const TRIES_MAX: usize = 3;
+
 /// The destinations and how to reach each, by number.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -37,14 +40,30 @@ impl Publisher {
 
     async fn publish_together(&self, topic: &TopicName, bodies: &[Bytes]) -> Result<(), Rejection> {
         let send = |host: usize| async move {
-            let producer = &self.producers[host];
-            let published = match bodies {
-                [body] => producer.publish(topic, body).await,
-                bodies => producer.publish_multi(topic, bodies).await,
-            };
-            published.map_err(|error| rejection(&error))
+            let sent = publish_to(&self.producers[host], topic, bodies).await;
+            sent.map_err(|error| rejection(&error))
         };
         self.destinations.deliver(bodies.len(), send).await
+    }
+}
+
+/// Once more where the connection is lost, which need not be the destination's end: nsqd also closes it behind a message
+/// that it refuses, whatever else is on its way.
+async fn publish_to(
+    producer: &Producer,
+    topic: &TopicName,
+    bodies: &[Bytes],
+) -> Result<(), PublishError> {
+    let mut tries = 1;
+    loop {
+        let published = match bodies {
+            [body] => producer.publish(topic, body).await,
+            bodies => producer.publish_multi(topic, bodies).await,
+        };
+        match published {
+            Err(PublishError::Lost(_)) if tries < TRIES_MAX => tries += 1,
+            published => return published,
+        }
     }
 }
 
