@@ -21,7 +21,6 @@ impl Handler<LinkGone> for Listener {
 }
 
 fn start() -> (Addr<LookupRegistry>, Addr<LookupConnection>, DuplexStream) {
-    tokio::time::pause();
     let shared = Arc::new(LookupShared::new(NsqlookupdOptions::default(), 1, 2, 1024));
     let registry = LookupRegistry::new(Arc::clone(&shared)).start();
     let gone: Recipient<LinkGone> = Listener.start().recipient();
@@ -45,6 +44,7 @@ async fn closed_after(peer: &mut DuplexStream) -> (u64, Vec<u8>) {
 
 #[actix::test]
 async fn who_does_not_say_the_magic_is_closed_after_ten_seconds() {
+    tokio::time::pause();
     for magic in [&b""[..], b"  V"] {
         let (_registry, _link, mut peer) = start();
         peer.write_all(magic).await.unwrap();
@@ -54,6 +54,7 @@ async fn who_does_not_say_the_magic_is_closed_after_ten_seconds() {
 
 #[actix::test]
 async fn who_pings_is_never_closed_and_who_is_silent_is_after_twice_the_inactive_time() {
+    tokio::time::pause();
     let (_registry, _link, mut peer) = start();
     peer.write_all(b"  V1").await.unwrap();
     let mut answer = [0; 6];
@@ -68,6 +69,7 @@ async fn who_pings_is_never_closed_and_who_is_silent_is_after_twice_the_inactive
 
 #[actix::test]
 async fn half_a_command_is_no_sign_of_life() {
+    tokio::time::pause();
     let (_registry, _link, mut peer) = start();
     peer.write_all(b"  V1IDENTIFY\n\0\0\x01").await.unwrap();
     sleep(Duration::from_secs(400)).await;
@@ -77,6 +79,7 @@ async fn half_a_command_is_no_sign_of_life() {
 
 #[actix::test]
 async fn who_reads_no_answers_is_closed() {
+    tokio::time::pause();
     let (_registry, link, mut peer) = start();
     peer.write_all(b"  V1").await.unwrap();
     let flood = async { while peer.write_all(&b"PING\n".repeat(1000)).await.is_ok() {} };
@@ -87,6 +90,7 @@ async fn who_reads_no_answers_is_closed() {
 
 #[actix::test]
 async fn what_was_wrong_is_read_before_the_end_whatever_else_is_sent() {
+    tokio::time::pause();
     let (registry, _link, mut peer) = start();
     peer.write_all(b"  V1NOPE\nREGISTER t\n").await.unwrap();
     let (_, said) = closed_after(&mut peer).await;

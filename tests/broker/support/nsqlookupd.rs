@@ -70,9 +70,10 @@ impl Nsqlookupd {
             .spawn()
             .unwrap();
         let log = Log::of(&mut child);
-        let tcp = log.address("TCP: listening on ");
-        let http = log.address("HTTP: listening on ");
-        Self { child, log, tcp, http }
+        let mut lookupd = Self { child, log, tcp: ANY, http: ANY };
+        lookupd.tcp = lookupd.log.address("TCP: listening on ");
+        lookupd.http = lookupd.log.address("HTTP: listening on ");
+        lookupd
     }
 
     /// Where nsqds connect.
@@ -177,6 +178,8 @@ impl Nsqlookupd {
         Duration::from_millis(ticks * 10) // 100 ticks a second on every Linux
     }
 }
+
+const ANY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
 
 /// The names of producers, sorted.
 fn names(producers: &Value) -> Vec<String> {
