@@ -62,7 +62,7 @@ enum Nsq {
     ToHttp,
     /// Publish messages to other brokers; `nsq nsq_to_nsq --help` lists the flags
     #[command(name = "nsq_to_nsq")]
-    ToNsq,
+    ToOthers,
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
     Publish,
@@ -187,7 +187,7 @@ impl Nsq {
             Self::Tail => bare("nsq_tail", console),
             Self::ToFile => bare("nsq_to_file", console),
             Self::ToHttp => bare("nsq_to_http", console),
-            Self::ToNsq => bare("nsq_to_nsq", console),
+            Self::ToOthers => bare("nsq_to_nsq", console),
             Self::Publish => bare("to_nsq", console),
             Self::Up => up::run(&[], daemons.up, console),
             Self::Install(links) => install(&links, console),

@@ -8,7 +8,7 @@ mod trusted_servers;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::{
-    ClientConfig, Error, SupportedProtocolVersion,
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
     version::{TLS12, TLS13},
 };
@@ -33,9 +33,20 @@ pub fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersi
     }
 }
 
-/// For clients of servers whom the system trusts. Reads its authorities, which may take its time.
-pub fn trusting_the_system() -> Result<ClientConfig, Error> {
-    let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions(TlsMinVersion::Tls12))?;
-    Ok(builder.with_root_certificates(Authorities::of_system().roots).with_no_client_auth())
+/// For clients that speak to nobody over TLS.
+pub fn trusting_nobody() -> ClientConfig {
+    trusting(RootCertStore::empty())
+}
+
+/// For clients of servers that the system trusts. Reads its authorities, which may take its time.
+pub fn trusting_the_system() -> ClientConfig {
+    trusting(Authorities::of_system().roots)
+}
+
+fn trusting(roots: RootCertStore) -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&FROM_1_2)
+        .expect("the provider has suites for both versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth()
 }

@@ -89,7 +89,7 @@ impl Requests {
         limits: Limits,
     ) -> Result<Self, Refusal> {
         let client = Client::builder()
-            .tls_backend_preconfigured(trusting_the_system().map_err(Refusal::new)?)
+            .tls_backend_preconfigured(trusting_the_system())
             .no_proxy()
             .redirect(redirect::Policy::limited(REDIRECTS_MAX))
             .connect_timeout(limits.connect)
@@ -104,7 +104,8 @@ impl Requests {
     /// Sends a message to an address. It is taken if the answer's status says so; what else the answer says does not
     /// matter.
     pub(super) async fn send(&self, host: usize, message: &Bytes) -> Result<(), Rejection> {
-        let response = self.request(host, message)?.send().await.map_err(rejection)?;
+        let response =
+            self.request(host, message)?.send().await.map_err(|error| rejection(&error))?;
         let status = response.status();
         discard(response).await;
         if status.is_success() { Ok(()) } else { Err(refusal(status)) }
@@ -141,8 +142,8 @@ fn refusal(status: StatusCode) -> Rejection {
     }
 }
 
-fn rejection(error: reqwest::Error) -> Rejection {
-    let reason = with_cause(&error);
+fn rejection(error: &reqwest::Error) -> Rejection {
+    let reason = with_cause(error);
     if error.is_builder() { Rejection::of_message(reason) } else { Rejection::of_host(reason) }
 }
 

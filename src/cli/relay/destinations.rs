@@ -46,11 +46,13 @@ pub struct Rejection {
 
 impl Rejection {
     /// The address is in trouble.
+    #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
     pub fn of_host(reason: impl ToString) -> Self {
         Self { reason: reason.to_string(), blames_host: true }
     }
 
     /// The message is not what the address takes.
+    #[expect(clippy::needless_pass_by_value, reason = "as `map_err` hands it over")]
     pub fn of_message(reason: impl ToString) -> Self {
         Self { reason: reason.to_string(), blames_host: false }
     }
