@@ -146,7 +146,7 @@ mod tests {
     ];
 
     fn even_length(text: &str) -> Result<(), String> {
-        if text.len() % 2 == 0 { Ok(()) } else { Err(format!("{text} is odd")) }
+        if text.len().is_multiple_of(2) { Ok(()) } else { Err(format!("{text} is odd")) }
     }
 
     fn parse(arguments: &[&str]) -> Result<Parsed, FlagError> {

@@ -273,7 +273,7 @@ fn plain_files_are_appended_to_over_restarts_and_others_are_not() {
         match gzip {
             false => rig.holds(&[("t.h.1000.log", "1\n2\n")]),
             true => {
-                rig.holds(&[("t.h-000000.1000.log.gz", "1\n"), ("t.h-000001.1000.log.gz", "2\n")])
+                rig.holds(&[("t.h-000000.1000.log.gz", "1\n"), ("t.h-000001.1000.log.gz", "2\n")]);
             }
         }
     }

@@ -80,7 +80,7 @@ impl DyingFiles {
             for (_, change) in state.changes.drain(..).rev() {
                 match change {
                     Change::Created(path) if path.is_dir() => {
-                        std::fs::remove_dir_all(path).unwrap()
+                        std::fs::remove_dir_all(path).unwrap();
                     }
                     Change::Created(path) => drop(std::fs::remove_file(path)),
                     Change::Moved { from, to } => std::fs::rename(to, from).unwrap(),
