@@ -2,6 +2,8 @@
 //!
 //! `cargo run --example orders -- 127.0.0.1:4150`
 
+#![allow(clippy::print_stdout, reason = "an example shows what it does")]
+
 use std::{env, error::Error, sync::Arc, time::Duration};
 
 use nsq_actors::client::{ChannelName, Consumer, Failure, Message, Options, Producer, TopicName};
