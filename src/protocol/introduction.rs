@@ -166,4 +166,16 @@ mod tests {
         assert_eq!(Agreement::parse(b"OK").unwrap(), Agreement::default());
         assert!(Agreement::parse(b"{\"snappy\":1}").is_err());
     }
+
+    #[test]
+    fn an_nsqd_that_does_not_say_so_gives_a_minute_for_a_message() {
+        for (answer, expected) in [
+            (&b"OK"[..], Duration::from_secs(60)),
+            (b"{}", Duration::from_secs(60)),
+            (b"{\"msg_timeout\":-1}", Duration::from_secs(60)),
+            (b"{\"msg_timeout\":1500}", Duration::from_millis(1500)),
+        ] {
+            assert_eq!(Agreement::parse(answer).unwrap().message_timeout(), expected);
+        }
+    }
 }
