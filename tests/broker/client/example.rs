@@ -3,7 +3,7 @@
 use crate::support::Nsqd;
 
 #[path = "../../../examples/orders.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "an example has a main and talks to a terminal")]
+#[allow(dead_code, reason = "the main of the example is not needed here")]
 mod orders;
 
 #[tokio::test(flavor = "multi_thread")]
