@@ -3,7 +3,7 @@
 use crate::support::Nsqd;
 
 #[path = "../../../examples/orders.rs"]
-#[allow(dead_code, reason = "the main of the example is not needed here")]
+#[allow(dead_code, reason = "an example has a main")]
 mod orders;
 
 #[tokio::test(flavor = "multi_thread")]
