@@ -5,12 +5,8 @@ use std::{error::Error, time::Duration};
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, Response, StatusCode, Url, header, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio_rustls::rustls::ClientConfig;
 
-use crate::{
-    config::{NSQ_VERSION, TlsMinVersion},
-    tls::{Authorities, provider, versions},
-};
+use crate::{config::NSQ_VERSION, tls::trusting_the_system};
 
 /// The longest answer that is read: statistics of some hundred thousand channels.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -47,7 +43,7 @@ impl Ask {
     /// Reads the authorities that the system trusts. `user_agent` is what nodes log.
     pub fn new(user_agent: &str, timeouts: Timeouts) -> Result<Self, String> {
         let client = Client::builder()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(trusting_the_system())
             .no_proxy()
             .redirect(redirect::Policy::limited(REDIRECTS_MAX))
             .connect_timeout(timeouts.connect)
@@ -92,13 +88,6 @@ where
     F: Future,
 {
     stream::iter(nodes.into_iter().map(ask)).buffered(QUESTIONS_MAX).collect().await
-}
-
-fn tls() -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions(TlsMinVersion::Tls12))
-        .map_err(|error| error.to_string())?;
-    Ok(builder.with_root_certificates(Authorities::of_system().roots).with_no_client_auth())
 }
 
 fn url(scheme: &str, address: &str, path: &str, query: &[(&str, &str)]) -> Result<Url, String> {

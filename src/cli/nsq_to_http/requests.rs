@@ -1,9 +1,9 @@
 //! Making the requests.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap, redirect};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap};
 
 use super::template::Template;
 use crate::{
@@ -11,11 +11,13 @@ use crate::{
         relay::destinations::Rejection,
         tool::{Refusal, require},
     },
+    requests::{self, why},
     tls::trusting_the_system,
 };
 
-/// As Go's client follows them.
-const REDIRECTS_MAX: usize = 10;
+/// For which a connection is kept without a request: less than most servers wait until they close one, as a request that
+/// meets the end of its connection has failed.
+const IDLE_MAX: Duration = Duration::from_secs(3);
 /// Of an answer, to keep its connection. Of a longer one the connection is closed.
 const READ_BYTES_MAX: usize = 256 * 1024;
 
@@ -88,24 +90,20 @@ impl Requests {
         headers: HeaderMap,
         limits: Limits,
     ) -> Result<Self, Refusal> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(trusting_the_system())
-            .no_proxy()
-            .redirect(redirect::Policy::limited(REDIRECTS_MAX))
-            .connect_timeout(limits.connect)
+        let client = requests::client(trusting_the_system(), limits.connect)
             .timeout(limits.request)
             .pool_max_idle_per_host(limits.requests)
+            .pool_idle_timeout(IDLE_MAX)
             .default_headers(headers)
             .build()
-            .map_err(|error| Refusal::new(with_cause(&error)))?;
+            .map_err(|error| Refusal(why(error)))?;
         Ok(Self { client, targets })
     }
 
     /// Sends a message to an address. It is taken if the answer's status says so; what else the answer says does not
     /// matter.
     pub(super) async fn send(&self, host: usize, message: &Bytes) -> Result<(), Rejection> {
-        let response =
-            self.request(host, message)?.send().await.map_err(|error| rejection(&error))?;
+        let response = self.request(host, message)?.send().await.map_err(rejection)?;
         let status = response.status();
         discard(response).await;
         if status.is_success() { Ok(()) } else { Err(refusal(status)) }
@@ -142,24 +140,9 @@ fn refusal(status: StatusCode) -> Rejection {
     }
 }
 
-fn rejection(error: &reqwest::Error) -> Rejection {
-    let reason = with_cause(error);
-    if error.is_builder() { Rejection::of_message(reason) } else { Rejection::of_host(reason) }
-}
-
-/// What has gone wrong, with the cause that explains it best; without the URL, which may hold the message.
-fn with_cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "i/o timeout".to_owned();
-    }
-    if error.is_redirect() {
-        return format!("stopped after {REDIRECTS_MAX} redirects");
-    }
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+fn rejection(error: reqwest::Error) -> Rejection {
+    let blames_host = !error.is_builder();
+    Rejection { reason: why(error), blames_host }
 }
 
 #[cfg(test)]
