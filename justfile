@@ -39,6 +39,11 @@ lookupd-scale:
 clients *arguments:
     tests/clients/run {{ arguments }}
 
+# A million lines through to_nsq, nsqd and nsq_to_file, with the time and the CPU that it takes
+million *lines:
+    cargo build --release
+    tests/million {{ lines }}
+
 # The README's tour, as pasted
 tour:
     tests/readme_tour

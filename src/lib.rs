@@ -8,6 +8,7 @@ pub mod actors;
 pub mod broker;
 pub mod cli;
 pub mod client;
+pub mod cluster;
 pub mod config;
 pub mod http;
 pub mod protocol;

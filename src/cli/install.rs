@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{console::Console, exit_code::ExitCode, program::AVAILABLE};
+use super::{console::Console, exit_code::ExitCode, programs::PROGRAMS};
 
 /// Where to make the links.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,7 +34,8 @@ impl Install {
             return ExitCode::Failure;
         }
         let mut code = ExitCode::Success;
-        for name in AVAILABLE {
+        for program in PROGRAMS {
+            let name = program.name;
             let link = self.dir.join(name);
             let outcome = make(&link, executable);
             if !report(&outcome, &link, executable, console) {
@@ -122,7 +123,7 @@ mod tests {
         for did in ["linked to", "already linked to", "already linked to"] {
             let ran = place.install();
             assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
-            let links = AVAILABLE.map(|name| place.dir().join(name));
+            let links = PROGRAMS.map(|program| place.dir().join(program.name));
             let lines = links.each_ref().map(|link| {
                 assert_eq!(fs::read_link(link).unwrap(), *executable);
                 format!("{}: {did} {}\n", link.display(), executable.display())
@@ -136,7 +137,7 @@ mod tests {
     fn is_refused(place: &Place) {
         let ran = place.install();
         assert_eq!(ran.code, ExitCode::Failure);
-        assert_eq!(ran.out.lines().count(), AVAILABLE.len() - 1, "{}", ran.out);
+        assert_eq!(ran.out.lines().count(), PROGRAMS.len() - 1, "{}", ran.out);
         assert!(ran.err.contains("nsqd: exists and is no link to"), "{}", ran.err);
     }
 

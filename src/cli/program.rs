@@ -8,15 +8,19 @@ use std::{
     sync::LazyLock,
 };
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
+use clap_complete::Shell;
 
 use super::{
     console::Console,
     exit_code::ExitCode,
+    generating,
     install::Install,
     log::LogTool,
-    nsqd, nsqlookupd,
+    nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqd, nsqlookupd,
+    programs::PROGRAMS,
     service::Daemon,
+    to_nsq,
     up::{self, UpOptions},
 };
 use crate::config::{
@@ -27,12 +31,8 @@ use crate::config::{
     version::version_text,
 };
 
-/// Classic names of the programs that this version has.
-pub(super) const AVAILABLE: [&str; 2] = ["nsqd", "nsqlookupd"];
-
-/// Classic names of the programs that it does not have.
-const ABSENT: [&str; 7] =
-    ["nsqadmin", "nsq_tail", "nsq_to_file", "nsq_to_http", "nsq_to_nsq", "nsq_stat", "to_nsq"];
+/// Classic names of the programs that this version does not have.
+const ABSENT: [&str; 1] = ["nsqadmin"];
 
 /// The programs that read a configuration file, and what may stand in it.
 const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
@@ -48,6 +48,24 @@ enum Nsq {
     Nsqd,
     /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
     Nsqlookupd,
+    /// Show how a channel is doing; `nsq nsq_stat --help` lists the flags
+    #[command(name = "nsq_stat")]
+    Stat,
+    /// Print messages; `nsq nsq_tail --help` lists the flags
+    #[command(name = "nsq_tail")]
+    Tail,
+    /// Archive topics to files; `nsq nsq_to_file --help` lists the flags
+    #[command(name = "nsq_to_file")]
+    ToFile,
+    /// Make an HTTP request for each message; `nsq nsq_to_http --help` lists the flags
+    #[command(name = "nsq_to_http")]
+    ToHttp,
+    /// Publish messages to other brokers; `nsq nsq_to_nsq --help` lists the flags
+    #[command(name = "nsq_to_nsq")]
+    ToOthers,
+    /// Publish standard input; `nsq to_nsq --help` lists the flags
+    #[command(name = "to_nsq")]
+    Publish,
     /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
@@ -61,6 +79,22 @@ enum Nsq {
         #[arg(value_parser = CONFIGURABLE.map(|(program, _)| program))]
         program: String,
     },
+    /// Print a script that completes command lines, to be sourced by the shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print a manual page: `nsq man nsqd | man -l -`
+    Man {
+        /// Of which program
+        #[arg(value_parser = manuals(), default_value = "nsq")]
+        program: String,
+    },
+}
+
+/// The programs that have a manual page.
+fn manuals() -> Vec<&'static str> {
+    ["nsq"].into_iter().chain(PROGRAMS.map(|program| program.name)).collect()
 }
 
 /// What runs once a daemon's command line is read.
@@ -111,6 +145,12 @@ fn classic(
     match name {
         "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
         "nsqlookupd" => Some(nsqlookupd::run(arguments, daemons.nsqlookupd, console)),
+        "nsq_stat" => Some(nsq_stat::run(arguments, console)),
+        "nsq_tail" => Some(nsq_tail::run(arguments, console)),
+        "nsq_to_file" => Some(nsq_to_file::run(arguments, console)),
+        "nsq_to_http" => Some(nsq_to_http::run(arguments, console)),
+        "nsq_to_nsq" => Some(nsq_to_nsq::run(arguments, console)),
+        "to_nsq" => Some(to_nsq::run(arguments, io::stdin(), console)),
         name if ABSENT.contains(&name) => {
             console.complain(&format!("{name} is not part of this version yet"));
             Some(ExitCode::Failure)
@@ -130,19 +170,44 @@ fn nsq(arguments: &[String], daemons: Daemons, console: &mut Console<'_>) -> Exi
     }
     let command_line = ["nsq"].into_iter().chain(arguments.iter().map(String::as_str));
     match Nsq::try_parse_from(command_line) {
-        Ok(Nsq::Nsqd) => nsqd::run(&[], daemons.nsqd, console),
-        Ok(Nsq::Nsqlookupd) => nsqlookupd::run(&[], daemons.nsqlookupd, console),
-        Ok(Nsq::Up) => up::run(&[], daemons.up, console),
-        Ok(Nsq::Install(install)) => match env::current_exe() {
-            Ok(executable) => install.run(&executable, console),
-            Err(error) => {
-                console.complain(&format!("nsq install: cannot find this program: {error}"));
-                ExitCode::Failure
-            }
-        },
-        Ok(Nsq::Log(tool)) => tool.run(console),
-        Ok(Nsq::ConfigSample { program }) => config_sample(&program, console),
+        Ok(command) => command.run(daemons, console),
         Err(answer) => explain(&answer, console),
+    }
+}
+
+impl Nsq {
+    fn run(self, daemons: Daemons, console: &mut Console<'_>) -> ExitCode {
+        let bare = |name: &str, console: &mut Console<'_>| {
+            classic(name, &[], daemons, console).unwrap_or(ExitCode::Usage)
+        };
+        match self {
+            Self::Nsqd => bare("nsqd", console),
+            Self::Nsqlookupd => bare("nsqlookupd", console),
+            Self::Stat => bare("nsq_stat", console),
+            Self::Tail => bare("nsq_tail", console),
+            Self::ToFile => bare("nsq_to_file", console),
+            Self::ToHttp => bare("nsq_to_http", console),
+            Self::ToOthers => bare("nsq_to_nsq", console),
+            Self::Publish => bare("to_nsq", console),
+            Self::Up => up::run(&[], daemons.up, console),
+            Self::Install(links) => install(&links, console),
+            Self::Log(tool) => tool.run(console),
+            Self::ConfigSample { program } => config_sample(&program, console),
+            Self::Completions { shell } => {
+                generating::completions(shell, &Self::command(), console)
+            }
+            Self::Man { program } => generating::man(&program, &Self::command(), console),
+        }
+    }
+}
+
+fn install(links: &Install, console: &mut Console<'_>) -> ExitCode {
+    match env::current_exe() {
+        Ok(executable) => links.run(&executable, console),
+        Err(error) => {
+            console.complain(&format!("nsq install: cannot find this program: {error}"));
+            ExitCode::Failure
+        }
     }
 }
 
@@ -248,6 +313,41 @@ mod tests {
         let version = call(&["nsq", "--version"]);
         assert_eq!(version.code, ExitCode::Success);
         assert_eq!(version.out, format!("{}\n", version_line("nsq")));
+    }
+
+    #[test]
+    fn completions_and_manual_pages_know_every_program() {
+        for shell in ["bash", "zsh", "fish"] {
+            let ran = call(&["nsq", "completions", shell]);
+            assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+            for flag in PROGRAMS.iter().flat_map(|program| program.options).map(|spec| spec.flag) {
+                assert!(ran.out.contains(flag), "{shell} {flag}");
+            }
+        }
+        for program in PROGRAMS {
+            let ran = call(&["nsq", "man", program.name]);
+            assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""));
+            assert!(ran.out.contains(program.about), "{}", ran.out);
+            for spec in program.options {
+                let escaped = spec.flag.replace('-', "\\-");
+                assert!(ran.out.contains(&escaped), "{} {escaped}", program.name);
+            }
+        }
+        assert!(call(&["nsq", "man"]).out.contains(".TH nsq 1"));
+        assert_eq!(call(&["nsq", "man", "bogus"]).code, ExitCode::Usage);
+        assert_eq!(call(&["nsq", "completions", "bogus"]).code, ExitCode::Usage);
+    }
+
+    #[test]
+    fn tools_run_by_their_names_and_by_the_first_argument() {
+        for name in ["nsq_stat", "nsq_tail", "nsq_to_file", "nsq_to_http", "nsq_to_nsq", "to_nsq"] {
+            for command_line in [&[name, "-h"][..], &["nsq", name, "--help"]] {
+                let ran = call(command_line);
+                assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
+                assert!(ran.err.starts_with(&format!("Usage of {name}:\n")), "{}", ran.err);
+            }
+            assert_eq!(call(&["nsq", name]).code, ExitCode::Failure);
+        }
     }
 
     #[test]

@@ -5,6 +5,9 @@ use super::{
     value::{Kind, OptionType, Value},
 };
 
+/// Tells what is wrong with the text of a value, if something is.
+pub type TextCheck = fn(&str) -> Result<(), String>;
+
 /// All that is to say about one option. Flags, defaults, checks and help come from here.
 #[derive(Debug, Clone, Copy)]
 pub struct OptionSpec {
@@ -19,6 +22,8 @@ pub struct OptionSpec {
     default: DefaultText,
     bounds: Option<Bounds>,
     explains_itself: bool,
+    /// Tells what is wrong with a text on the command line beyond its kind.
+    pub(super) check: Option<TextCheck>,
 }
 
 /// A default as one would type it.
@@ -78,6 +83,7 @@ pub const fn flag(name: &'static str) -> OptionSpec {
         default: DefaultText::Zero,
         bounds: None,
         explains_itself: false,
+        check: None,
     }
 }
 
@@ -103,6 +109,12 @@ impl OptionSpec {
     /// Limits the value.
     pub const fn within(mut self, bounds: Bounds) -> Self {
         self.bounds = Some(bounds);
+        self
+    }
+
+    /// Lets `check` tell what is wrong with a text on the command line, beyond its kind.
+    pub const fn checked(mut self, check: TextCheck) -> Self {
+        self.check = Some(check);
         self
     }
 
@@ -170,6 +182,7 @@ fn zero(kind: Kind) -> Value {
     match kind {
         Kind::Bool => Value::Bool(false),
         Kind::Integer => Value::Integer(0),
+        Kind::Float => Value::Float(0.0),
         Kind::Duration => Value::Duration(Default::default()),
         Kind::Text => Value::Text(String::new()),
         Kind::List => Value::List(Vec::new()),
@@ -244,4 +257,4 @@ macro_rules! declare_options {
     };
 }
 
-pub(super) use declare_options;
+pub(crate) use declare_options;

@@ -121,7 +121,8 @@ fn read_value(
         (None, Some(implied)) => return Ok(implied),
         (None, None) => rest.next().ok_or(FlagError::NeedsArgument(flag))?,
     };
-    spec.kind.parse(&text).map_err(|cause| match spec.kind {
+    let checked = spec.check.map_or(Ok(()), |check| check(&text).map_err(ValueError::Other));
+    checked.and_then(|()| spec.kind.parse(&text)).map_err(|cause| match spec.kind {
         Kind::Bool | Kind::TlsRequired => FlagError::InvalidBool { value: text, flag, cause },
         _ => FlagError::InvalidValue { value: text, flag, cause },
     })
@@ -141,7 +142,12 @@ mod tests {
         flag("log-level").described(Kind::LogLevel, "how much"),
         flag("tls-required").described(Kind::TlsRequired, "of whom"),
         flag("percentile").described(Kind::Floats, "which"),
+        flag("even").checked(even_length).described(Kind::List, "twos"),
     ];
+
+    fn even_length(text: &str) -> Result<(), String> {
+        if text.len().is_multiple_of(2) { Ok(()) } else { Err(format!("{text} is odd")) }
+    }
 
     fn parse(arguments: &[&str]) -> Result<Parsed, FlagError> {
         super::parse(TABLE, arguments.iter().map(|&argument| argument.to_owned()))
@@ -165,6 +171,13 @@ mod tests {
         ] {
             reads(arguments, "size", &Value::Integer(5));
         }
+    }
+
+    #[test]
+    fn texts_are_checked_where_an_option_wants_it() {
+        reads(&["-even=ab"], "even", &Value::List(vec!["ab".to_owned()]));
+        let error = parse(&["-even=abc"]).unwrap_err();
+        assert_eq!(error.to_string(), "invalid value \"abc\" for flag -even: abc is odd");
     }
 
     #[test]

@@ -10,6 +10,7 @@ impl Serialize for Value {
         match self {
             Self::Bool(switch) => serializer.serialize_bool(*switch),
             Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Float(number) => Float(*number).serialize(serializer),
             Self::Duration(duration) => serializer.serialize_i64(duration.as_nanos()),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(texts) => serializer.collect_seq(texts),
@@ -64,6 +65,8 @@ mod tests {
         for (kind, text, json) in [
             (Kind::Bool, "true", "true"),
             (Kind::Integer, "-5", "-5"),
+            (Kind::Float, "1", "1"),
+            (Kind::Float, "0.25", "0.25"),
             (Kind::Duration, "1m", "60000000000"),
             (Kind::Text, "a\"b", "\"a\\\"b\""),
             (Kind::List, "a:1", "[\"a:1\"]"),

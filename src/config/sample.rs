@@ -35,6 +35,7 @@ fn toml(value: &Value) -> String {
             let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
             format!("[{}]", texts.join(", "))
         }
+        Value::Float(number) => format!("{number:?}"),
         Value::Floats(numbers) => format!("{numbers:?}"),
     }
 }

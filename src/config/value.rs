@@ -20,6 +20,8 @@ pub enum Kind {
     Bool,
     /// A whole number.
     Integer,
+    /// A number with a fraction.
+    Float,
     /// A duration with its unit.
     Duration,
     /// Any text.
@@ -43,6 +45,8 @@ pub enum Value {
     Bool(bool),
     /// Of [`Kind::Integer`].
     Integer(i64),
+    /// Of [`Kind::Float`].
+    Float(f64),
     /// Of [`Kind::Duration`].
     Duration(GoDuration),
     /// Of [`Kind::Text`].
@@ -79,6 +83,7 @@ impl Kind {
         match self {
             Self::Bool => parse_bool(text).map(Value::Bool),
             Self::Integer => parse_integer(text).map(Value::Integer),
+            Self::Float => text.parse().map(Value::Float).map_err(|_| ValueError::Parse),
             Self::Duration => text.parse().map(Value::Duration).map_err(|_| ValueError::Parse),
             Self::Text => Ok(Value::Text(text.to_owned())),
             Self::List => Ok(Value::List(vec![text.to_owned()])),
@@ -108,6 +113,7 @@ impl Kind {
         match self {
             Self::Bool | Self::TlsRequired => "",
             Self::Integer => "int",
+            Self::Float => "float",
             Self::Duration => "duration",
             Self::Text => "string",
             Self::List | Self::Floats | Self::LogLevel | Self::TlsMinVersion => "value",
@@ -146,6 +152,7 @@ impl Value {
     pub fn is_zero(&self) -> bool {
         match self {
             Self::Bool(switch) => !switch,
+            Self::Float(number) => *number == 0.0,
             Self::Text(text) => text.is_empty(),
             Self::List(texts) => texts.is_empty(),
             Self::Floats(numbers) => numbers.is_empty(),
@@ -161,6 +168,7 @@ impl fmt::Display for Value {
         match self {
             Self::Bool(switch) => write!(formatter, "{switch}"),
             Self::Integer(number) => write!(formatter, "{number}"),
+            Self::Float(number) => write!(formatter, "{number}"),
             Self::Duration(duration) => write!(formatter, "{duration}"),
             Self::Text(text) => write!(formatter, "{text:?}"),
             Self::List(texts) => formatter.write_str(&texts.join(",")),
@@ -225,6 +233,7 @@ integer_type!(u32);
 integer_type!(u64);
 integer_type!(usize);
 integer_type!(i64);
+option_type!(f64, Float, number => Ok(number), |number| *number);
 option_type!(bool, Bool, switch => Ok(switch), |switch| *switch);
 option_type!(
     Duration,
@@ -232,6 +241,7 @@ option_type!(
     span => span.to_std().ok_or_else(|| out_of_range(span)),
     |span| GoDuration::from(*span)
 );
+option_type!(GoDuration, Duration, span => Ok(span), |span| *span);
 option_type!(String, Text, text => Ok(text), String::clone);
 option_type!(Vec<String>, List, texts => Ok(texts), Vec::clone);
 option_type!(
@@ -308,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn numbers_with_a_fraction_are_read_and_shown_as_go_does() {
+        for (text, number, shown) in [
+            ("1", 1.0, "1"),
+            ("0.25", 0.25, "0.25"),
+            ("1e-3", 0.001, "0.001"),
+            ("-.5", -0.5, "-0.5"),
+        ] {
+            let value = Kind::Float.parse(text).unwrap();
+            assert_eq!((&value, value.to_string().as_str()), (&Value::Float(number), shown));
+        }
+        assert_eq!(Kind::Float.parse("half"), Err(ValueError::Parse));
+    }
+
+    #[test]
     fn list_values_are_not_split() {
         assert_eq!(Kind::List.parse("a:1,b:2"), Ok(Value::List(vec!["a:1,b:2".to_owned()])));
     }
@@ -340,6 +364,7 @@ mod tests {
         returns::<u16>("65535");
         returns::<u64>("9223372036854775807");
         returns::<i64>("-1");
+        returns::<f64>("0.25");
         returns::<Duration>("1m30s");
         returns::<String>("[nsqd] ");
         returns::<Vec<String>>("a:1");

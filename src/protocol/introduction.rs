@@ -101,7 +101,18 @@ impl Default for Agreement {
     }
 }
 
+/// Of an nsqd that does not say what it gives.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
+
 impl Agreement {
+    /// How long the client may take for a message.
+    pub fn message_timeout(&self) -> Duration {
+        match u64::try_from(self.msg_timeout) {
+            Ok(0) | Err(_) => MESSAGE_TIMEOUT,
+            Ok(millis) => Duration::from_millis(millis),
+        }
+    }
+
     /// Reads the answer to IDENTIFY: JSON, or the `OK` of an nsqd that negotiates nothing.
     pub fn parse(answer: &[u8]) -> Result<Self, serde_json::Error> {
         if answer.first() != Some(&b'{') {
@@ -154,5 +165,17 @@ mod tests {
         assert_eq!(agreed, expected);
         assert_eq!(Agreement::parse(b"OK").unwrap(), Agreement::default());
         assert!(Agreement::parse(b"{\"snappy\":1}").is_err());
+    }
+
+    #[test]
+    fn an_nsqd_that_does_not_say_so_gives_a_minute_for_a_message() {
+        for (answer, expected) in [
+            (&b"OK"[..], Duration::from_secs(60)),
+            (b"{}", Duration::from_secs(60)),
+            (b"{\"msg_timeout\":-1}", Duration::from_secs(60)),
+            (b"{\"msg_timeout\":1500}", Duration::from_millis(1500)),
+        ] {
+            assert_eq!(Agreement::parse(answer).unwrap().message_timeout(), expected);
+        }
     }
 }

@@ -35,9 +35,18 @@ pub fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersi
 
 /// For clients that speak to nobody over TLS.
 pub fn trusting_nobody() -> ClientConfig {
+    trusting(RootCertStore::empty())
+}
+
+/// For clients of servers that the system trusts. Reads its authorities, which may take its time.
+pub fn trusting_the_system() -> ClientConfig {
+    trusting(Authorities::of_system().roots)
+}
+
+fn trusting(roots: RootCertStore) -> ClientConfig {
     ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&FROM_1_2)
         .expect("the provider has suites for both versions")
-        .with_root_certificates(RootCertStore::empty())
+        .with_root_certificates(roots)
         .with_no_client_auth()
 }

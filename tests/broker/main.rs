@@ -38,4 +38,5 @@ mod stragglers;
 mod support;
 mod takeover;
 mod tls;
+mod tools;
 mod upgrades;

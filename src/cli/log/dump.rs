@@ -9,9 +9,9 @@ use std::{
 
 use serde::Serialize;
 
-use super::{DataPath, base64, unreadable, worse};
+use super::{DataPath, unreadable, worse};
 use crate::{
-    cli::{Console, ExitCode},
+    cli::{Console, ExitCode, base64},
     protocol::{ChannelName, TopicName},
     storage::{
         Batch, Cursor, LogError, PendingMessage, ReadOnlyDisk, StoredTopic,

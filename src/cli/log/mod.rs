@@ -1,6 +1,5 @@
 //! `nsq log`: looks at the data path of an nsqd that does not run.
 
-mod base64;
 mod dump;
 mod repair;
 mod verify;

@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Context,
+    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
@@ -47,6 +48,8 @@ pub(super) struct Answered {
 pub(super) struct Line {
     pub(super) id: LineId,
     pub(super) address: String,
+    /// How long nsqd gives for the answer to a message.
+    pub(super) message_timeout: Duration,
     outbox: Mutex<Outbox>,
     is_gone: AtomicBool,
     /// Of the connection's task.
@@ -62,7 +65,12 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(id: LineId, address: String, events: mpsc::UnboundedSender<Event>) -> Self {
+    pub(super) fn new(
+        id: LineId,
+        address: String,
+        message_timeout: Duration,
+        events: mpsc::UnboundedSender<Event>,
+    ) -> Self {
         let outbox = Outbox {
             commands: Vec::new(),
             is_open: true,
@@ -72,6 +80,7 @@ impl Line {
         Self {
             id,
             address,
+            message_timeout,
             outbox: Mutex::new(outbox),
             is_gone: AtomicBool::new(false),
             waker: AtomicWaker::new(),

@@ -402,7 +402,7 @@ async fn serve_line(
     common: &Common,
 ) -> Option<String> {
     let Connected { wire, agreement } = connected;
-    let line = Arc::new(Line::new(id, address, common.events.clone()));
+    let line = Arc::new(Line::new(id, address, agreement.message_timeout(), common.events.clone()));
     let (queue, terms) = (Arc::clone(&common.queue), Arc::clone(&common.terms));
     let mut connection = Connection::new(wire, Arc::clone(&line), queue, terms);
     connection.subscribe(&common.topic, &common.channel);

@@ -92,6 +92,11 @@ impl Message {
         &self.line.address
     }
 
+    /// How long nsqd gives for the answer, counted from the delivery and from each [`Message::touch`].
+    pub fn timeout(&self) -> Duration {
+        self.line.message_timeout
+    }
+
     /// Asks nsqd for as much time again as it gave at first. False if the connection is gone or takes nothing.
     pub fn touch(&self) -> bool {
         self.line.touch(|out| put_touch(out, &self.id))

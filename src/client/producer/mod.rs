@@ -47,6 +47,10 @@ pub struct ProducerLimits {
     pub answer_timeout: Duration,
     /// How long [`Producer::stop`] waits for answers.
     pub stop_timeout: Duration,
+    /// A lost connection fails everything that was enqueued, sent or not, and all that is enqueued until
+    /// [`Producer::resume`]: whoever publishes it again can keep the order. Otherwise what was not sent goes out with the
+    /// next connection.
+    pub keeps_order: bool,
 }
 
 impl Default for ProducerLimits {
@@ -58,6 +62,7 @@ impl Default for ProducerLimits {
             reconnect_delay_max: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(60),
             stop_timeout: Duration::from_secs(30),
+            keeps_order: false,
         }
     }
 }
@@ -108,7 +113,8 @@ impl Producer {
         &self.shared().address
     }
 
-    /// Connects if there is no connection, to find out early whether one can be had.
+    /// Connects if there is no connection, to find out early whether one can be had: an attempt that fails is an error at
+    /// once, whatever [`ProducerLimits::connect_patience`] says.
     pub async fn connect(&self) -> Result<(), ConnectError> {
         let answer = match self.enqueue_command(0, |_| {}).await {
             Ok(receipt) => receipt.await,
@@ -183,6 +189,11 @@ impl Producer {
         let body = not_empty(body.as_ref())?;
         let put = |out: &mut Vec<u8>| put_publish_deferred(out, topic, delay, body);
         self.enqueue_command(body.len(), put).await
+    }
+
+    /// Goes on behind a loss, with [`ProducerLimits::keeps_order`].
+    pub fn resume(&self) {
+        self.shared().resume();
     }
 
     /// Refuses further publishes, waits for the answers to those on their way and closes the connection. What is not

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{ProducerLimits, PublishError};
-use crate::client::{dial::Settings, subject::Subject};
+use crate::client::{dial::Settings, error::Lost, subject::Subject};
 
 pub(super) type Reply = oneshot::Sender<Result<(), PublishError>>;
 
@@ -81,6 +81,8 @@ enum Phase {
 struct State {
     phase: Phase,
     queue: Queue,
+    /// Nothing is taken since then, for the sake of the order.
+    lost: Option<Lost>,
 }
 
 /// What producers and their task share.
@@ -100,7 +102,7 @@ impl Shared {
     pub(super) fn new(address: String, settings: Settings, limits: ProducerLimits) -> Self {
         let subject = Subject::producer(&address);
         let room = Semaphore::new(limits.outstanding_bytes as usize);
-        let state = Mutex::new(State { phase: Phase::Idle, queue: Queue::default() });
+        let state = Mutex::new(State { phase: Phase::Idle, queue: Queue::default(), lost: None });
         let (waker, stopped) = (AtomicWaker::new(), Notify::new());
         Self { address, settings, limits, subject, state, room, waker, stopped }
     }
@@ -131,6 +133,10 @@ impl Shared {
             self.room.add_permits(cost as usize);
             return Err(PublishError::Stopped);
         }
+        if let Some(lost) = &state.lost {
+            self.room.add_permits(cost as usize);
+            return Err(PublishError::Lost(lost.clone()));
+        }
         let before = state.queue.commands.len();
         put(&mut state.queue.commands);
         let bytes = state.queue.commands.len() - before;
@@ -151,6 +157,31 @@ impl Shared {
 
     pub(super) fn put_back(&self, unsent: Queue) {
         self.state().queue.put_back(unsent);
+    }
+
+    /// Fails what was sent and what was not, and takes nothing more until [`Self::resume`].
+    pub(super) fn lose_all(&self, sent: Queue, lost: &Lost) {
+        let mut state = self.state();
+        let unsent = mem::take(&mut state.queue);
+        state.lost = Some(lost.clone());
+        drop(state);
+        let all = sent.waiting.into_iter().chain(unsent.waiting);
+        self.answer(all, || Err(PublishError::Lost(lost.clone())));
+    }
+
+    pub(super) fn resume(&self) {
+        self.state().lost = None;
+    }
+
+    /// Fails those that want nothing but a connection.
+    pub(super) fn fail_connects(&self, error: &PublishError) {
+        let mut state = self.state();
+        let waiting = mem::take(&mut state.queue.waiting);
+        let (commands, connects): (VecDeque<_>, VecDeque<_>) =
+            waiting.into_iter().partition(|waiting| waiting.bytes > 0);
+        state.queue.waiting = commands;
+        drop(state);
+        self.answer(connects, || Err(error.clone()));
     }
 
     /// Fails those that have waited for a connection since before `moment`; when the next one will have waited too long

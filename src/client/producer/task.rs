@@ -112,6 +112,7 @@ impl Task {
 
     /// Waits before the next attempt. Those that lose their patience meanwhile are told why there is no connection.
     async fn pause(&mut self, error: &PublishError) {
+        self.shared.fail_connects(error);
         let resume = Instant::now() + self.delay.next();
         let patience = self.shared.limits.connect_patience;
         let mut timer = pin!(sleep_until(resume));
@@ -291,6 +292,10 @@ impl<'a> Serving<'a> {
         self.wire.shut_down();
         let Some(lost) = lost else { return };
         log::error!("{} IO error - {lost}", self.shared.subject);
+        if self.shared.limits.keeps_order {
+            self.shared.lose_all(self.sent, &lost);
+            return;
+        }
         let unwritten = self.wire.unwritten_bytes();
         self.sent.commands = unwritten;
         let length = self.sent.commands.len();

@@ -16,6 +16,7 @@ pub(super) fn read(kind: Kind, value: &DeValue<'_>) -> Result<Value, String> {
     match kind {
         Kind::Bool => read_bool(value),
         Kind::Integer => read_integer(value),
+        Kind::Float => read_float(value),
         Kind::Duration => read_duration(value),
         Kind::Text => match value {
             DeValue::String(text) => Ok(Value::Text(text.to_string())),
@@ -84,6 +85,14 @@ fn read_floats(value: &DeValue<'_>) -> Result<Value, String> {
         _ => None,
     };
     numbers.map(Value::Floats).ok_or_else(|| not("an array of numbers", value))
+}
+
+fn read_float(value: &DeValue<'_>) -> Result<Value, String> {
+    let number = match value {
+        DeValue::String(text) => finite(text.parse().ok()),
+        other => float_of(other),
+    };
+    number.map(Value::Float).ok_or_else(|| not("a number", value))
 }
 
 /// Unlike a switch, this is read from numbers as from words.
@@ -202,6 +211,15 @@ mod tests {
         );
         let others = ["5.5", "5.0", "'5.5'", "'0x10'", "''", "true", "[5]", "9223372036854775808"];
         refuses(Kind::Integer, &others, "must be a whole number, not ");
+    }
+
+    #[test]
+    fn numbers_with_a_fraction() {
+        reads(
+            Kind::Float,
+            &[("0.5", Value::Float(0.5)), ("1", Value::Float(1.0)), ("'0.5'", Value::Float(0.5))],
+        );
+        refuses(Kind::Float, &["'half'", "nan", "true", "[0.5]"], "must be a number, not ");
     }
 
     #[test]

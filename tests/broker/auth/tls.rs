@@ -1,21 +1,12 @@
 //! Auth servers over https.
 
-use tokio_rustls::rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{PrivateKeyDer, pem::PemObject},
-};
-
 use super::{
     GRANTED, auth, authed, expect_logged,
     server::{AuthServer, Reply},
     turned_away,
 };
 use crate::{
-    support::{
-        Nsqd,
-        tls::{Authority, Identity},
-    },
+    support::{Nsqd, tls::Authority},
     upgrades::{TLS, upgrade},
 };
 
@@ -25,17 +16,6 @@ fn trusting(authority: &Authority) -> String {
     format!("--tls-root-ca-file={}", authority.file().display())
 }
 
-/// What an auth server needs that is to have this certificate.
-fn shows(identity: &Identity) -> ServerConfig {
-    let key = PrivateKeyDer::from_pem_file(&identity.key).unwrap();
-    ServerConfig::builder_with_provider(ring::default_provider().into())
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![identity.certificate()], key)
-        .unwrap()
-}
-
 fn https(server: &AuthServer, path: &str) -> String {
     format!("--auth-http-address=https://{}{path}", server.address())
 }
@@ -43,7 +23,7 @@ fn https(server: &AuthServer, path: &str) -> String {
 #[test]
 fn a_server_of_a_trusted_authority_is_asked() {
     let authority = Authority::new();
-    let server = AuthServer::over_tls(shows(&authority.server("auth")), Reply::everything());
+    let server = AuthServer::over_tls(authority.server("auth").served(), Reply::everything());
     let nsqd = Nsqd::with(&[&https(&server, "/auth"), &trusting(&authority)]);
     authed(&nsqd, "s");
     let query = "common_name=&remote_ip=127.0.0.1&secret=s&tls=false";
@@ -54,8 +34,8 @@ fn a_server_of_a_trusted_authority_is_asked() {
 fn a_server_that_cannot_be_verified_learns_nothing() {
     let (authority, other) = (Authority::new(), Authority::new());
     let named_otherwise =
-        AuthServer::over_tls(shows(&authority.client("auth")), Reply::everything());
-    let of_another = AuthServer::over_tls(shows(&other.server("auth")), Reply::everything());
+        AuthServer::over_tls(authority.client("auth").served(), Reply::everything());
+    let of_another = AuthServer::over_tls(other.server("auth").served(), Reply::everything());
     for server in [&named_otherwise, &of_another] {
         let nsqd = Nsqd::with(&[&https(server, "/auth"), &trusting(&authority)]);
         turned_away(&nsqd, "s", FAILED);
@@ -70,7 +50,7 @@ fn a_server_that_cannot_be_verified_learns_nothing() {
 #[test]
 fn a_server_that_wants_tls_is_asked_again_over_it() {
     let authority = Authority::new();
-    let tls = AuthServer::over_tls(shows(&authority.server("auth")), Reply::everything());
+    let tls = AuthServer::over_tls(authority.server("auth").served(), Reply::everything());
     let body = format!(r#"{{"message":"TLS required","https_port":{}}}"#, tls.port());
     let plain = AuthServer::always(Reply::Answer("403 Forbidden", Vec::new(), body.into_bytes()));
     for method in ["get", "post"] {
@@ -86,7 +66,7 @@ fn a_server_that_wants_tls_is_asked_again_over_it() {
 fn a_server_that_wants_tls_again_is_not_asked_a_third_time() {
     let authority = Authority::new();
     let again = Reply::Answer("403 Forbidden", Vec::new(), br#"{"https_port":1}"#.to_vec());
-    let tls = AuthServer::over_tls(shows(&authority.server("auth")), again);
+    let tls = AuthServer::over_tls(authority.server("auth").served(), again);
     let body = format!(r#"{{"https_port":{}}}"#, tls.port());
     let plain = AuthServer::always(Reply::Answer("403 Forbidden", Vec::new(), body.into_bytes()));
     let nsqd = Nsqd::with(&[&plain.flag(), &trusting(&authority)]);

@@ -14,7 +14,8 @@ use rcgen::{
 };
 use tempfile::TempDir;
 use tokio_rustls::rustls::{
-    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, StreamOwned,
+    SupportedProtocolVersion,
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
     sign::{CertifiedKey, SingleCertAndKey},
@@ -153,6 +154,17 @@ impl Identity {
     /// The certificate itself.
     pub fn certificate(&self) -> CertificateDer<'static> {
         CertificateDer::from_pem_file(&self.cert).unwrap()
+    }
+
+    /// What a server needs that is to show it.
+    pub fn served(&self) -> ServerConfig {
+        let key = PrivateKeyDer::from_pem_file(&self.key).unwrap();
+        ServerConfig::builder_with_provider(ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate()], key)
+            .unwrap()
     }
 }
 

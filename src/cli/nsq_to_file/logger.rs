@@ -1,0 +1,208 @@
+//! One topic on its way to files: a consumer, and a thread that writes what comes.
+
+use std::{
+    mem::ManuallyDrop,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError, TryRecvError},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use tokio::{sync::oneshot, task::spawn_blocking};
+
+use super::{
+    archive::{Archive, ArchiveError, ArchiveSpec, Now},
+    files::RealFiles,
+};
+use crate::{
+    cli::progress::Progress,
+    client::{Consumer, ConsumerBuilder, Delivery, Messages},
+};
+
+/// Messages that are handed to the writer together.
+const TOGETHER_MAX: usize = 256;
+/// Messages that wait for a sync are kept from timing out.
+const TOUCH_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Why there is no logger for a topic.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum LoggerError {
+    /// Files.
+    #[error("{0}")]
+    Archive(#[from] ArchiveError),
+    /// The consumer.
+    #[error("{0}")]
+    Consumer(#[from] crate::client::SetupError),
+    /// The writer.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// What the writer hears. Deliveries are as many at most as may be in flight.
+enum Event {
+    Arrived(Vec<Waiting>),
+    /// Close the file.
+    HangUp,
+    /// No more is asked for: sync whatever is there.
+    Drain,
+    /// Nothing more comes.
+    End,
+}
+
+/// A message that is finished once it is synced. One for which it never comes to that is left without an answer: the end of the
+/// connection gives it back, at once and without a try that would count.
+struct Waiting(ManuallyDrop<Delivery>);
+
+impl Waiting {
+    fn new(delivery: Delivery) -> Self {
+        Self(ManuallyDrop::new(delivery))
+    }
+
+    fn finish(self) {
+        // Where that comes too late it is delivered again, and written twice.
+        let _gone = ManuallyDrop::into_inner(self.0).finish();
+    }
+}
+
+impl AsRef<[u8]> for Waiting {
+    fn as_ref(&self) -> &[u8] {
+        self.0.body()
+    }
+}
+
+/// A running logger.
+pub(super) struct Logger {
+    consumer: Consumer,
+    events: mpsc::Sender<Event>,
+}
+
+impl Logger {
+    /// Takes over leftovers and starts to consume. The second value comes with the end.
+    pub async fn start(
+        spec: ArchiveSpec,
+        consumer: ConsumerBuilder,
+        sync_interval: Duration,
+    ) -> Result<(Self, oneshot::Receiver<Result<(), ArchiveError>>), LoggerError> {
+        let opening = spawn_blocking(|| Archive::open(spec, Arc::new(RealFiles)));
+        let archive = opening.await.map_err(std::io::Error::other)??;
+        let messages = consumer.stream().await?;
+        let (events, heard) = mpsc::channel();
+        let (ended, end) = oneshot::channel();
+        let consumer = messages.consumer().clone();
+        let writer = Writer { archive, consumer: consumer.clone(), sync_interval, drains: false };
+        thread::Builder::new().name("writer".into()).spawn(move || {
+            let _ = ended.send(writer.run(&heard)); // who waits for it may have failed
+        })?;
+        tokio::spawn(hand_over(messages, events.clone()));
+        Ok((Self { consumer, events }, end))
+    }
+
+    /// Has the file closed; the next message opens another.
+    pub fn hang_up(&self) {
+        self.tell(Event::HangUp);
+    }
+
+    /// Takes no more messages, finishes those in flight and ends.
+    pub fn begin_stop(&self) {
+        self.consumer.begin_stop();
+        self.tell(Event::Drain);
+    }
+
+    fn tell(&self, event: Event) {
+        let _ = self.events.send(event); // it may have ended
+    }
+}
+
+async fn hand_over(mut messages: Messages, events: mpsc::Sender<Event>) {
+    loop {
+        let deliveries = messages.next_many(TOGETHER_MAX).await;
+        let is_last = deliveries.is_empty();
+        let arrived = || deliveries.into_iter().map(Waiting::new).collect();
+        let event = if is_last { Event::End } else { Event::Arrived(arrived()) };
+        if events.send(event).is_err() || is_last {
+            return;
+        }
+    }
+}
+
+struct Writer {
+    archive: Archive<Waiting>,
+    consumer: Consumer,
+    sync_interval: Duration,
+    drains: bool,
+}
+
+impl Writer {
+    fn run(mut self, events: &mpsc::Receiver<Event>) -> Result<(), ArchiveError> {
+        let progress = Progress::start();
+        let mut next_sync = Instant::now() + self.sync_interval;
+        let mut next_touch = Instant::now() + TOUCH_INTERVAL;
+        loop {
+            let wait = next_sync.min(next_touch).saturating_duration_since(Instant::now());
+            match next_event(events, wait, || self.idle())? {
+                Some(Event::Arrived(messages)) => self.write(messages, &progress)?,
+                Some(Event::HangUp) => finish(self.archive.close()?),
+                Some(Event::Drain) => self.drains = true,
+                Some(Event::End) => {
+                    finish(self.archive.close()?);
+                    return Ok(());
+                }
+                None => {}
+            }
+            let now = Instant::now();
+            if now >= next_sync {
+                finish(self.archive.tick(&Now::read())?);
+                next_sync = now + self.sync_interval;
+            }
+            if now >= next_touch {
+                self.archive.unsynced().iter().for_each(|waiting| {
+                    waiting.0.touch();
+                });
+                next_touch = now + TOUCH_INTERVAL;
+            }
+        }
+    }
+
+    fn write(&mut self, messages: Vec<Waiting>, progress: &Progress) -> Result<(), ArchiveError> {
+        let now = Now::read();
+        let (count, mut bytes) = (messages.len(), 0);
+        for message in messages {
+            bytes += message.as_ref().len();
+            finish(self.archive.write(message, &now)?);
+        }
+        progress.add(count, bytes);
+        Ok(())
+    }
+
+    /// Nothing has come for the moment: lets others read what is written, and syncs it if hardly any more would come before.
+    fn idle(&mut self) -> Result<(), ArchiveError> {
+        if self.drains || self.consumer.is_starved() {
+            finish(self.archive.sync()?);
+        }
+        self.archive.flush()
+    }
+}
+
+/// The next event, unless none comes for a while; `idle` is called before that is waited for.
+fn next_event(
+    events: &mpsc::Receiver<Event>,
+    wait: Duration,
+    idle: impl FnOnce() -> Result<(), ArchiveError>,
+) -> Result<Option<Event>, ArchiveError> {
+    match events.try_recv() {
+        Ok(event) => return Ok(Some(event)),
+        Err(TryRecvError::Disconnected) => return Ok(Some(Event::End)),
+        Err(TryRecvError::Empty) => idle()?,
+    }
+    match events.recv_timeout(wait) {
+        Ok(event) => Ok(Some(event)),
+        Err(RecvTimeoutError::Timeout) => Ok(None),
+        Err(RecvTimeoutError::Disconnected) => Ok(Some(Event::End)),
+    }
+}
+
+fn finish(synced: Vec<Waiting>) {
+    synced.into_iter().for_each(Waiting::finish);
+}

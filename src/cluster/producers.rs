@@ -1,0 +1,69 @@
+//! Which nsqds have a topic.
+
+use serde::Deserialize;
+
+use super::{
+    Merged,
+    http::{Ask, AskError, ask_all},
+};
+use crate::protocol::TopicName;
+
+/// An nsqd, as it wants to be reached.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct Nsqd {
+    /// Its host.
+    pub broadcast_address: String,
+    /// Its port for HTTP.
+    pub http_port: u16,
+}
+
+impl Nsqd {
+    /// `host:port` for HTTP, an address of IPv6 in brackets.
+    pub fn http_address(&self) -> String {
+        let Self { broadcast_address: host, http_port: port } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+#[derive(Deserialize)]
+struct Lookup {
+    #[serde(default)]
+    producers: Vec<Nsqd>,
+}
+
+/// The nsqds that nsqlookupds know for a topic, each once. That one does not know the topic is no failure.
+pub async fn producers(ask: &Ask, lookupds: &[String], topic: &TopicName) -> Merged<Vec<Nsqd>> {
+    let query = [("topic", topic.as_str())];
+    let answers = ask_all(lookupds, |address| ask.get::<Lookup>(address, "/lookup", &query)).await;
+    merge(answers)
+}
+
+fn merge(answers: Vec<Result<Option<Lookup>, AskError>>) -> Merged<Vec<Nsqd>> {
+    let mut merged = Merged { known: Vec::new(), failures: Vec::new() };
+    for answer in answers {
+        match answer {
+            Ok(found) => merged.known.extend(found.into_iter().flat_map(|lookup| lookup.producers)),
+            Err(failure) => merged.failures.push(failure),
+        }
+    }
+    merged.known.sort();
+    merged.known.dedup();
+    merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_known_once_and_failures_are_kept() {
+        let nsqd = |host: &str| Nsqd { broadcast_address: host.to_owned(), http_port: 4151 };
+        let found = |hosts: &[&str]| {
+            Ok(Some(Lookup { producers: hosts.iter().copied().map(nsqd).collect() }))
+        };
+        let failure = AskError { address: "l:1".to_owned(), reason: "gone".to_owned() };
+        let merged = merge(vec![found(&["b", "a"]), Err(failure.clone()), Ok(None), found(&["a"])]);
+        assert_eq!(merged, Merged { known: vec![nsqd("a"), nsqd("b")], failures: vec![failure] });
+        assert_eq!(nsqd("::1").http_address(), "[::1]:4151");
+    }
+}
