@@ -1,7 +1,8 @@
 //! NSQ rebuilt as an actor-model broker on actix.
 //!
 //! Dependencies point one way:
-//! `main -> cli, http -> actors -> broker, storage -> protocol`.
+//! `main -> cli, http -> actors -> broker, storage -> protocol`, and
+//! `cli -> client -> stream, tls -> protocol`.
 
 pub mod actors;
 pub mod broker;
@@ -11,6 +12,7 @@ pub mod cluster;
 pub mod config;
 pub mod http;
 pub mod protocol;
+pub mod requests;
 pub mod storage;
 pub mod stream;
 pub mod tls;

@@ -31,12 +31,14 @@ pub enum Case {
     SubDrain,
     PubWait,
     Durability,
+    LogCost,
     Latency,
     Memory,
     MemoryTopics,
     StatsScrape,
     Upgrades,
     Backlog,
+    Library,
 }
 
 impl Case {
@@ -46,12 +48,14 @@ impl Case {
             Self::SubDrain => "sub-drain",
             Self::PubWait => "pub-wait",
             Self::Durability => "durability",
+            Self::LogCost => "log-cost",
             Self::Latency => "latency",
             Self::Memory => "memory",
             Self::MemoryTopics => "memory-topics",
             Self::StatsScrape => "stats-scrape",
             Self::Upgrades => "upgrades",
             Self::Backlog => "backlog",
+            Self::Library => "library",
         }
     }
 
@@ -63,12 +67,14 @@ impl Case {
             Self::SubDrain => (2_000_000, 8, 5.0, Work::Drain),
             Self::PubWait => (150_000, 1, 1.5, publish(100, 1, None)),
             Self::Durability
+            | Self::LogCost
             | Self::Latency
             | Self::Memory
             | Self::MemoryTopics
             | Self::StatsScrape
             | Self::Upgrades
-            | Self::Backlog => (0, 0, 0.0, Work::Drain),
+            | Self::Backlog
+            | Self::Library => (0, 0, 0.0, Work::Drain),
         };
         Load { name: self.name(), messages, bare_factor, limit, work }
     }
@@ -166,7 +172,8 @@ pub fn compare(load: &Load, program: &Program, runs: u32) -> Result<Comparison> 
     Ok(Comparison { load: load.clone(), bare, nsqd })
 }
 
-fn run_on(server: Server, load: &Load) -> Result<Sample> {
+/// One run of a load, on a server that is then stopped.
+pub fn run_on(server: Server, load: &Load) -> Result<Sample> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let sample = match load.work {
         Work::Publish { connections, window, .. } => {

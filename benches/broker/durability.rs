@@ -10,12 +10,13 @@ use std::{
 
 use serde::Serialize;
 use tempfile::TempDir;
-use tokio::{runtime, task::JoinSet};
+use tokio::{runtime, task::JoinSet, time::sleep_until};
 
 use crate::{
     Result,
     link::{Link, Target},
     server::Program,
+    usage,
     wire::Request,
 };
 
@@ -35,6 +36,8 @@ pub struct Row {
     pub messages_per_second: Vec<f64>,
     pub p50_micros: Vec<f64>,
     pub p99_micros: Vec<f64>,
+    /// Of the process that stores.
+    pub cpu_micros_each: Vec<f64>,
 }
 
 /// Who publishes, and how.
@@ -49,12 +52,13 @@ const fn publishing(publishers: usize, topics: usize, batch: Option<u32>) -> Pub
     Publishing { publishers, topics, batch }
 }
 
-const CASES: [Publishing; 6] = [
+const CASES: [Publishing; 7] = [
     publishing(1, 1, None),
     publishing(10, 1, None),
     publishing(100, 1, None),
     publishing(1, 1, Some(BATCH)),
     publishing(10, 1, Some(BATCH)),
+    publishing(100, 1, Some(BATCH)),
     publishing(100, 100, None),
 ];
 
@@ -75,21 +79,29 @@ pub fn power(topics: usize) -> String {
     name("power", publishing(100, topics, None))
 }
 
-pub fn measure(program: &Program, dir: &Path, runs: u32) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+/// The ways to store whose names contain `rows`, all of them in each run.
+pub fn measure(program: &Program, dir: &Path, runs: u32, rows: &str) -> Result<Vec<Row>> {
+    let mut measured = Vec::new();
+    let mut add_if_wanted = |name: String, measure: &dyn Fn() -> Result<Timed>| {
+        if name.contains(rows) {
+            add(&mut measured, name, &measure()?);
+        }
+        Result::Ok(())
+    };
     for _run in 0..runs.min(RUNS_MAX) {
         for sync in [false, true] {
             for batch in [None, Some(BATCH)] {
-                add(&mut rows, bare_name(sync, batch), &write(dir, sync, batch)?);
+                add_if_wanted(bare_name(sync, batch), &|| write(dir, sync, batch))?;
             }
         }
         for durability in ["process", "power"] {
             for case in CASES {
-                add(&mut rows, name(durability, case), &publish(program, durability, case)?);
+                let name = name(durability, case);
+                add_if_wanted(name, &|| publish(program, durability, case))?;
             }
         }
     }
-    Ok(rows)
+    Ok(measured)
 }
 
 fn bare_name(sync: bool, batch: Option<u32>) -> String {
@@ -106,34 +118,44 @@ fn name(durability: &str, case: Publishing) -> String {
 
 fn add(rows: &mut Vec<Row>, name: String, timed: &Timed) {
     let index = rows.iter().position(|row| row.name == name).unwrap_or_else(|| {
-        let empty = Vec::new;
-        let (messages_per_second, p50_micros, p99_micros) = (empty(), empty(), empty());
-        rows.push(Row { name, messages_per_second, p50_micros, p99_micros });
+        let [messages_per_second, p50_micros, p99_micros, cpu_micros_each] = Default::default();
+        rows.push(Row { name, messages_per_second, p50_micros, p99_micros, cpu_micros_each });
         rows.len() - 1
     });
     let row = &mut rows[index];
     row.messages_per_second.push(timed.rate());
     row.p50_micros.push(timed.percentile(0.5));
     row.p99_micros.push(timed.percentile(0.99));
+    row.cpu_micros_each.push(timed.cpu_micros_each());
 }
 
 /// How long each request took, in microseconds, in ascending order.
 struct Timed {
     micros: Vec<f64>,
     messages_each: u32,
+    /// What all of them cost.
+    cpu: Duration,
 }
 
 impl Timed {
-    fn new(mut micros: Vec<f64>, batch: Option<u32>) -> Result<Self> {
+    fn new(mut micros: Vec<f64>, batch: Option<u32>, cpu: Duration) -> Result<Self> {
         if micros.is_empty() {
             return Err("nothing was stored in time".into());
         }
         micros.sort_by(f64::total_cmp);
-        Ok(Self { micros, messages_each: batch.unwrap_or(1) })
+        Ok(Self { micros, messages_each: batch.unwrap_or(1), cpu })
+    }
+
+    fn messages(&self) -> f64 {
+        self.micros.len() as f64 * f64::from(self.messages_each)
     }
 
     fn rate(&self) -> f64 {
-        self.micros.len() as f64 * f64::from(self.messages_each) / MEASURED.as_secs_f64()
+        self.messages() / MEASURED.as_secs_f64()
+    }
+
+    fn cpu_micros_each(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.messages()
     }
 
     fn percentile(&self, part: f64) -> f64 {
@@ -171,8 +193,12 @@ fn write(dir: &Path, sync: bool, batch: Option<u32>) -> Result<Timed> {
     let messages = batch.unwrap_or(1) as usize;
     let record = vec![b'x'; RECORD_HEADER + messages * (MESSAGE_HEADER + BODY_SIZE)];
     let (span, mut micros, mut at) = (Span::from_now(), Vec::new(), 0);
+    let mut cpu_before = None;
     loop {
         let begun = Instant::now();
+        if begun >= span.start && cpu_before.is_none() {
+            cpu_before = Some(usage::own_cpu()?);
+        }
         file.write_all_at(&record, at)?;
         if sync {
             file.sync_data()?;
@@ -180,7 +206,8 @@ fn write(dir: &Path, sync: bool, batch: Option<u32>) -> Result<Timed> {
         // A gigabyte round and round: the disk need not hold seconds of a bare loop.
         at = (at + record.len() as u64) % (1 << 30);
         if !span.count(begun, &mut micros) {
-            return Timed::new(micros, batch);
+            let cpu = usage::own_cpu()? - cpu_before.unwrap_or_default();
+            return Timed::new(micros, batch, cpu);
         }
     }
 }
@@ -188,7 +215,7 @@ fn write(dir: &Path, sync: bool, batch: Option<u32>) -> Result<Timed> {
 fn publish(program: &Program, durability: &str, case: Publishing) -> Result<Timed> {
     let server = program.with(&format!("--durability={durability}")).start()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-    let micros = runtime.block_on(async {
+    let (micros, cpu) = runtime.block_on(async {
         let (mut links, target) = (Vec::new(), Target::plain(server.tcp()));
         for number in 0..case.publishers {
             let topic = format!("bench{}", number % case.topics);
@@ -201,15 +228,19 @@ fn publish(program: &Program, durability: &str, case: Publishing) -> Result<Time
         let span = Span::from_now();
         let mut running: JoinSet<_> =
             links.into_iter().map(|(link, request)| publish_over(link, request, span)).collect();
+        sleep_until(span.start.into()).await;
+        let cpu_before = server.cpu()?;
+        sleep_until(span.end.into()).await;
+        let cpu = server.cpu()? - cpu_before;
         let mut micros = Vec::new();
         while let Some(done) = running.join_next().await {
             micros.extend(done??);
         }
-        Result::Ok(micros)
+        Result::Ok((micros, cpu))
     })?;
     drop(runtime);
     server.stop()?;
-    Timed::new(micros, case.batch)
+    Timed::new(micros, case.batch, cpu)
 }
 
 async fn publish_over(mut link: Link, mut request: Request, span: Span) -> Result<Vec<f64>> {

@@ -13,12 +13,14 @@ mod certificate;
 mod durability;
 mod http;
 mod latency;
+mod library;
 mod link;
 mod load;
 mod memory;
 mod report;
 mod scrape;
 mod server;
+mod store;
 mod upgraded;
 mod usage;
 mod wire;
@@ -54,6 +56,10 @@ struct Arguments {
     #[arg(long = "case", value_name = "NAME")]
     cases: Vec<Case>,
 
+    /// Of durability, only the ways to store whose names contain this
+    #[arg(long, value_name = "TEXT")]
+    rows: Option<String>,
+
     /// Multiplies the number of messages of a run; below 1 for a quick look
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
@@ -76,6 +82,9 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    if let Some(ended) = store::nsqd_asked_for() {
+        return ended;
+    }
     match bare::messages_asked_for() {
         Some(messages) => finish(bare::serve(messages).map(|()| true)),
         None => finish(measure(&Arguments::parse())),
@@ -131,8 +140,10 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
     match case {
         Case::Latency => latency::measure(program, runs).map(Measured::Latency),
         Case::Durability => {
-            durability::measure(program, &arguments.dir, runs).map(Measured::Durability)
+            let rows = arguments.rows.as_deref().unwrap_or_default();
+            durability::measure(program, &arguments.dir, runs, rows).map(Measured::Durability)
         }
+        Case::LogCost => store::measure(program, runs, arguments.scale).map(Measured::LogCost),
         Case::Memory => memory::of_connections(program, runs).map(Measured::Memory),
         Case::MemoryTopics => memory::of_topics(program, runs).map(Measured::Memory),
         Case::StatsScrape => scrape::measure(program, runs).map(Measured::Scrape),
@@ -140,6 +151,7 @@ fn run(case: Case, program: &Program, arguments: &Arguments) -> Result<Measured>
         Case::Backlog => {
             backlog::measure(program, arguments.scale).map(Box::new).map(Measured::Backlog)
         }
+        Case::Library => library::measure(program, runs, arguments.scale).map(Measured::Library),
         Case::Mpub | Case::SubDrain | Case::PubWait => {
             cases::compare(&case.load().scaled(arguments.scale), program, runs)
                 .map(Measured::Throughput)

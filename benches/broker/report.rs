@@ -10,15 +10,19 @@ use crate::{
     cases::{Load, Sample},
     durability::{self, Row},
     latency::{self, Percentiles},
+    library,
     memory::{self, Growth},
     scrape::{self, Round},
     server::Program,
+    store::LogCost,
     upgraded::{self, Upgraded},
     usage,
 };
 
 /// 99th percentile from the due moment of sending to the reading by the consumer.
 const LATENCY_MICROS_MAX: f64 = 2_000.0;
+/// What a log may cost, `--durability=process`.
+const LOG_COST_MAX: f64 = 1.25;
 const CONNECTION_BYTES_MAX: f64 = 6_000.0;
 const TOPIC_BYTES_MAX: f64 = 16_000.0;
 const METRICS_MILLIS_MAX: f64 = 50.0;
@@ -38,11 +42,13 @@ pub struct Report {
 pub enum Measured {
     Throughput(Comparison),
     Durability(Vec<Row>),
+    LogCost(Vec<LogCost>),
     Latency(Vec<Percentiles>),
     Memory(Vec<Growth>),
     Scrape(Vec<Round>),
     Upgraded(Vec<Upgraded>),
     Backlog(Box<Backlog>),
+    Library(Vec<library::Row>),
 }
 
 /// The runs of one throughput case; those of one index followed each other.
@@ -103,11 +109,13 @@ impl Measured {
         match self {
             Self::Throughput(comparison) => comparison.table(),
             Self::Durability(rows) => durability_table(rows),
+            Self::LogCost(costs) => costs.iter().map(LogCost::table).collect(),
             Self::Latency(runs) => latency_table(runs),
             Self::Memory(growths) => memory_table(growths),
             Self::Scrape(rounds) => scrape::table(rounds),
             Self::Upgraded(all) => upgraded_table(all),
             Self::Backlog(backlog) => backlog.table(),
+            Self::Library(rows) => library_table(rows),
         }
     }
 
@@ -115,11 +123,12 @@ impl Measured {
         match self {
             Self::Throughput(comparison) => vec![comparison.bar()],
             Self::Durability(rows) => durability_bars(rows),
+            Self::LogCost(costs) => costs.iter().map(LogCost::bar).collect(),
             Self::Latency(runs) => vec![latency_bar(runs)],
             Self::Memory(growths) => growths.iter().map(memory_bar).collect(),
             Self::Scrape(rounds) => scrape_bars(rounds),
-            Self::Upgraded(_) => Vec::new(),
             Self::Backlog(backlog) => backlog_bars(backlog),
+            Self::Upgraded(_) | Self::Library(_) => Vec::new(),
         }
     }
 }
@@ -219,6 +228,22 @@ fn latency_table(runs: &[Percentiles]) -> String {
     text
 }
 
+fn library_table(rows: &[library::Row]) -> String {
+    let mut text = format!("library: {}\n", library::description());
+    let _ = writeln!(
+        text,
+        "  {:<32} {:>26} {:>26} {:>20}",
+        "", "client: CPU µs / message", "nsqd: CPU µs / message", "thousand / s"
+    );
+    for row in rows {
+        let client = Spread::of(&row.runs, Sample::load_cpu_micros).text();
+        let server = Spread::of(&row.runs, Sample::server_cpu_micros).text();
+        let rate = Spread::of(&row.runs, Sample::thousand_per_second).text();
+        let _ = writeln!(text, "  {:<32} {client:>26} {server:>26} {rate:>20}", row.name());
+    }
+    text
+}
+
 fn upgraded_table(all: &[Upgraded]) -> String {
     let mut text = format!("upgrades: {}\n", upgraded::description());
     let _ = writeln!(
@@ -254,12 +279,17 @@ fn latency_bar(runs: &[Percentiles]) -> Bar {
 
 fn durability_table(rows: &[Row]) -> String {
     let mut text = format!("durability: {}\n", durability::description());
-    let _ = writeln!(text, "  {:<42} {:>26} {:>10} {:>10}", "", "messages / s", "p50 µs", "p99 µs");
+    let _ = writeln!(
+        text,
+        "  {:<42} {:>26} {:>10} {:>10} {:>18}",
+        "", "messages / s", "p50 µs", "p99 µs", "CPU µs / message"
+    );
     for row in rows {
         let rate = Spread::new(row.messages_per_second.clone()).text();
-        let [p50, p99] =
-            [&row.p50_micros, &row.p99_micros].map(|micros| Spread::new(micros.clone()).median);
-        let _ = writeln!(text, "  {:<42} {rate:>26} {p50:>10.0} {p99:>10.0}", row.name);
+        let [p50, p99, cpu] = [&row.p50_micros, &row.p99_micros, &row.cpu_micros_each]
+            .map(|micros| Spread::new(micros.clone()).median);
+        let cpu = rounded(cpu);
+        let _ = writeln!(text, "  {:<42} {rate:>26} {p50:>10.0} {p99:>10.0} {cpu:>18}", row.name);
     }
     text
 }
@@ -281,6 +311,25 @@ fn durability_bars(rows: &[Row]) -> Vec<Bar> {
         ),
         bar("durability: power to one topic", 2.0, one / many, "× its rate to 100 topics"),
     ]
+}
+
+impl LogCost {
+    fn table(&self) -> String {
+        let mut text = format!("log-cost: {}\n", self.load.description());
+        for (name, samples) in [("no store", &self.nowhere), ("disk", &self.disk)] {
+            let server = Spread::of(samples, Sample::server_cpu_micros).text();
+            let rate = Spread::of(samples, Sample::thousand_per_second).text();
+            let _ = writeln!(text, "  {name:<9} {server:>28} µs / message {rate:>30} thousand / s");
+        }
+        text
+    }
+
+    fn bar(&self) -> Bar {
+        let median = |samples| Spread::of(samples, Sample::server_cpu_micros).median;
+        let name = format!("log-cost: server CPU per message of {}", self.load.name);
+        let found = median(&self.disk) / median(&self.nowhere);
+        Bar { name, limit: LOG_COST_MAX, found, unit: "× without a store" }
+    }
 }
 
 fn memory_table(growths: &[Growth]) -> String {

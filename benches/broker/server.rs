@@ -16,7 +16,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Result, bare, usage};
+use crate::{Result, bare, store::Store, usage};
 
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -26,6 +26,8 @@ const QUIET_LIMIT: Duration = Duration::from_secs(120);
 #[derive(Debug)]
 pub struct Program {
     path: PathBuf,
+    /// In front of nsqd's flags.
+    subcommand: Vec<String>,
     args: Vec<String>,
     dir: PathBuf,
 }
@@ -34,22 +36,30 @@ impl Program {
     /// This package's `nsq`, or the program at `path`.
     pub fn new(path: Option<&Path>, args: &[String], dir: &Path) -> Self {
         let path = path.unwrap_or_else(|| Path::new(env!("CARGO_BIN_EXE_nsq"))).to_owned();
-        Self { path, args: args.to_vec(), dir: dir.to_owned() }
+        let is_nsq = path.file_name().is_some_and(|name| name == "nsq");
+        let subcommand = if is_nsq { vec!["nsqd".to_owned()] } else { Vec::new() };
+        Self { path, subcommand, args: args.to_vec(), dir: dir.to_owned() }
+    }
+
+    /// This program again, as an nsqd that keeps its logs there.
+    pub fn keeping_logs(&self, store: Store) -> Result<Self> {
+        let (path, subcommand) = (env::current_exe()?, store.command());
+        Ok(Self { path, subcommand, args: self.args.clone(), dir: self.dir.clone() })
     }
 
     /// The same with one more flag.
     pub fn with(&self, flag: &str) -> Self {
         let mut args = self.args.clone();
         args.push(flag.to_owned());
-        Self { path: self.path.clone(), args, dir: self.dir.clone() }
+        let (path, subcommand) = (self.path.clone(), self.subcommand.clone());
+        Self { path, subcommand, args, dir: self.dir.clone() }
     }
 
     /// Its name and flags, as they belong into a report.
     pub fn title(&self) -> String {
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let subcommand = if self.is_nsq() { " nsqd" } else { "" };
-        let args: String = self.args.iter().map(|arg| format!(" {arg}")).collect();
-        format!("{name}{subcommand}{args}")
+        let args = self.subcommand.iter().chain(&self.args).map(|arg| format!(" {arg}"));
+        args.fold(name.into_owned(), |title, arg| title + &arg)
     }
 
     /// Where directories are made.
@@ -80,18 +90,11 @@ impl Program {
 
     fn command(&self, data_path: &Path) -> Command {
         let mut command = Command::new(&self.path);
-        if self.is_nsq() {
-            command.arg("nsqd");
-        }
         let mut data_flag = OsString::from("--data-path=");
         data_flag.push(data_path);
-        command.arg(data_flag);
+        command.args(&self.subcommand).arg(data_flag);
         command.args(["--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0"]).args(&self.args);
         command
-    }
-
-    fn is_nsq(&self) -> bool {
-        self.path.file_name().is_some_and(|name| name == "nsq")
     }
 }
 

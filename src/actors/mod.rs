@@ -22,6 +22,7 @@ pub mod clock;
 pub mod directory;
 pub mod discovery;
 pub mod disk_queue;
+pub mod disk_threads;
 pub mod full_disk;
 pub mod health;
 pub mod listener;

@@ -5,11 +5,9 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64},
 };
 
-use tokio::sync::Semaphore;
-
 use super::{
-    cache::CacheBudget, directory::Directory, health::Health, live_settings::LiveSettings,
-    meters::Meters, tls::Tls, workers::Workers,
+    cache::CacheBudget, directory::Directory, disk_threads::DiskThreads, health::Health,
+    live_settings::LiveSettings, meters::Meters, tls::Tls, workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},
@@ -39,8 +37,10 @@ pub struct Shared {
     pub reserve: Reserve,
     /// Somebody is trying to take it again.
     pub taking_reserve: AtomicBool,
-    /// Leave to sync a log: there are [`SYNCS_MAX`](super::disk_queue::SYNCS_MAX) of them.
-    pub syncs: Arc<Semaphore>,
+    /// Where small writes to logs are made.
+    pub writers: DiskThreads,
+    /// Where logs are synced.
+    pub syncers: DiskThreads,
     /// What TLS handshakes need; none without a certificate.
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.

@@ -5,12 +5,10 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
-use tokio::sync::Semaphore;
-
 use super::{
     cache::CacheBudget,
     directory::Directory,
-    disk_queue::SYNCS_MAX,
+    disk_queue,
     health::Health,
     live_settings::LiveSettings,
     meters::Meters,
@@ -46,7 +44,8 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         cache: Arc::new(CacheBudget::new(1 << 20)),
         directory: Directory::default(),
         health: Health::default(),
-        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
+        writers: disk_queue::writers(),
+        syncers: disk_queue::syncers(),
         tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),

@@ -21,7 +21,7 @@ use crate::{
     protocol::{
         Agreement, Introduction, Magic,
         outgoing::{put_auth, put_identify, put_nop},
-        upgrade::{DeflateDecoder, DeflateEncoder, SnappyDecoder, SnappyEncoder},
+        upgrade::{Decode, DeflateDecoder, DeflateEncoder, Encode, SnappyDecoder, SnappyEncoder},
     },
     storage::os_text,
     stream::{Compressed, Duplex},
@@ -61,6 +61,9 @@ pub(super) async fn connect(address: &str, settings: &Settings) -> Result<Connec
     upgrade(&mut wire, address, settings, &agreement).await?;
     if agreement.auth_required {
         authorize(&mut wire, options).await?;
+    }
+    if options.heartbeat_interval.0.is_none() {
+        wire.wait_for_ever();
     }
     Ok(Connected { wire, agreement })
 }
@@ -156,24 +159,33 @@ async fn upgrade(
         if !agreement.tls_v1 {
             return Err(ConnectError::NoTls);
         }
-        let below = wire.take_stream();
+        let (below, read) = wire.take_stream();
+        if !read.is_empty() {
+            // nsqd waits for the handshake: somebody else has put words into its mouth.
+            return Err(ConnectError::Tls("bytes in the clear before the handshake".to_owned()));
+        }
         wire.set_stream(encrypt(connector, address, below, settings).await?);
         confirm(wire, "TLS").await?;
     }
     if agreement.deflate && settings.options.deflate {
-        wire.replace_stream(|below| {
-            let encoder = DeflateEncoder::new(i32::from(settings.options.deflate_level));
-            Box::new(Compressed::new(below, encoder, DeflateDecoder::default()))
-        });
+        let encoder = DeflateEncoder::new(i32::from(settings.options.deflate_level));
+        compress(wire, encoder, DeflateDecoder::default());
         confirm(wire, "Deflate").await?;
     } else if agreement.snappy && settings.options.snappy {
-        wire.replace_stream(|below| {
-            let (encoder, decoder) = (SnappyEncoder::default(), SnappyDecoder::default());
-            Box::new(Compressed::new(below, encoder, decoder))
-        });
+        compress(wire, SnappyEncoder::default(), SnappyDecoder::default());
         confirm(wire, "Snappy").await?;
     }
     Ok(())
+}
+
+/// nsqd does not wait before it begins: what was read behind its last frame is compressed already.
+fn compress<E, D>(wire: &mut Wire, encoder: E, decoder: D)
+where
+    E: Encode + Unpin + Send + 'static,
+    D: Decode + Unpin + Send + 'static,
+{
+    let (below, read) = wire.take_stream();
+    wire.set_stream(Box::new(Compressed::behind(read, below, encoder, decoder)));
 }
 
 async fn encrypt(

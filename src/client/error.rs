@@ -19,6 +19,9 @@ pub enum SetupError {
     /// TLS cannot be set up like that.
     #[error("TLS: {0}")]
     Tls(String),
+    /// No HTTP client can be made like that, as with a user agent that is no header.
+    #[error("HTTP client: {0}")]
+    Http(String),
     /// The address of an nsqlookupd cannot be used.
     #[error("{0}")]
     Lookupd(#[from] super::lookup::LookupdAddressError),
@@ -76,6 +79,13 @@ pub enum ConnectError {
     /// The connection was lost meanwhile.
     #[error("{0}")]
     Lost(#[from] Lost),
+}
+
+impl ConnectError {
+    /// True if the next attempt may well succeed: nobody has answered yet.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Dial { .. } | Self::Lost(_))
+    }
 }
 
 /// Why a connection that stood is gone.

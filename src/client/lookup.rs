@@ -1,18 +1,16 @@
 //! Asking nsqlookupds where topics are.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt};
 
 use futures_util::future::join_all;
-use reqwest::{Client, StatusCode, Url, header, redirect};
+use reqwest::{Client, StatusCode, Url, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{error::SetupError, options::Options, tls};
-use crate::protocol::TopicName;
+use crate::{protocol::TopicName, requests};
 
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// As Go's client follows them.
-const REDIRECTS_MAX: usize = 10;
 
 /// Why an address of an nsqlookupd cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -171,29 +169,19 @@ impl Lookupds {
             Some(secret) => request.bearer_auth(secret),
             None => request,
         };
-        let response = request.send().await.map_err(|error| with_causes(&error))?;
+        let response = request.send().await.map_err(requests::why)?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND {
             return Ok(T::default()); // the topic is not known there
         }
-        let body = read_body(response).await?;
+        let body = requests::read_body(response, ANSWER_BYTES_MAX).await;
+        let body = body.map_err(|error| error.to_string())?;
         if status != StatusCode::OK {
             let body = String::from_utf8_lossy(&body);
             return Err(format!("got response {status} {body:?}"));
         }
         parse_answer(&body)
     }
-}
-
-async fn read_body(mut response: reqwest::Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(format!("answer of more than {ANSWER_BYTES_MAX} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// The answer itself, or what stands under `data` in the answer of an nsqlookupd before 1.0.
@@ -204,23 +192,6 @@ fn parse_answer<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, String>
         answer = data.take();
     }
     serde_json::from_value(answer).map_err(|error| error.to_string())
-}
-
-/// What a request has failed by, without the URL, which may hold secrets.
-fn with_causes(error: &reqwest::Error) -> String {
-    let mut text = String::new();
-    let mut cause: Option<&dyn std::error::Error> = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if text.is_empty() {
-        text = if error.is_timeout() { "i/o timeout".to_owned() } else { error.to_string() };
-    }
-    text
 }
 
 impl Lookupd {
@@ -270,16 +241,12 @@ fn has_port(url: &str) -> bool {
 }
 
 fn http_client(options: &Options) -> Result<Client, SetupError> {
-    let timeout: Duration = options.lookupd_poll_timeout;
-    Client::builder()
-        .tls_backend_preconfigured(tls::client_config(options)?)
-        .no_proxy()
-        .redirect(redirect::Policy::limited(REDIRECTS_MAX))
-        .connect_timeout(timeout)
+    let timeout = options.lookupd_poll_timeout;
+    requests::client(tls::client_config(options)?, timeout)
         .timeout(timeout)
         .user_agent(options.user_agent.clone())
         .build()
-        .map_err(|error| SetupError::Tls(with_causes(&error)))
+        .map_err(|error| SetupError::Http(requests::why(error)))
 }
 
 #[cfg(test)]

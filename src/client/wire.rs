@@ -54,7 +54,8 @@ pub(super) struct Wire {
     output: Vec<u8>,
     written: usize,
     is_flushed: bool,
-    read_timeout: Duration,
+    /// None where nothing need come for any length of time.
+    read_timeout: Option<Duration>,
     write_timeout: Duration,
     last_read: Instant,
     /// Since when the peer has not taken what there is to write.
@@ -76,7 +77,7 @@ impl Wire {
             output: Vec::new(),
             written: 0,
             is_flushed: true,
-            read_timeout,
+            read_timeout: Some(read_timeout),
             write_timeout,
             last_read: now,
             blocked_since: None,
@@ -85,21 +86,19 @@ impl Wire {
         }
     }
 
-    /// Puts another stream over the one there is. Nothing may wait in either direction.
-    pub(super) fn replace_stream<F>(&mut self, over: F)
-    where
-        F: FnOnce(Box<dyn Duplex>) -> Box<dyn Duplex>,
-    {
-        self.stream = over(self.take_stream());
-    }
-
-    /// The stream itself; there is none until another is set.
-    pub(super) fn take_stream(&mut self) -> Box<dyn Duplex> {
-        std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()))
+    /// The stream itself, and what was read of it and belongs to the next one. There is none until another is set.
+    pub(super) fn take_stream(&mut self) -> (Box<dyn Duplex>, Vec<u8>) {
+        let read = std::mem::take(&mut self.input).into();
+        (std::mem::replace(&mut self.stream, Box::new(tokio::io::empty())), read)
     }
 
     pub(super) fn set_stream(&mut self, stream: Box<dyn Duplex>) {
         self.stream = stream;
+    }
+
+    /// From now on nothing need come: there are no heartbeats.
+    pub(super) fn wait_for_ever(&mut self) {
+        self.read_timeout = None;
     }
 
     /// To be filled with commands; they leave with [`Wire::poll_write`].
@@ -152,7 +151,8 @@ impl Wire {
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => {
-                let due = self.last_read + self.read_timeout;
+                let Some(timeout) = self.read_timeout else { return Poll::Pending };
+                let due = self.last_read + timeout;
                 ready!(poll_passed(&mut self.read_timer, due, cx));
                 Poll::Ready(Err(Lost::ReadTimeout))
             }

@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use rustix::fs::{FlockOperation, flock};
@@ -60,6 +60,8 @@ pub enum DataDirError {
 pub struct DataDir {
     path: PathBuf,
     disk: Arc<dyn Disk>,
+    /// Held while a topic that is deleted gets its new name.
+    retiring: Mutex<()>,
     _locked: File,
 }
 
@@ -67,7 +69,8 @@ impl DataDir {
     /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other
     /// out. Then finishes deletions and repairs that a crash has interrupted.
     pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, DataDirError> {
-        let data_dir = Self { path: path.to_owned(), disk, _locked: lock(path)? };
+        let _locked = lock(path)?;
+        let data_dir = Self { path: path.to_owned(), disk, retiring: Mutex::default(), _locked };
         let topics = data_dir.topics_dir();
         data_dir.attempt("create", &topics, |disk| disk.create_dir(&topics))?;
         data_dir.attempt("sync", path, |disk| disk.sync_dir(path))?;
@@ -107,15 +110,34 @@ impl DataDir {
     /// Removes a topic's directory with all that is in it; fine if there is none. A crash leaves
     /// all of the topic or nothing.
     pub fn remove_topic(&self, topic: &TopicName) -> Result<(), DataDirError> {
-        let dir = self.topic_dir(topic);
-        let deleted = self.unused_deleted_name()?;
-        match self.disk.rename(&dir, &deleted) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            result => result.map_err(|source| io_error("rename", &dir, source))?,
+        match self.retire_topic(topic)? {
+            Some(retired) => self.remove_retired(&retired),
+            None => Ok(()),
         }
+    }
+
+    /// The first half of that, which is quick: the topic is gone for good, and another one of its
+    /// name can be made. `None` if there was none.
+    pub fn retire_topic(&self, topic: &TopicName) -> Result<Option<PathBuf>, DataDirError> {
+        let dir = self.topic_dir(topic);
+        let retired = {
+            let _one_name_each = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
+            let retired = self.unused_deleted_name()?;
+            match self.disk.rename(&dir, &retired) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                result => result.map_err(|source| io_error("rename", &dir, source))?,
+            }
+            retired
+        };
         let topics = self.topics_dir();
         self.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
-        self.attempt("remove", &deleted, |disk| disk.remove_dir(&deleted))
+        Ok(Some(retired))
+    }
+
+    /// The second half, which takes as long as there are bytes to give back. If it fails, the next
+    /// opening of the data path does it.
+    pub fn remove_retired(&self, retired: &Path) -> Result<(), DataDirError> {
+        self.attempt("remove", retired, |disk| disk.remove_dir(retired))
     }
 
     /// An empty directory to write a topic into anew.

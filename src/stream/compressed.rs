@@ -47,15 +47,12 @@ pub struct Compressed<S, E, D> {
 impl<S: Duplex, E: Encode, D: Decode> Compressed<S, E, D> {
     /// Begins a compressed stream in both directions.
     pub fn new(below: S, encoder: E, decoder: D) -> Self {
-        Self {
-            below,
-            encoder,
-            decoder,
-            carried: Vec::new(),
-            decoded: 0,
-            encoded: Vec::new(),
-            written: 0,
-        }
+        Self::behind(Vec::new(), below, encoder, decoder)
+    }
+
+    /// The same where `read`, the first bytes to decode, was already read from the stream below.
+    pub fn behind(read: Vec<u8>, below: S, encoder: E, decoder: D) -> Self {
+        Self { below, encoder, decoder, carried: read, decoded: 0, encoded: Vec::new(), written: 0 }
     }
 
     /// Decodes from what is carried; the number of bytes that it has come to.

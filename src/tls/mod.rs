@@ -8,7 +8,7 @@ mod trusted_servers;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::{
-    SupportedProtocolVersion,
+    ClientConfig, RootCertStore, SupportedProtocolVersion,
     crypto::{CryptoProvider, ring},
     version::{TLS12, TLS13},
 };
@@ -31,4 +31,13 @@ pub fn versions(min: TlsMinVersion) -> &'static [&'static SupportedProtocolVersi
         TlsMinVersion::Tls10 | TlsMinVersion::Tls11 | TlsMinVersion::Tls12 => &FROM_1_2,
         TlsMinVersion::Tls13 => &FROM_1_3,
     }
+}
+
+/// For clients that speak to nobody over TLS.
+pub fn trusting_nobody() -> ClientConfig {
+    ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&FROM_1_2)
+        .expect("the provider has suites for both versions")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth()
 }

@@ -1,18 +1,17 @@
 //! One auth server: where it is, and one question to it.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use actix_rt::time::timeout;
-use awc::{
-    Client, ClientRequest,
-    error::{HttpError, PayloadError, SendRequestError},
-    http::{Method, StatusCode, Uri, header},
-};
 use bytes::Bytes;
+use reqwest::{Client, RequestBuilder, StatusCode, Url, header};
 use serde::Deserialize;
 
 use super::question::Question;
-use crate::config::AuthMethod;
+use crate::{
+    config::AuthMethod,
+    requests::{BodyError, read_body, why},
+};
 
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
@@ -79,11 +78,11 @@ impl Server {
             AuthMethod::Get => self.with_query(&question.to_query()),
             AuthMethod::Post => self.url.clone(),
         };
-        let url: Uri = url.parse().map_err(|error| unavailable(&error))?;
+        let url = Url::parse(&url).map_err(|error| unavailable(&error))?;
         match self.exchange(client, manner, question, url.clone()).await? {
             Answer::Granted(body) => Ok(body),
             Answer::UseTls(port) => {
-                let url = over_tls(&url, port).map_err(|error| unavailable(&error))?;
+                let url = over_tls(url, port).ok_or_else(|| refused(StatusCode::FORBIDDEN))?;
                 match self.exchange(client, manner, question, url).await? {
                     Answer::Granted(body) => Ok(body),
                     Answer::UseTls(_) => Err(refused(StatusCode::FORBIDDEN)),
@@ -107,18 +106,14 @@ impl Server {
         client: &Client,
         manner: Manner,
         question: &Question,
-        url: Uri,
+        url: Url,
     ) -> Result<Answer, Failure> {
-        let is_plain = url.scheme_str() == Some("http");
+        let is_plain = url.scheme() == "http";
         let exchanged = async {
-            let request = self.request(client, manner.method, url);
-            let sent = match manner.method {
-                AuthMethod::Get => request.send(),
-                AuthMethod::Post => request.send_body(question.to_json()),
-            };
-            let mut response = sent.await.map_err(|error: SendRequestError| unavailable(&error))?;
+            let request = self.request(client, manner.method, question, url);
+            let response = request.send().await.map_err(|error| unavailable(&why(error)))?;
             let status = response.status();
-            let body = response.body().limit(ANSWER_BYTES_MAX).await;
+            let body = read_body(response, ANSWER_BYTES_MAX).await.map(Bytes::from);
             judge(status, body, is_plain)
         };
         match timeout(manner.timeout, exchanged).await {
@@ -127,21 +122,25 @@ impl Server {
         }
     }
 
-    fn request(&self, client: &Client, method: AuthMethod, url: Uri) -> ClientRequest {
-        let address = ip_address(&url);
+    fn request(
+        &self,
+        client: &Client,
+        method: AuthMethod,
+        question: &Question,
+        url: Url,
+    ) -> RequestBuilder {
         let request = match method {
-            AuthMethod::Get => client.request(Method::GET, url),
-            AuthMethod::Post => client.request(Method::POST, url).content_type("application/json"),
+            AuthMethod::Get => client.get(url),
+            AuthMethod::Post => client
+                .post(url)
+                .header(header::CONTENT_TYPE, "application/json")
+                .body(question.to_json()),
         };
         let request = request
-            .insert_header((header::ACCEPT, "application/vnd.nsq; version=1.0"))
-            .force_close();
-        let request = match address {
-            Some(address) => request.address(address.into()),
-            None => request,
-        };
+            .header(header::ACCEPT, "application/vnd.nsq; version=1.0")
+            .header(header::CONNECTION, "close");
         match &self.login {
-            Some((user, password)) => request.basic_auth(user, password),
+            Some((user, password)) => request.basic_auth(user, Some(password)),
             None => request,
         }
     }
@@ -156,16 +155,14 @@ enum Answer {
 
 fn judge(
     status: StatusCode,
-    body: Result<Bytes, PayloadError>,
+    body: Result<Bytes, BodyError>,
     is_plain: bool,
 ) -> Result<Answer, Failure> {
     match status {
         StatusCode::OK => match body {
             Ok(body) => Ok(Answer::Granted(body)),
-            Err(PayloadError::Overflow) => {
-                Err(Failure::Refused(format!("answer of more than {ANSWER_BYTES_MAX} bytes")))
-            }
-            Err(error) => Err(unavailable(&format!("answer not read: {error}"))),
+            Err(error @ BodyError::TooLong(_)) => Err(Failure::Refused(error.to_string())),
+            Err(error) => Err(unavailable(&error)),
         },
         StatusCode::FORBIDDEN if is_plain => match body.ok().as_deref().and_then(https_port) {
             Some(port) => Ok(Answer::UseTls(port)),
@@ -199,18 +196,11 @@ fn https_port(body: &[u8]) -> Option<u16> {
     Some(forbidden.https_port)
 }
 
-fn over_tls(url: &Uri, port: u16) -> Result<Uri, HttpError> {
-    let host = url.host().unwrap_or_default();
-    let path = url.path_and_query().map_or("/", |path| path.as_str());
-    let authority = format!("{host}:{port}");
-    Uri::builder().scheme("https").authority(authority).path_and_query(path).build()
-}
-
-/// The address itself where the URL has one of IPv6: a resolver does not know its brackets.
-fn ip_address(url: &Uri) -> Option<(IpAddr, u16)> {
-    let host = url.host()?.strip_prefix('[')?.strip_suffix(']')?;
-    let port = if url.scheme_str() == Some("https") { 443 } else { 80 };
-    Some((host.parse().ok()?, url.port_u16().unwrap_or(port)))
+/// The same at another port. Nothing if the URL can have none.
+fn over_tls(mut url: Url, port: u16) -> Option<Url> {
+    url.set_scheme("https").ok()?;
+    url.set_port(Some(port)).ok()?;
+    Some(url)
 }
 
 fn parse_login(login: &str) -> (String, String) {
@@ -248,7 +238,7 @@ mod tests {
             let server = Server::new(address);
             assert_eq!(server.with_query("q"), url, "{address}");
             assert_eq!(server.name(), name, "{address}");
-            assert!(url.parse::<Uri>().is_ok(), "{url}");
+            assert!(Url::parse(url).is_ok(), "{url}");
         }
     }
 
@@ -262,18 +252,10 @@ mod tests {
 
     #[test]
     fn tls_changes_scheme_and_port_only() {
-        let url = |text: &str| text.parse::<Uri>().unwrap();
-        let changed = over_tls(&url("http://auth:4180/auth?secret=a"), 4181).unwrap();
-        assert_eq!(changed, url("https://auth:4181/auth?secret=a"));
-        assert_eq!(over_tls(&url("http://[::1]/"), 1).unwrap(), url("https://[::1]:1/"));
-    }
-
-    #[test]
-    fn brackets_are_taken_off_addresses() {
-        let found = |text: &str| ip_address(&text.parse::<Uri>().unwrap());
-        assert_eq!(found("http://[::1]:4180/auth"), Some(("::1".parse().unwrap(), 4180)));
-        assert_eq!(found("https://[::1]/"), Some(("::1".parse().unwrap(), 443)));
-        assert_eq!((found("http://127.0.0.1:1/"), found("http://auth/")), (None, None));
+        let changed = |text: &str, port| over_tls(Url::parse(text).unwrap(), port).unwrap();
+        let url = changed("http://auth:4180/auth?secret=a", 4181);
+        assert_eq!(url.as_str(), "https://auth:4181/auth?secret=a");
+        assert_eq!(changed("http://[::1]/", 1).as_str(), "https://[::1]:1/");
     }
 
     #[test]

@@ -8,22 +8,21 @@ use std::{
     time::Duration,
 };
 
-use awc::{Client, Connector};
 use bytes::Bytes;
+use reqwest::Client;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{
-    AuthError, REQUESTS_MAX,
+    AuthError,
     question::Question,
     server::{Failure, Manner, Server},
 };
 use crate::{
     broker::Grant,
     config::{AuthMethod, NsqdOptions},
+    requests,
 };
 
-/// A redirect leads on, so many times for one question: ten requests, as Go's client makes.
-const REDIRECTS_MAX: u8 = 9;
 /// Answers that are recognised when they come again, and how long they may be.
 const KNOWN_MAX: usize = 1024;
 const KNOWN_BYTES_MAX: usize = 16 * 1024;
@@ -65,7 +64,7 @@ pub struct Servers {
 }
 
 impl Servers {
-    /// Prepares a client of the calling thread.
+    /// Prepares a client.
     pub fn new(spec: &AuthSpec) -> Self {
         Self {
             servers: spec.addresses.iter().map(|address| Server::new(address)).collect(),
@@ -113,12 +112,9 @@ impl Servers {
 }
 
 fn client(spec: &AuthSpec) -> Client {
-    let connector = Connector::new().timeout(spec.connect_timeout).limit(REQUESTS_MAX);
-    let connector = connector.handshake_timeout(spec.request_timeout);
-    // No connection is used twice: a server that closes what is idle must not be taken for broken.
-    let connector = connector.conn_lifetime(Duration::ZERO).rustls_0_23(Arc::clone(&spec.tls));
-    let client = Client::builder().connector(connector).max_redirects(REDIRECTS_MAX);
-    client.disable_timeout().finish() // each question has its time over all redirects
+    let client = requests::client(spec.tls.as_ref().clone(), spec.connect_timeout);
+    // Each question has its time over all redirects.
+    client.build().expect("there is nothing in it that could be wrong")
 }
 
 /// A number below `count`, or 0.

@@ -3,12 +3,8 @@
 use std::{collections::BTreeSet, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use actix_rt::time::Instant;
-use awc::{
-    Client, Connector,
-    error::{PayloadError, SendRequestError},
-    http::{StatusCode, header},
-};
 use futures_util::future::join_all;
+use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
 use tokio::{
     sync::{Semaphore, watch},
@@ -19,6 +15,8 @@ use crate::{
     actors::lookup_peer::PeerStatus,
     config::NsqdOptions,
     protocol::{ChannelName, TopicName, lookup::IdentifyAnswer},
+    requests::{self, BodyError, read_body, why},
+    tls::trusting_nobody,
 };
 
 /// The longest answer that is read.
@@ -30,11 +28,11 @@ const CHANNELS_MAX: usize = 1000;
 #[derive(Debug, thiserror::Error)]
 enum AskError {
     #[error("{0}")]
-    NotSent(#[from] SendRequestError),
+    NotSent(String),
     #[error("answered {0}")]
     Status(StatusCode),
-    #[error("answer not read: {0}")]
-    NotRead(#[from] PayloadError),
+    #[error("{0}")]
+    NotRead(#[from] BodyError),
     #[error("not an answer: {0}")]
     NotAnAnswer(#[from] serde_json::Error),
 }
@@ -74,12 +72,10 @@ impl fmt::Display for Registry {
 pub(super) struct Registries(Client);
 
 impl Registries {
-    /// A client of the calling thread.
+    /// A client with the time for a connect that the options give.
     pub(super) fn new(options: &NsqdOptions) -> Self {
-        let connector = Connector::new().timeout(options.http_client_connect_timeout);
-        // No connection is used twice: a registry that closes what is idle must not be taken for broken.
-        let connector = connector.conn_lifetime(Duration::ZERO);
-        Self(Client::builder().connector(connector).disable_timeout().finish())
+        let client = requests::client(trusting_nobody(), options.http_client_connect_timeout);
+        Self(client.build().expect("there is nothing in it that could be wrong"))
     }
 
     async fn channels(
@@ -88,18 +84,14 @@ impl Registries {
         topic: &TopicName,
     ) -> Result<Vec<String>, AskError> {
         let topic = topic.as_str().replace('#', "%23"); // all else in a name is plain
-        let request = self.0.get(format!("http://{registry}/channels?topic={topic}"));
-        let request = request
-            .insert_header((header::ACCEPT, "application/vnd.nsq; version=1.0"))
-            .force_close();
-        // A resolver does not know the brackets of IPv6.
-        let request = match registry.ip() {
-            Some(ip) => request.address((ip, registry.port).into()),
-            None => request,
-        };
-        let mut response = request.send().await?;
+        let request = self
+            .0
+            .get(format!("http://{registry}/channels?topic={topic}"))
+            .header(header::ACCEPT, "application/vnd.nsq; version=1.0")
+            .header(header::CONNECTION, "close");
+        let response = request.send().await.map_err(|error| AskError::NotSent(why(error)))?;
         match response.status() {
-            StatusCode::OK => parse(&response.body().limit(ANSWER_BYTES_MAX).await?),
+            StatusCode::OK => parse(&read_body(response, ANSWER_BYTES_MAX).await?),
             status => Err(AskError::Status(status)),
         }
     }

@@ -83,6 +83,13 @@ pub struct Append {
     pub with_sync: bool,
 }
 
+impl Append {
+    /// Size of all batches in the log.
+    pub fn bytes(&self) -> usize {
+        self.batches.iter().map(|batch| batch.encoded_len()).sum()
+    }
+}
+
 /// How well batches were stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Appended {

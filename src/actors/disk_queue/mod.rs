@@ -1,6 +1,6 @@
 //! The actor of a topic's log: files on one side, messages on the other.
 //!
-//! Calls that can wait for the disk run on threads of their own, so that a slow disk under one topic
+//! Calls that can wait for the disk run on other threads, so that a slow disk under one topic
 //! holds up neither this thread nor another topic. Writes of a log exclude each other; reads do not
 //! wait for them.
 
@@ -17,11 +17,13 @@ use std::{
 };
 
 use actix::{Actor, Context, Handler, Recipient, ResponseFuture, Supervised};
+use tokio::sync::OwnedMutexGuard;
 
 pub use messages::*;
-pub use syncing::SYNCS_MAX;
+pub use syncing::syncers;
 
 use super::{
+    disk_threads::{DiskThreads, Sizes},
     full_disk::{check_room, replace_small, take_reserve_again},
     meters::{DiskCall, DiskGauges},
     shared::Shared,
@@ -37,8 +39,17 @@ use crate::{
     },
 };
 
+/// A larger write takes so long that others should not wait for it, and a thread of its own is cheap.
+const SMALL_WRITE_BYTES_MAX: usize = 64 * 1024;
+/// Threads that writes may hang on at the same moment.
+const WRITERS_MAX: usize = 512;
 /// A file of metadata has less.
 const METADATA_BYTES: usize = 4096;
+
+/// The threads for small writes to logs: one does for all, unless it hangs.
+pub fn writers() -> DiskThreads {
+    DiskThreads::new("disk-write", Sizes { enough: 1, max: WRITERS_MAX })
+}
 
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
@@ -155,23 +166,50 @@ impl DiskQueue {
         Box::pin(async { job.await.unwrap_or(Err(StoreError::NotOpen)) })
     }
 
-    /// Runs `job` when all before it in `lane` have run.
+    /// Runs `job` on a thread of its own when all before it in `lane` have run.
     fn run_in<T: Send + 'static>(
         &self,
         lane: &Lane,
         job: impl Job<T>,
     ) -> ResponseFuture<Result<T, StoreError>> {
-        let (files, gauges) = (Arc::clone(&self.files), Arc::clone(&self.gauges));
-        let (turn, kind) = (Arc::clone(&lane.turn).lock_owned(), lane.kind);
+        let (turn, call) = self.call_in(lane, job);
         Box::pin(async move {
             let turn = turn.await;
-            let job = actix_rt::task::spawn_blocking(move || {
-                let _until_done = turn;
-                files.check_not_deleted()?;
-                gauges.during(kind, || job(&files))
-            });
-            job.await.unwrap_or(Err(StoreError::NotOpen))
+            let called = actix_rt::task::spawn_blocking(move || call(turn));
+            called.await.unwrap_or(Err(StoreError::NotOpen))
         })
+    }
+
+    /// The same on one of `threads`.
+    fn run_in_on<T: Send + 'static>(
+        &self,
+        lane: &Lane,
+        threads: &DiskThreads,
+        job: impl Job<T>,
+    ) -> ResponseFuture<Result<T, StoreError>> {
+        let ((turn, call), threads) = (self.call_in(lane, job), threads.clone());
+        Box::pin(async move {
+            let turn = turn.await;
+            let called = threads.run(move || call(turn));
+            called.await.unwrap_or(Err(StoreError::NotOpen))
+        })
+    }
+
+    /// The turn in `lane`, and what is to be done with it.
+    fn call_in<T: Send + 'static, J: Job<T>>(
+        &self,
+        lane: &Lane,
+        job: J,
+    ) -> (
+        impl Future<Output = OwnedMutexGuard<()>> + use<T, J>,
+        impl FnOnce(OwnedMutexGuard<()>) -> Result<T, StoreError> + Send + use<T, J>,
+    ) {
+        let (files, gauges, kind) = (Arc::clone(&self.files), Arc::clone(&self.gauges), lane.kind);
+        let call = move |_until_done: OwnedMutexGuard<()>| {
+            files.check_not_deleted()?;
+            gauges.during(kind, || job(&files))
+        };
+        (Arc::clone(&lane.turn).lock_owned(), call)
     }
 
     /// Runs `job`, which replaces a small file, when all before it have run.
@@ -272,15 +310,25 @@ impl Handler<Append> for DiskQueue {
         if !append.durable {
             self.schedule_sync(ctx);
         }
+        if self.must_open {
+            return Box::pin(async { Err(StoreError::NotOpen) });
+        }
         let leave = if append.with_sync { self.leave_to_sync() } else { None };
+        let syncs = leave.is_some();
+        let is_large = append.bytes() > SMALL_WRITE_BYTES_MAX;
         let (shared, gauges) = (Arc::clone(&self.shared), Arc::clone(&self.gauges));
         let topic = self.topic.clone();
-        self.run_write(move |files| {
+        let write = move |files: &Files| {
             check_room(&shared)?;
             append_to(files, &append, &shared, &gauges)?;
             let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
             Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
-        })
+        };
+        match (syncs, is_large) {
+            (true, _) => self.run_in_on(&self.writes, &self.shared.syncers, write),
+            (false, false) => self.run_in_on(&self.writes, &self.shared.writers, write),
+            (false, true) => self.run_in(&self.writes, write),
+        }
     }
 }
 
@@ -438,13 +486,27 @@ impl Handler<Delete> for DiskQueue {
         self.must_open = true;
         self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        self.run_in(&self.small_files, move |files| {
+        let of_topic = Arc::clone(&self.shared);
+        let retired = self.run_in(&self.small_files, move |files| {
             let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);
-            Ok(shared.data.remove_topic(&topic)?)
+            Ok(of_topic.data.retire_topic(&topic)?)
+        });
+        Box::pin(async move {
+            // The topic is gone; nobody waits for its space to be free as well.
+            if let Some(retired) = retired.await? {
+                actix_rt::task::spawn_blocking(move || remove_retired(&shared, &retired));
+            }
+            Ok(())
         })
+    }
+}
+
+fn remove_retired(shared: &Shared, retired: &Path) {
+    if let Err(error) = shared.data.remove_retired(retired) {
+        log::warn!("a deleted topic's files will be removed by the next start: {error}");
     }
 }
 

@@ -7,11 +7,12 @@ use std::{
 
 use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 
-use tokio::sync::{OwnedMutexGuard, OwnedSemaphorePermit};
+use tokio::sync::OwnedMutexGuard;
 
 use super::{DiskQueue, Files, StoreError, Sync};
 use crate::{
     actors::{
+        disk_threads::{DiskThreads, Sizes},
         meters::{DiskCall, DiskGauges},
         shared::Shared,
     },
@@ -21,7 +22,12 @@ use crate::{
 
 /// Syncs that run at the same moment over all logs. Those of one moment share the disk's commits, so
 /// that many cost little more than one (docs/adr/0004); each holds a thread.
-pub const SYNCS_MAX: usize = 64;
+const SYNCS_MAX: usize = 64;
+
+/// The threads that syncs wait on.
+pub fn syncers() -> DiskThreads {
+    DiskThreads::new("disk-sync", Sizes { enough: SYNCS_MAX, max: SYNCS_MAX })
+}
 
 impl DiskQueue {
     /// Syncs within `--sync-timeout`, unless that is on its way already.
@@ -55,27 +61,25 @@ impl DiskQueue {
         let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
         let turn = Arc::clone(&self.syncs.turn).lock_owned();
         Box::pin(async move {
-            let turn = turn.await;
-            let permit = Arc::clone(&shared.syncs).acquire_owned().await;
-            let job = actix_rt::task::spawn_blocking(move || {
-                let _until_done = (turn, permit);
+            let (turn, threads) = (turn.await, shared.syncers.clone());
+            let synced = threads.run(move || {
+                let _until_done = turn;
                 gauges.during(DiskCall::Sync, || sync_files(&files, &topic, &shared))
             });
-            job.await.unwrap_or(Err(StoreError::NotOpen))
+            synced.await.unwrap_or(Err(StoreError::NotOpen))
         })
     }
 
     /// Leave to sync at once, as part of another call.
     pub(super) fn leave_to_sync(&self) -> Option<LeaveToSync> {
         let turn = Arc::clone(&self.syncs.turn).try_lock_owned().ok()?;
-        let permit = Arc::clone(&self.shared.syncs).try_acquire_owned().ok()?;
-        Some(LeaveToSync { _until_done: (turn, permit) })
+        Some(LeaveToSync { _until_done: turn })
     }
 }
 
-/// No other sync of the log is under way, and not too many of others.
+/// No other sync of the log is under way.
 pub(super) struct LeaveToSync {
-    _until_done: (OwnedMutexGuard<()>, OwnedSemaphorePermit),
+    _until_done: OwnedMutexGuard<()>,
 }
 
 impl LeaveToSync {

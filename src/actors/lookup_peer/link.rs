@@ -29,6 +29,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const UNANSWERED_MAX: usize = 1024;
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// Room for answers that come together.
+const READ_BYTES: usize = 4 * 1024;
 /// Changes that are told together are logged one by one up to this number.
 const LOGGED_MAX: usize = 16;
 
@@ -132,6 +134,7 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             changes.mark_unchanged();
+            self.input.reserve(READ_BYTES);
             self.announce(directory, status);
             let deadline = self.progress + ANSWER_TIMEOUT;
             let (is_waiting, has_output) = (!self.unanswered.is_empty(), !self.output.is_empty());

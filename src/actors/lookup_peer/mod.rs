@@ -14,7 +14,7 @@ use std::{
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, Message, Supervised, WrapFuture};
 use actix_rt::time::{Instant, sleep};
-use tokio::sync::watch;
+use tokio::{net::TcpStream, sync::watch};
 
 pub use self::status::{LookupPeerSnapshot, PeerStatus};
 use self::{
@@ -23,7 +23,7 @@ use self::{
 };
 use super::{clock, shared::Shared, supervisor::Crash};
 use crate::{
-    broker::Backoff,
+    broker::{Backoff, Moment},
     config::{NsqdOptions, host, version::NSQ_VERSION},
     protocol::lookup::{IdentifyAnswer, PeerInfo},
 };
@@ -96,9 +96,8 @@ async fn keep_connected(spec: PeerSpec) {
     let identity = identity(&spec.shared.options);
     log::info!("LOOKUP connecting to {}", spec.address);
     loop {
-        let begun = Instant::now();
-        let error = converse(&spec, &identity).await;
-        let (reason, lasted) = (error.to_string(), begun.elapsed());
+        let (lasted, error) = converse(&spec, &identity).await;
+        let reason = error.to_string();
         spec.status.send_modify(|status| status.ended(&reason));
         let pause = backoff.after(lasted, RandomState::new().hash_one(lasted));
         if failures.is_news(&reason) {
@@ -110,19 +109,25 @@ async fn keep_connected(spec: PeerSpec) {
     }
 }
 
-/// One connection, from its beginning to its end.
-async fn converse(spec: &PeerSpec, identity: &PeerInfo) -> LinkError {
-    let stream = match connect(&spec.address).await {
-        Ok(stream) => stream,
-        Err(error) => return error.into(),
-    };
-    let (mut link, answer) = match Link::open(stream, &spec.address, identity).await {
+/// One connection, from its beginning to its end; for how long it was of use, and why it is no more.
+async fn converse(spec: &PeerSpec, identity: &PeerInfo) -> (Duration, LinkError) {
+    let (mut link, answer) = match open(spec, identity).await {
         Ok(opened) => opened,
-        Err(error) => return error,
+        Err(error) => return (Duration::ZERO, error),
     };
     log_answer(&spec.address, &answer);
     spec.status.send_modify(|status| status.connected(answer));
-    link.keep(&spec.shared.directory, &spec.status).await
+    let opened = Instant::now();
+    let error = link.keep(&spec.shared.directory, &spec.status).await;
+    (opened.elapsed(), error)
+}
+
+async fn open(
+    spec: &PeerSpec,
+    identity: &PeerInfo,
+) -> Result<(Link<TcpStream>, IdentifyAnswer), LinkError> {
+    let stream = connect(&spec.address).await?;
+    Link::open(stream, &spec.address, identity).await
 }
 
 fn log_answer(address: &str, answer: &IdentifyAnswer) {
@@ -154,7 +159,7 @@ fn identity(options: &NsqdOptions) -> PeerInfo {
 /// The failure that was logged last, so that one that goes on does not fill the log.
 #[derive(Default)]
 struct Failures {
-    last: Option<(String, crate::broker::Moment)>,
+    last: Option<(String, Moment)>,
 }
 
 impl Failures {

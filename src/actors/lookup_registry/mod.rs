@@ -98,12 +98,13 @@ impl Handler<Apply> for LookupRegistry {
 
     fn handle(&mut self, apply: Apply, _: &mut Self::Context) -> Self::Result {
         let (from, now) = ((apply.link, &*apply.remote), clock::now());
+        let whole = apply.commands.len();
         for (count, command) in apply.commands.into_iter().enumerate() {
             if let Err(refused) = self.carry_out(from, command, now) {
                 return MessageResult(Applied { count, refused: Some(refused) });
             }
         }
-        MessageResult(Applied { count: usize::MAX, refused: None })
+        MessageResult(Applied { count: whole, refused: None })
     }
 }
 

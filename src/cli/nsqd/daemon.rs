@@ -5,7 +5,6 @@ use std::sync::{Arc, atomic::AtomicBool};
 use actix::{Addr, Context, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
 
 use super::take_over::until_taken_over;
 use crate::{
@@ -16,7 +15,7 @@ use crate::{
         clock,
         directory::Directory,
         discovery::Announce,
-        disk_queue::SYNCS_MAX,
+        disk_queue,
         health::Health,
         listener::Socket,
         live_settings::LiveSettings,
@@ -49,11 +48,29 @@ const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
 pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
-    run_beside(None, options, on_ready)
+    run_with(Arc::new(RealDisk), None, options, on_ready)
+}
+
+/// The same with its data path on `disk`.
+pub fn run_on(
+    disk: Arc<dyn Disk>,
+    options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
+    run_with(disk, None, options, on_ready)
 }
 
 /// The same with an nsqlookupd in the same process, if there is to be one, to which nsqd reports.
 pub fn run_beside(
+    nsqlookupd: Option<NsqlookupdOptions>,
+    options: NsqdOptions,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
+    run_with(Arc::new(RealDisk), nsqlookupd, options, on_ready)
+}
+
+fn run_with(
+    disk: Arc<dyn Disk>,
     nsqlookupd: Option<NsqlookupdOptions>,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
@@ -62,9 +79,10 @@ pub fn run_beside(
     raise_descriptor_limit();
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
-        let data = DataDir::open(options.data_dir(), disk()).map_err(not_started)?;
+        let data = DataDir::open(options.data_dir(), Arc::clone(&disk)).map_err(not_started)?;
         let tls = load_tls(&options)?;
-        let taken_over = until_taken_over(data, log_options(&options), &mut signals, tls.as_ref());
+        let log = log_options(&options, disk);
+        let taken_over = until_taken_over(data, log.clone(), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
         let (root, failed) = Root::start_new();
         let registry = nsqlookupd.map(|options| nsqlookupd::Running::start(options, &root));
@@ -74,7 +92,7 @@ pub fn run_beside(
             .extend(registry.iter().map(|registry| registry.listening.tcp.clone()));
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
-        let shared = Arc::new(share(options, data, tls));
+        let shared = Arc::new(share(options, data, log, tls));
         watchdog::start(&shared).map_err(not_started)?;
         let tls = shared.tls.as_ref();
         let discovery = start_discovery(&shared, &root);
@@ -173,17 +191,12 @@ fn bind_https(address: &ListenAddress) -> Result<Bound, DaemonError> {
     }
 }
 
-fn disk() -> Arc<dyn Disk> {
-    Arc::new(RealDisk)
-}
-
-fn log_options(options: &NsqdOptions) -> LogOptions {
+fn log_options(options: &NsqdOptions, disk: Arc<dyn Disk>) -> LogOptions {
     let batch_bytes_max = options.max_msg_size.max(options.max_body_size) + BATCH_OVERHEAD_BYTES;
-    LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk: disk() }
+    LogOptions { segment_bytes_max: options.max_bytes_per_file, batch_bytes_max, disk }
 }
 
-fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
-    let log = log_options(&options);
+fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<Tls>>) -> Shared {
     let workers = Workers::start(options.worker_threads);
     let reserve = Reserve::new(data.path(), Arc::clone(&log.disk));
     Shared {
@@ -196,7 +209,8 @@ fn share(options: NsqdOptions, data: DataDir, tls: Option<Arc<Tls>>) -> Shared {
         health: Health::default(),
         reserve,
         taking_reserve: AtomicBool::default(),
-        syncs: Arc::new(Semaphore::new(SYNCS_MAX)),
+        writers: disk_queue::writers(),
+        syncers: disk_queue::syncers(),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,

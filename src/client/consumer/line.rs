@@ -4,7 +4,7 @@ use std::{
     mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Context,
 };
@@ -48,6 +48,7 @@ pub(super) struct Line {
     pub(super) id: LineId,
     pub(super) address: String,
     outbox: Mutex<Outbox>,
+    is_gone: AtomicBool,
     /// Of the connection's task.
     waker: AtomicWaker,
     events: mpsc::UnboundedSender<Event>,
@@ -72,6 +73,7 @@ impl Line {
             id,
             address,
             outbox: Mutex::new(outbox),
+            is_gone: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             events,
             rdy: AtomicU32::new(0),
@@ -82,23 +84,21 @@ impl Line {
         }
     }
 
-    /// Sends the answer to a message and tells the rules how it went. False if the connection is gone, and the answer
-    /// with it.
+    /// Sends the answer to a message and, if `tells`, how it went to the rules. False if the connection is gone, and the
+    /// answer with it.
     pub(super) fn answer(
         &self,
         outcome: Outcome,
-        is_finished: bool,
-        put: impl FnOnce(&mut Vec<u8>),
         tells: bool,
+        put: impl FnOnce(&mut Vec<u8>),
     ) -> bool {
         let mut outbox = self.outbox();
-        if is_finished {
-            outbox.answered.finished += 1;
-        } else {
-            outbox.answered.requeued += 1;
+        match outcome {
+            Outcome::Success => outbox.answered.finished += 1,
+            Outcome::Failure | Outcome::Neutral => outbox.answered.requeued += 1,
         }
         let is_sent = self.put(outbox, put);
-        if tells {
+        if is_sent && tells {
             let _ = self.events.send(Event::Outcome(outcome)); // the consumer may have ended
         }
         is_sent
@@ -171,8 +171,14 @@ impl Line {
         in_flight <= 4 * u64::from(self.rdy_highest.load(Ordering::Relaxed)) + 1024
     }
 
-    /// The connection is gone: answers are not sent any more.
+    /// The connection is gone: nsqd delivers its messages again, and answers to them are not sent.
+    pub(super) fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
+    }
+
+    /// For the connection's task, at its end.
     pub(super) fn close(&self) {
+        self.is_gone.store(true, Ordering::Relaxed);
         let mut outbox = self.outbox();
         outbox.is_open = false;
         outbox.commands = Vec::new();

@@ -181,6 +181,11 @@ impl Delivery {
         self.duty.fail(&failure.into())
     }
 
+    /// Its connection is gone, so that nsqd delivers it again and no answer counts.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.duty.line.is_gone()
+    }
+
     /// The message and the duty to answer it, each by itself.
     pub(super) fn split(self) -> (Message, Duty) {
         (self.message, self.duty)
@@ -214,7 +219,7 @@ impl Duty {
     pub(super) fn finish(mut self) -> bool {
         self.is_answered = true;
         let tells = self.terms.is_backing_off.load(Ordering::Relaxed);
-        self.line.answer(Outcome::Success, true, |out| put_finish(out, &self.id), tells)
+        self.line.answer(Outcome::Success, tells, |out| put_finish(out, &self.id))
     }
 
     pub(super) fn fail(self, failure: &Failure) -> bool {
@@ -233,7 +238,7 @@ impl Duty {
         let delay = delay.unwrap_or_else(|| self.terms.requeue_delay(self.attempts));
         let tells =
             outcome == Outcome::Failure || self.terms.is_backing_off.load(Ordering::Relaxed);
-        self.line.answer(outcome, false, |out| put_requeue(out, &self.id, delay), tells)
+        self.line.answer(outcome, tells, |out| put_requeue(out, &self.id, delay))
     }
 }
 

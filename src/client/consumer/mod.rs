@@ -180,6 +180,9 @@ impl fmt::Debug for Consumer {
 }
 
 /// The messages of a consumer, to be taken one by one and answered by whoever takes them.
+///
+/// When it is dropped, the consumer stops: what nobody has taken goes back to nsqd, what was taken can be answered as long
+/// as a [`Consumer`] lives.
 pub struct Messages {
     consumer: Consumer,
     queue: Arc<Queue>,
@@ -215,6 +218,13 @@ impl Messages {
     /// To stop it, or to see how it goes, from elsewhere.
     pub fn consumer(&self) -> &Consumer {
         &self.consumer
+    }
+}
+
+impl Drop for Messages {
+    fn drop(&mut self) {
+        self.consumer.begin_stop();
+        self.queue.abandon();
     }
 }
 

@@ -2,8 +2,10 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::Notify;
@@ -24,12 +26,12 @@ struct Inner {
 }
 
 impl Queue {
-    /// Appends all of `deliveries`. Into a closed queue nothing goes: what comes is dropped, and so given back.
+    /// Appends all of `deliveries`. What comes into a closed queue is given back.
     pub(super) fn push(&self, deliveries: &mut Vec<Delivery>) {
         let mut inner = self.inner();
         if inner.is_closed {
             drop(inner);
-            deliveries.clear();
+            give_back(deliveries.drain(..));
             return;
         }
         inner.deliveries.extend(deliveries.drain(..));
@@ -37,8 +39,17 @@ impl Queue {
         self.filled.notify_one();
     }
 
-    /// Waits for a message; `None` when none will come any more.
+    /// Waits for a message; `None` when none will come any more. Those of connections that are gone are left out.
     pub(super) async fn next(&self) -> Option<Delivery> {
+        loop {
+            let delivery = self.first().await?;
+            if !delivery.is_orphaned() {
+                return Some(delivery);
+            }
+        }
+    }
+
+    async fn first(&self) -> Option<Delivery> {
         loop {
             let mut notified = pin!(self.filled.notified());
             notified.as_mut().enable();
@@ -64,7 +75,7 @@ impl Queue {
     pub(super) fn take(&self, limit: usize, into: &mut Vec<Delivery>) {
         let mut inner = self.inner();
         let count = limit.min(inner.deliveries.len());
-        into.extend(inner.deliveries.drain(..count));
+        into.extend(inner.deliveries.drain(..count).filter(|delivery| !delivery.is_orphaned()));
     }
 
     /// No more messages will come; those that are there can still be taken.
@@ -73,7 +84,20 @@ impl Queue {
         self.filled.notify_waiters();
     }
 
+    /// Nobody takes messages any more.
+    pub(super) fn abandon(&self) {
+        self.close();
+        give_back(mem::take(&mut self.inner().deliveries));
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To others, at once.
+fn give_back(deliveries: impl IntoIterator<Item = Delivery>) {
+    for delivery in deliveries {
+        delivery.requeue(Duration::ZERO);
     }
 }

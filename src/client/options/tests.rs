@@ -121,3 +121,18 @@ fn addresses_and_versions_are_read() {
         BackoffStrategy::FullJitter
     );
 }
+
+/// The table of `docs/client.md`; the host's names are nobody else's.
+#[test]
+fn documentation_has_every_option_as_it_is_declared() {
+    let documentation = include_str!("../../../docs/client.md");
+    for OptionSpec { key, kind, default, min, max, help } in OPTIONS {
+        let bounds = match (*min, *max) {
+            ("", "") => String::new(),
+            (min, "") => format!("from {min}"),
+            (min, max) => format!("{min} to {max}"),
+        };
+        let row = format!("| `{key}` | {kind} | {default} | {bounds} | {help} |");
+        assert!(documentation.contains(&row), "docs/client.md must have\n{row}");
+    }
+}

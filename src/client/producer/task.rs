@@ -14,8 +14,8 @@ use super::{Queue, Shared, error::PublishError, queue::Waiting};
 use crate::{
     client::{
         delay::GrowingDelay,
-        dial,
-        error::{Lost, ServerError},
+        dial::{self, Connected},
+        error::{ConnectError, Lost, ServerError},
         wire::{HEARTBEAT, Incoming, Wire},
     },
     protocol::outgoing::put_nop,
@@ -47,20 +47,47 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         while self.wait_for_work().await {
-            let subject = &self.shared.subject;
-            log::info!("{subject} connecting to nsqd");
-            match dial::connect(&self.shared.address, &self.shared.settings).await {
+            log::info!("{} connecting to nsqd", self.shared.subject);
+            match self.connect().await {
                 Ok(connected) => {
                     self.delay.reset();
                     self.serve(connected.wire).await;
                 }
                 Err(error) => {
-                    log::warn!("{subject} error connecting to nsqd - {error}");
-                    self.pause(&PublishError::NotConnected(error)).await;
+                    log::warn!("{} error connecting to nsqd - {error}", self.shared.subject);
+                    self.fail(error).await;
                 }
             }
         }
         log::info!("{} stopped", self.shared.subject);
+    }
+
+    /// Connects, for as long as a stop allows it.
+    async fn connect(&mut self) -> Result<Connected, ConnectError> {
+        let shared = Arc::clone(&self.shared);
+        let mut connected = pin!(dial::connect(&shared.address, &shared.settings));
+        let mut timer = pin!(sleep_until(Instant::now()));
+        poll_fn(|cx| {
+            shared.register(cx);
+            if let Some(stop_at) = self.stop_time() {
+                timer.as_mut().reset(stop_at);
+                if timer.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Err(Lost::ClosedHere.into()));
+                }
+            }
+            connected.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    /// Tells those who wait why there is no connection: at once if there will be none, else when their patience ends.
+    async fn fail(&mut self, error: ConnectError) {
+        let may_pass = error.may_pass();
+        let error = PublishError::NotConnected(error);
+        if !may_pass {
+            self.shared.fail_older_than(Instant::now(), &error);
+        }
+        self.pause(&error).await;
     }
 
     /// True when there is something to send, false when there never will be.

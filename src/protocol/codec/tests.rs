@@ -1,5 +1,5 @@
 use super::*;
-use crate::protocol::message_id::MessageId;
+use crate::protocol::{ChannelName, Publication, TopicName, Verb, message_id::MessageId};
 
 mod properties;
 

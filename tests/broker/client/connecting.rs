@@ -1,6 +1,14 @@
 //! What is said and agreed before anything else.
 
-use nsq_actors::client::{ConnectError, Consumer, Options, Producer, SetupError};
+use std::time::Duration;
+
+use nsq_actors::{
+    client::{ConnectError, Consumer, Options, Producer, SetupError},
+    protocol::{
+        frame,
+        upgrade::{Encode, SnappyEncoder},
+    },
+};
 
 use super::{
     audit, channel, options,
@@ -40,6 +48,21 @@ async fn clients_introduce_themselves_as_their_options_say() {
     assert_eq!(said, expected);
 }
 
+#[tokio::test]
+async fn without_heartbeats_silence_is_no_reason_to_leave() {
+    let nsqd = ScriptedNsqd::start().await;
+    let options = options(&["heartbeat_interval,-1ns", "read_timeout,100ms"]);
+    let producer = Producer::new(nsqd.address().to_string(), &options).unwrap();
+    let (connected, (mut peer, said)) = tokio::join!(within(producer.connect()), nsqd.introduced());
+    connected.unwrap();
+    assert_eq!(said["heartbeat_interval"], -1);
+    tokio::time::sleep(Duration::from_millis(300)).await; // nothing is to happen meanwhile
+    let receipt = producer.enqueue(&topic("orders"), "one").await.unwrap();
+    peer.expect(b"PUB orders\n\0\0\0\x03one").await;
+    peer.respond("OK").await;
+    within(receipt).await.unwrap();
+}
+
 /// Publishes and consumes over a connection of that kind.
 #[track_caller]
 fn round_trip(nsqd: &Nsqd, options: &Options) -> impl Future<Output = ()> {
@@ -64,6 +87,31 @@ async fn connections_are_compressed_if_asked_for() {
     round_trip(&nsqd, &options(&["snappy"])).await;
     round_trip(&nsqd, &options(&["deflate", "deflate_level,1"])).await;
     nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
+}
+
+#[tokio::test]
+async fn what_comes_at_once_with_the_answer_belongs_to_the_compression() {
+    let nsqd = ScriptedNsqd::start().await;
+    let mut compressed_ok = Vec::new();
+    SnappyEncoder::default().encode(&frame::OK_FRAME, &mut compressed_ok);
+    let producer = Producer::new(nsqd.address().to_string(), &options(&["snappy"])).unwrap();
+    let agreed = r#"{"snappy":true}"#;
+    let (connected, _peer) =
+        tokio::join!(within(producer.connect()), nsqd.introduced_behind(agreed, &compressed_ok));
+    connected.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_said_in_the_clear_counts_as_said_behind_tls() {
+    let nsqd = ScriptedNsqd::start().await;
+    let options = options(&["tls_insecure_skip_verify"]);
+    let producer = Producer::new(nsqd.address().to_string(), &options).unwrap();
+    let (refused, _peer) = tokio::join!(
+        within(producer.connect()),
+        nsqd.introduced_behind(r#"{"tls_v1":true}"#, &frame::OK_FRAME)
+    );
+    let expected = "TLS: bytes in the clear before the handshake";
+    assert_eq!(refused.unwrap_err().to_string(), expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -50,11 +50,11 @@ async fn streams_end_when_all_is_answered() {
     }
     messages.consumer().begin_stop();
     assert!(held.remove(0).finish());
-    assert!(held.remove(0).touch());
+    assert!(held[0].touch());
     held.into_iter().for_each(|message| assert!(message.finish()));
     assert!(within(messages.next()).await.is_none());
     within(messages.consumer().ended()).await;
-    nsqd.expect_channel("orders", "audit", &[("depth", 1), ("in_flight_count", 0)]);
+    nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -116,6 +116,50 @@ async fn a_consumer_that_is_dropped_leaves_its_messages_to_others() {
     let mut second = audit(&[]).nsqd(nsqd.tcp().to_string()).stream().await.unwrap();
     assert!(within(second.next()).await.unwrap().finish());
     assert!(!held.finish());
+}
+
+#[tokio::test]
+async fn a_stream_that_is_dropped_gives_back_what_nobody_has_taken() {
+    let nsqd = ScriptedNsqd::start().await;
+    let (mut messages, mut peer) = tokio::join!(
+        async {
+            audit(&["max_in_flight,5"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
+        },
+        nsqd.consumer()
+    );
+    peer.expect(b"RDY 5\n").await;
+    peer.deliver(1, 1, "taken").await;
+    let taken = within(messages.next()).await.unwrap();
+    peer.deliver(2, 1, "not taken").await;
+    until(|| messages.consumer().stats().received == 2).await;
+    let consumer = messages.consumer().clone();
+    drop(messages);
+    let mut lines = [peer.line().await, peer.line().await];
+    lines.sort();
+    assert_eq!(lines, ["CLS", "REQ 0000000000000002 0"]);
+    peer.respond("CLOSE_WAIT").await;
+    assert!(taken.finish());
+    peer.expect(b"FIN 0000000000000001\n").await;
+    within(consumer.ended()).await;
+}
+
+#[tokio::test]
+async fn messages_of_a_connection_that_is_gone_are_not_handled() {
+    let nsqd = ScriptedNsqd::start().await;
+    let (mut messages, mut peer) = tokio::join!(
+        async {
+            audit(&["max_in_flight,5"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
+        },
+        nsqd.consumer()
+    );
+    peer.expect(b"RDY 5\n").await;
+    peer.deliver(1, 1, "lost").await;
+    until(|| messages.consumer().stats().received == 1).await;
+    drop(peer);
+    until(|| messages.consumer().stats().connections == 0).await;
+    let mut peer = nsqd.consumer().await;
+    peer.deliver(1, 2, "again").await;
+    assert_eq!(within(messages.next()).await.unwrap().attempts(), 2);
 }
 
 #[tokio::test]

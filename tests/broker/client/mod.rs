@@ -4,6 +4,7 @@ mod backing_off;
 mod connecting;
 mod consuming;
 mod discovering;
+mod example;
 mod producing;
 mod scripted;
 mod settling;

@@ -42,7 +42,7 @@ async fn any_number_may_be_on_their_way_and_a_stop_waits_for_all() {
     within(producer.stop()).await;
     assert_eq!(nsqd.topic("orders")["message_count"], 20_000);
     for receipt in receipts {
-        receipt.now_or_never().unwrap().unwrap();
+        within(receipt).await.unwrap();
     }
     let late = producer.publish(&topic, "late").await;
     assert!(matches!(late, Err(PublishError::Stopped)), "{late:?}");

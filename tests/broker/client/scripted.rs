@@ -44,12 +44,20 @@ impl ScriptedNsqd {
 
     /// The same with another answer.
     pub async fn introduced_with(&self, answer: &str) -> (Peer, Value) {
+        self.introduced_behind(answer, b"").await
+    }
+
+    /// The same with more bytes that come at once with the answer.
+    pub async fn introduced_behind(&self, answer: &str, more: &[u8]) -> (Peer, Value) {
         let (stream, _) = within(self.listener.accept()).await.unwrap();
         let mut peer = Peer { stream };
         peer.expect(b"  V2IDENTIFY\n").await;
         let size = within(peer.stream.read_u32()).await.unwrap();
         let json = peer.read(size as usize).await;
-        peer.respond(answer).await;
+        let mut out = Vec::new();
+        frame::put_response(&mut out, answer.as_bytes());
+        out.extend_from_slice(more);
+        peer.send(&out).await;
         (peer, serde_json::from_slice(&json).unwrap())
     }
 

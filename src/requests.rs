@@ -1,0 +1,64 @@
+//! HTTP requests to other servers: one way to make a client, to read what it is answered and to say why it is not.
+
+use std::{error::Error, time::Duration};
+
+use reqwest::{Client, ClientBuilder, Response, redirect};
+use tokio_rustls::rustls::ClientConfig;
+
+/// As Go's client follows them: ten requests in all.
+pub const REDIRECTS_MAX: usize = 9;
+
+/// Begins a client that goes through no proxy of the environment, tells no server where it has been before, and uses no
+/// connection twice: a server that closes what is idle must not be taken for broken.
+pub fn client(tls: ClientConfig, connect_timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .tls_backend_preconfigured(tls)
+        .no_proxy()
+        .referer(false)
+        .redirect(redirect::Policy::limited(REDIRECTS_MAX))
+        .pool_max_idle_per_host(0)
+        .connect_timeout(connect_timeout)
+}
+
+/// Why an answer was not read.
+#[derive(Debug, thiserror::Error)]
+pub enum BodyError {
+    /// There is more of it than so many bytes.
+    #[error("answer of more than {0} bytes")]
+    TooLong(usize),
+    /// It has broken off.
+    #[error("answer not read: {0}")]
+    NotRead(String),
+}
+
+/// Reads an answer of up to `bytes_max` bytes.
+pub async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(None) => return Ok(body),
+            Ok(Some(chunk)) if chunk.len() > bytes_max - body.len() => {
+                return Err(BodyError::TooLong(bytes_max));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Err(error) => return Err(BodyError::NotRead(why(error))),
+        }
+    }
+}
+
+/// What a request has failed by, without its URL, which may hold secrets.
+pub fn why(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    if error.is_timeout() {
+        return "i/o timeout".to_owned();
+    }
+    let mut texts = Vec::new();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        texts.push(error.to_string());
+        cause = error.source();
+    }
+    // Many a cause says what the next one says, too.
+    texts.dedup_by(|next, before| before.contains(next.as_str()));
+    if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+}
