@@ -3,7 +3,7 @@
 use crate::support::Nsqd;
 
 #[path = "../../../examples/orders.rs"]
-#[allow(dead_code, clippy::print_stdout, reason = "an example has a main and talks to a terminal")]
+#[allow(dead_code, reason = "an example has a main")]
 mod orders;
 
 #[tokio::test(flavor = "multi_thread")]
