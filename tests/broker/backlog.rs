@@ -83,7 +83,9 @@ fn a_start_reads_only_the_newest_segment_and_goes_on_where_the_channel_was() {
     assert!(segments(&nsqd).len() >= 10);
     // Near the end of the second segment; a hundred more are taken and given back.
     let finished = 4_000;
-    finish(&mut consumer(&nsqd, "stalled", 100), finished);
+    let mut taking = consumer(&nsqd, "stalled", 100);
+    finish(&mut taking, finished);
+    taking.leave();
     let depth = [("depth", (MESSAGES - finished) as u64), ("in_flight_count", 0)];
     nsqd.expect_channel("orders", "stalled", &depth);
     save_cursor(&nsqd);

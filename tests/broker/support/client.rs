@@ -279,6 +279,14 @@ impl Client {
     }
 
     #[track_caller]
+    /// Closes a subscription once all that was sent is carried out. A socket that is closed with messages unread
+    /// resets the connection, and what the peer has not read yet is lost.
+    #[track_caller]
+    pub fn leave(mut self) {
+        self.send(commands::CLS);
+        while self.expect_frame() != Frame::Response("CLOSE_WAIT".to_owned()) {}
+    }
+
     pub fn publish(&mut self, topic: &str, body: &[u8]) {
         self.send(&commands::publish(topic, body));
         self.expect_ok();
