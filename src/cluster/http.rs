@@ -1,18 +1,21 @@
 //! One question to one node.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use reqwest::{Client, Response, StatusCode, Url, header, redirect};
+use reqwest::{Client, Response, StatusCode, Url, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::{config::NSQ_VERSION, tls::trusting_the_system};
+use crate::{
+    config::NSQ_VERSION,
+    requests::{self, read_body, why},
+    tls::trusting_the_system,
+};
 
 /// The longest answer that is read: statistics of some hundred thousand channels.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Questions that are under way at once.
 const QUESTIONS_MAX: usize = 64;
-const REDIRECTS_MAX: usize = 10;
 
 /// How long a question may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,15 +45,11 @@ pub struct Ask {
 impl Ask {
     /// Reads the authorities that the system trusts. `user_agent` is what nodes log.
     pub fn new(user_agent: &str, timeouts: Timeouts) -> Result<Self, String> {
-        let client = Client::builder()
-            .tls_backend_preconfigured(trusting_the_system())
-            .no_proxy()
-            .redirect(redirect::Policy::limited(REDIRECTS_MAX))
-            .connect_timeout(timeouts.connect)
+        let client = requests::client(trusting_the_system(), timeouts.connect)
             .timeout(timeouts.request)
             .user_agent(format!("{user_agent}/{NSQ_VERSION}"))
             .build();
-        client.map(|client| Self { client }).map_err(|error| with_causes(&error))
+        client.map(|client| Self { client }).map_err(why)
     }
 
     /// `GET http://<address><path>?<query>`. None if there is no such thing there. A node that wants HTTPS is asked again
@@ -77,7 +76,7 @@ impl Ask {
     async fn send(&self, url: Url) -> Result<Response, String> {
         let request =
             self.client.get(url).header(header::ACCEPT, "application/vnd.nsq; version=1.0");
-        request.send().await.map_err(|error| with_causes(&error))
+        request.send().await.map_err(why)
     }
 }
 
@@ -126,27 +125,8 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<Option<T>, Stri
         .map_err(|error| format!("no answer that can be read: {error}"))
 }
 
-async fn body(mut response: Response) -> Result<Vec<u8>, String> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(format!("answer of more than {ANSWER_BYTES_MAX} bytes"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-/// What a request has failed by, in the words of who is nearest to it.
-fn with_causes(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return "i/o timeout".to_owned();
-    }
-    let mut cause: &dyn Error = error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    cause.to_string()
+async fn body(response: Response) -> Result<Vec<u8>, String> {
+    read_body(response, ANSWER_BYTES_MAX).await.map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -268,13 +268,16 @@ mod tests {
 
     #[test]
     fn nobody_there_is_said_at_once() {
-        let nobody = "--nsqd-http-address=127.0.0.1:1";
-        let reason =
-            "ERROR: failed to get nsqd stats - 127.0.0.1:1: Connection refused (os error 111)";
-        refused(&["--topic=t", "--channel=c", nobody], reason);
-        let nobody = "--lookupd-http-address=127.0.0.1:1";
-        let reason = reason.replace("nsqd stats", "topic producers");
-        refused(&["--topic=t", "--channel=c", nobody], &reason);
+        for (flag, reason) in [
+            ("--nsqd-http-address", "ERROR: failed to get nsqd stats - 127.0.0.1:1: "),
+            ("--lookupd-http-address", "ERROR: failed to get topic producers - 127.0.0.1:1: "),
+        ] {
+            let arguments = ["--topic=t", "--channel=c", &format!("{flag}=127.0.0.1:1")];
+            let ran = run_with(|console| run(&arguments.map(str::to_owned), console));
+            assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
+            assert!(ran.err[20..].starts_with(reason), "{}", ran.err);
+            assert!(ran.err.ends_with("Connection refused (os error 111)\n"), "{}", ran.err);
+        }
     }
 
     #[test]
