@@ -278,7 +278,6 @@ impl Client {
         self.send(&commands::rdy(count));
     }
 
-    #[track_caller]
     /// Closes a subscription once all that was sent is carried out. A socket that is closed with messages unread
     /// resets the connection, and what the peer has not read yet is lost.
     #[track_caller]
@@ -287,6 +286,7 @@ impl Client {
         while self.expect_frame() != Frame::Response("CLOSE_WAIT".to_owned()) {}
     }
 
+    #[track_caller]
     pub fn publish(&mut self, topic: &str, body: &[u8]) {
         self.send(&commands::publish(topic, body));
         self.expect_ok();
