@@ -11,6 +11,7 @@ pub mod client;
 pub mod cluster;
 pub mod config;
 pub mod http;
+pub mod os_error;
 pub mod protocol;
 pub mod requests;
 pub mod storage;

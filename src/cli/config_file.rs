@@ -10,7 +10,7 @@ use crate::{
         declaration::OptionSpec,
         file::{self, FileError, ParsedFile},
     },
-    storage::os_text,
+    os_error::os_text,
 };
 
 /// Longest file that is read: far above one that says every option.

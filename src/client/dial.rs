@@ -18,12 +18,12 @@ use super::{
     wire::{HEARTBEAT, Incoming, Wire},
 };
 use crate::{
+    os_error::os_text,
     protocol::{
         Agreement, Introduction, Magic,
         outgoing::{put_auth, put_identify, put_nop},
         upgrade::{Decode, DeflateDecoder, DeflateEncoder, Encode, SnappyDecoder, SnappyEncoder},
     },
-    storage::os_text,
     stream::{Compressed, Duplex},
 };
 

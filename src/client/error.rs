@@ -2,7 +2,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use crate::{client::options::OptionError, protocol::FrameError, storage::os_text, tls::FileError};
+use crate::{
+    client::options::OptionError, os_error::os_text, protocol::FrameError, tls::FileError,
+};
 
 /// Why a producer or a consumer cannot be made as its options say.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
+    os_error::os_text,
     protocol::names::TopicName,
     storage::{disk::Disk, file_name},
 };
@@ -242,13 +243,6 @@ fn topic_of(name: &str) -> Option<TopicName> {
 
 fn io_error(action: &'static str, path: &Path, source: io::Error) -> DataDirError {
     DataDirError::Io { action, path: path.to_owned(), source }
-}
-
-/// The text of an error as Go's runtime writes it: in lower case and without its number.
-pub fn os_text(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text.to_lowercase()
 }
 
 #[cfg(test)]

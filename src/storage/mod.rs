@@ -46,7 +46,7 @@ pub use batch::{Batch, BatchBuilder, Stamp};
 pub use copies::copies_for;
 pub use cursor::{Cursor, CursorError, PendingMessage};
 pub use damage::{Damage, DamageKind};
-pub use data_dir::{DataDir, DataDirError, os_text};
+pub use data_dir::{DataDir, DataDirError};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub use log::{Log, LogError, LogOptions};
 pub use log_reader::{LogReader, ReadChunk};

@@ -7,7 +7,7 @@ use std::{
 
 use tokio_rustls::rustls;
 
-use crate::storage::os_text;
+use crate::os_error::os_text;
 
 /// What is wrong with a file of certificates or keys.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::storage::{CursorError, LogError, MetadataError, StoredTopicError, os_text};
+use crate::{
+    os_error::os_text,
+    storage::{CursorError, LogError, MetadataError, StoredTopicError},
+};
 
 /// Why a data path cannot be taken over. The old files are as they were, or all of them have been
 /// read; the next start goes on.
