@@ -125,7 +125,7 @@ impl Connection {
         match data {
             HEARTBEAT => put_nop(self.wire.output()),
             b"CLOSE_WAIT" => self.may_close = true,
-            b"OK" => {}
+            b"OK" => self.line.subscribed(),
             other => {
                 let text = format!("unexpected response {}", other.escape_ascii());
                 return Err(Lost::Protocol(text));

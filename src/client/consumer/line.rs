@@ -52,6 +52,7 @@ pub(super) struct Line {
     pub(super) message_timeout: Duration,
     outbox: Mutex<Outbox>,
     is_gone: AtomicBool,
+    is_subscribed: AtomicBool,
     /// Of the connection's task.
     waker: AtomicWaker,
     events: mpsc::UnboundedSender<Event>,
@@ -83,6 +84,7 @@ impl Line {
             message_timeout,
             outbox: Mutex::new(outbox),
             is_gone: AtomicBool::new(false),
+            is_subscribed: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             events,
             rdy: AtomicU32::new(0),
@@ -178,6 +180,16 @@ impl Line {
         let in_flight = received - self.answered_count();
         // Redeliveries of what has timed out may come on top of what RDY allows.
         in_flight <= 4 * u64::from(self.rdy_highest.load(Ordering::Relaxed)) + 1024
+    }
+
+    /// For the connection's task: nsqd has accepted the SUB.
+    pub(super) fn subscribed(&self) {
+        self.is_subscribed.store(true, Ordering::Relaxed);
+    }
+
+    /// nsqd has accepted the SUB.
+    pub(super) fn is_subscribed(&self) -> bool {
+        self.is_subscribed.load(Ordering::Relaxed)
     }
 
     /// The connection is gone: nsqd delivers its messages again, and answers to them are not sent.

@@ -227,11 +227,6 @@ impl Manager {
             line.end(Ending::Gracefully);
             return;
         }
-        let delay = match &mut self.source {
-            Source::Given(delays) => delays.get_mut(&line.address),
-            Source::Discovered { delay, .. } => Some(delay),
-        };
-        delay.into_iter().for_each(GrowingDelay::reset);
         self.lines.add(Arc::clone(line));
         let wanted = self.common.settings.options.max_in_flight;
         if max_rdy < i64::from(wanted) {
@@ -256,20 +251,29 @@ impl Manager {
         let orders = self.shares.leave(id, now);
         self.carry_out(orders);
         if self.stop_at.is_none() {
-            self.try_again(link.address, &subject);
+            let was_subscribed = link.line.is_some_and(|line| line.is_subscribed());
+            self.try_again(link.address, was_subscribed, &subject);
         } else if self.links.is_empty() {
             return Next::End;
         }
         Next::Event
     }
 
-    fn try_again(&mut self, address: String, subject: &Subject) {
-        match &mut self.source {
+    /// Soon where all was well; an nsqd that refuses the SUB is left alone for longer and longer, like one that is away.
+    fn try_again(&mut self, address: String, was_subscribed: bool, subject: &Subject) {
+        let max = self.common.settings.options.lookupd_poll_interval;
+        let delay = match &mut self.source {
             Source::Given(delays) => {
-                let max = self.common.settings.options.lookupd_poll_interval;
-                let delay =
-                    delays.entry(address.clone()).or_insert_with(|| GrowingDelay::up_to(max));
-                let delay = delay.next();
+                delays.entry(address.clone()).or_insert_with(|| GrowingDelay::up_to(max))
+            }
+            Source::Discovered { delay, .. } => delay,
+        };
+        if was_subscribed {
+            delay.reset();
+        }
+        let delay = delay.next();
+        match &self.source {
+            Source::Given(_) => {
                 log::info!("{subject} re-connecting in {delay:?}");
                 let events = self.common.events.clone();
                 tokio::spawn(async move {
@@ -277,8 +281,8 @@ impl Manager {
                     let _ = events.send(Event::Retry(address)); // the consumer may have ended
                 });
             }
-            Source::Discovered { hurry, delay, .. } => {
-                let (hurry, delay) = (Arc::clone(hurry), delay.next());
+            Source::Discovered { hurry, .. } => {
+                let hurry = Arc::clone(hurry);
                 tokio::spawn(async move {
                     sleep(delay).await;
                     hurry.notify_one();

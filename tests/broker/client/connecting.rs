@@ -1,6 +1,6 @@
 //! What is said and agreed before anything else.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nsq_actors::{
     client::{ConnectError, Consumer, Options, Producer, SetupError},
@@ -184,6 +184,25 @@ async fn an_nsqd_that_is_named_must_be_there_unless_it_is_waited_for() {
     let nsqd = Nsqd::with(&[&format!("--tcp-address={address}")]);
     super::producer(&nsqd).publish(&topic("orders"), "one").await.unwrap();
     assert!(within(messages.next()).await.unwrap().finish());
+}
+
+/// It lets everybody in, and nobody subscribe.
+#[tokio::test]
+async fn an_nsqd_that_refuses_the_sub_is_asked_less_and_less_often() {
+    let nsqd = ScriptedNsqd::start().await;
+    let began = Instant::now();
+    let refusing = async {
+        for _ in 0..5 {
+            let mut peer = nsqd.client().await;
+            peer.expect(b"SUB orders audit\n").await;
+            peer.refuse("E_SUB_FAILED SUB failed too many consumers").await;
+        }
+    };
+    let consuming = audit(&[]).nsqd(nsqd.address().to_string()).stream();
+    let (messages, ()) = tokio::join!(consuming, refusing);
+    assert_eq!(messages.unwrap().consumer().stats().received, 0);
+    // Pauses double; chance takes up to a half of each.
+    assert!(began.elapsed() >= Duration::from_millis(50 + 100 + 200 + 400));
 }
 
 #[tokio::test]
