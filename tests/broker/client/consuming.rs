@@ -10,7 +10,7 @@ use nsq_actors::client::Producer;
 use super::{
     audit, free_port, options, producer,
     scripted::{ScriptedNsqd, within},
-    topic, until,
+    stream_of, topic, until,
 };
 use crate::support::Nsqd;
 
@@ -120,13 +120,7 @@ async fn a_consumer_that_is_dropped_leaves_its_messages_to_others() {
 
 #[tokio::test]
 async fn a_stream_that_is_dropped_gives_back_what_nobody_has_taken() {
-    let nsqd = ScriptedNsqd::start().await;
-    let (mut messages, mut peer) = tokio::join!(
-        async {
-            audit(&["max_in_flight,5"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
-        },
-        nsqd.consumer()
-    );
+    let (_nsqd, mut messages, mut peer) = stream_of(&["max_in_flight,5"]).await;
     peer.expect(b"RDY 5\n").await;
     peer.deliver(1, 1, "taken").await;
     let taken = within(messages.next()).await.unwrap();
@@ -145,13 +139,7 @@ async fn a_stream_that_is_dropped_gives_back_what_nobody_has_taken() {
 
 #[tokio::test]
 async fn messages_of_a_connection_that_is_gone_are_not_handled() {
-    let nsqd = ScriptedNsqd::start().await;
-    let (mut messages, mut peer) = tokio::join!(
-        async {
-            audit(&["max_in_flight,5"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
-        },
-        nsqd.consumer()
-    );
+    let (nsqd, mut messages, mut peer) = stream_of(&["max_in_flight,5"]).await;
     peer.expect(b"RDY 5\n").await;
     peer.deliver(1, 1, "lost").await;
     until(|| messages.consumer().stats().received == 1).await;
@@ -164,13 +152,7 @@ async fn messages_of_a_connection_that_is_gone_are_not_handled() {
 
 #[tokio::test]
 async fn a_stop_says_close_and_finishes_what_is_in_flight() {
-    let nsqd = ScriptedNsqd::start().await;
-    let (mut messages, mut peer) = tokio::join!(
-        async {
-            audit(&["max_in_flight,5"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
-        },
-        nsqd.consumer()
-    );
+    let (_nsqd, mut messages, mut peer) = stream_of(&["max_in_flight,5"]).await;
     peer.expect(b"RDY 5\n").await;
     peer.deliver(1, 1, "one").await;
     let held = within(messages.next()).await.unwrap();
@@ -188,12 +170,8 @@ async fn a_stop_says_close_and_finishes_what_is_in_flight() {
 
 #[tokio::test]
 async fn heartbeats_are_answered_and_silence_is_not_borne() {
-    let nsqd = ScriptedNsqd::start().await;
     let texts = ["heartbeat_interval,100ms", "read_timeout,200ms"];
-    let (messages, mut peer) = tokio::join!(
-        async { audit(&texts).nsqd(nsqd.address().to_string()).stream().await.unwrap() },
-        nsqd.consumer()
-    );
+    let (nsqd, messages, mut peer) = stream_of(&texts).await;
     peer.expect(b"RDY 1\n").await;
     peer.respond("_heartbeat_").await;
     peer.expect(b"NOP\n").await;
@@ -205,13 +183,7 @@ async fn heartbeats_are_answered_and_silence_is_not_borne() {
 
 #[tokio::test]
 async fn whoever_has_taken_nearly_all_it_may_is_starved() {
-    let nsqd = ScriptedNsqd::start().await;
-    let (mut messages, mut peer) = tokio::join!(
-        async {
-            audit(&["max_in_flight,10"]).nsqd(nsqd.address().to_string()).stream().await.unwrap()
-        },
-        nsqd.consumer()
-    );
+    let (_nsqd, mut messages, mut peer) = stream_of(&["max_in_flight,10"]).await;
     peer.expect(b"RDY 10\n").await;
     let mut held = Vec::new();
     for id in 0..8 {
@@ -226,11 +198,7 @@ async fn whoever_has_taken_nearly_all_it_may_is_starved() {
 
 #[tokio::test]
 async fn what_is_no_frame_ends_the_connection() {
-    let nsqd = ScriptedNsqd::start().await;
-    let (_messages, mut peer) = tokio::join!(
-        async { audit(&[]).nsqd(nsqd.address().to_string()).stream().await.unwrap() },
-        nsqd.consumer()
-    );
+    let (nsqd, _messages, mut peer) = stream_of(&[]).await;
     peer.expect(b"RDY 1\n").await;
     peer.send(b"\0\0\0\x04\0\0\0\x09").await;
     peer.expect_end().await;

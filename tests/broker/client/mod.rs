@@ -11,8 +11,11 @@ mod settling;
 
 use std::{net::TcpListener, time::Duration};
 
-use nsq_actors::client::{ChannelName, Consumer, ConsumerBuilder, Options, Producer, TopicName};
+use nsq_actors::client::{
+    ChannelName, Consumer, ConsumerBuilder, Messages, Options, Producer, TopicName,
+};
 
+use self::scripted::{Peer, ScriptedNsqd};
 use crate::support::{DEADLINE, Nsqd};
 
 fn topic(name: &str) -> TopicName {
@@ -40,6 +43,14 @@ fn producer(nsqd: &Nsqd) -> Producer {
 /// A consumer of `orders` and `audit`.
 fn audit(texts: &[&str]) -> ConsumerBuilder {
     Consumer::builder(topic("orders"), channel("audit")).options(options(texts))
+}
+
+/// The messages of a scripted nsqd, and its end of the connection.
+async fn stream_of(texts: &[&str]) -> (ScriptedNsqd, Messages, Peer) {
+    let nsqd = ScriptedNsqd::start().await;
+    let stream = audit(texts).nsqd(nsqd.address().to_string()).stream();
+    let (messages, peer) = tokio::join!(stream, nsqd.consumer());
+    (nsqd, messages.unwrap(), peer)
 }
 
 /// A port that nobody listens on; somebody might soon.

@@ -13,7 +13,7 @@ use nsq_actors::client::Failure;
 use super::{
     audit, producer,
     scripted::{ScriptedNsqd, within},
-    topic, until,
+    stream_of, topic, until,
 };
 use crate::support::Nsqd;
 
@@ -56,12 +56,8 @@ async fn failures_are_given_back_for_a_time_that_grows_with_the_attempts() {
 
 #[tokio::test]
 async fn messages_of_a_stream_are_answered_as_one_likes() {
-    let nsqd = ScriptedNsqd::start().await;
     let texts = ["max_in_flight,10", "max_backoff_duration,0"];
-    let (mut messages, mut peer) = tokio::join!(
-        async { audit(&texts).nsqd(nsqd.address().to_string()).stream().await.unwrap() },
-        nsqd.consumer()
-    );
+    let (_nsqd, mut messages, mut peer) = stream_of(&texts).await;
     peer.expect(b"RDY 10\n").await;
     for id in 1..=4 {
         peer.deliver(id, 1, "one").await;
