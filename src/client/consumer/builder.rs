@@ -1,6 +1,6 @@
 //! Describing a consumer, and starting it.
 
-use std::{collections::HashMap, future::Future, sync::Arc};
+use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
 use tokio::sync::{Notify, mpsc, watch};
@@ -25,6 +25,9 @@ use crate::{
     protocol::{ChannelName, TopicName},
 };
 
+/// How long a stop may take unless something else is said.
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// A consumer that is not running yet.
 #[must_use = "a consumer does nothing before it is started"]
 pub struct ConsumerBuilder {
@@ -35,6 +38,7 @@ pub struct ConsumerBuilder {
     lookupds: Vec<String>,
     give_up: Option<GiveUp>,
     waits_for_nsqds: bool,
+    stop_timeout: Duration,
 }
 
 impl ConsumerBuilder {
@@ -47,6 +51,7 @@ impl ConsumerBuilder {
             lookupds: Vec::new(),
             give_up: None,
             waits_for_nsqds: false,
+            stop_timeout: STOP_TIMEOUT,
         }
     }
 
@@ -83,6 +88,12 @@ impl ConsumerBuilder {
     /// Starts even if a given nsqd cannot be reached yet, and goes on trying. Otherwise that is an error.
     pub fn wait_for_nsqds(mut self) -> Self {
         self.waits_for_nsqds = true;
+        self
+    }
+
+    /// Sets how long a stop may wait for what is in flight: 30 s unless something else is said.
+    pub fn stop_timeout(mut self, timeout: Duration) -> Self {
+        self.stop_timeout = timeout;
         self
     }
 
@@ -139,9 +150,11 @@ impl ConsumerBuilder {
             terms: Arc::clone(&terms),
             queue: Arc::clone(&queue),
             events: events.clone(),
+            stop_timeout: self.stop_timeout,
         };
         let lines = Arc::new(Lines::default());
-        let handle = Arc::new(Handle { events, lines: Arc::clone(&lines) });
+        let stop_timeout = self.stop_timeout;
+        let handle = Arc::new(Handle { events, lines: Arc::clone(&lines), stop_timeout });
         let (alive, is_alive) = watch::channel(());
         let alive = Arc::new(alive);
         let manager = self.manager(common, received, lines).await?;

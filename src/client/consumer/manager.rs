@@ -30,12 +30,10 @@ use crate::{
     protocol::{ChannelName, TopicName},
 };
 
-/// How long a graceful stop may take.
-const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Until the next try when there is no connection to try.
 const NOBODY_TO_TRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// What every connection of a consumer needs.
+/// What a consumer is told at its start, and every connection of it needs.
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) topic: TopicName,
@@ -44,6 +42,8 @@ pub(super) struct Common {
     pub(super) terms: Arc<Terms>,
     pub(super) queue: Arc<Queue>,
     pub(super) events: mpsc::UnboundedSender<Event>,
+    /// How long a graceful stop may take.
+    pub(super) stop_timeout: Duration,
 }
 
 impl Common {
@@ -171,10 +171,8 @@ impl Manager {
     fn look_at_the_clock(&mut self) -> Next {
         let now = Instant::now();
         if self.stop_at.is_some_and(|stop_at| stop_at <= now) {
-            log::warn!(
-                "{} messages are left in flight after {STOP_TIMEOUT:?}",
-                self.common.subject()
-            );
+            let Common { terms, stop_timeout, .. } = &self.common;
+            log::warn!("{} messages are left in flight after {stop_timeout:?}", terms.subject);
             return Next::End;
         }
         if self.resume_at.is_some_and(|resume_at| resume_at <= now) {
@@ -350,7 +348,7 @@ impl Manager {
             return Next::Event;
         }
         log::info!("{} stopping...", self.common.subject());
-        self.stop_at = Some(now + STOP_TIMEOUT);
+        self.stop_at = Some(now + self.common.stop_timeout);
         if let Source::Discovered { task, .. } = &self.source {
             task.abort();
         }

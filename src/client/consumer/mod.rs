@@ -14,9 +14,13 @@ mod working;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout,
+};
 
 use self::{backoff::Outcome, line::Line, queue::Queue, rdy::LineId, working::Gate};
 pub use self::{
@@ -24,6 +28,9 @@ pub use self::{
     message::{Delivery, Failure, Message},
 };
 use crate::protocol::{ChannelName, TopicName};
+
+/// How long a stop waits for handlers whose connections are closed already.
+const LATE_HANDLERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What the manager of a consumer is told.
 enum Event {
@@ -116,6 +123,7 @@ pub struct Consumer {
 struct Handle {
     events: mpsc::UnboundedSender<Event>,
     lines: Arc<Lines>,
+    stop_timeout: Duration,
 }
 
 impl Drop for Handle {
@@ -137,10 +145,13 @@ impl Consumer {
     }
 
     /// Takes no more messages, waits until those in flight are answered and closes the connections; handlers have then
-    /// ended, too. After 30 s it ends anyway. A stream must be read on meanwhile: it gives what has come, and ends.
+    /// ended, too. After [`ConsumerBuilder::stop_timeout`] the connections are closed anyway, and a second later this
+    /// returns, though a handler may still be at work. A stream must be read on meanwhile: it gives what has come, and
+    /// ends.
     pub async fn stop(&self) {
         self.begin_stop();
-        self.ended().await;
+        let longest = self.handle.stop_timeout.saturating_add(LATE_HANDLERS_TIMEOUT);
+        let _in_time = timeout(longest, self.ended()).await;
     }
 
     /// The same without waiting.
@@ -148,7 +159,7 @@ impl Consumer {
         self.handle.tell(Event::Stop);
     }
 
-    /// Waits until the consumer has ended.
+    /// Waits until the consumer has ended, its handlers included, however long they take.
     pub async fn ended(&self) {
         let mut alive = self.alive.clone();
         while alive.changed().await.is_ok() {}

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use nsq_actors::client::Producer;
@@ -165,6 +166,23 @@ async fn a_stop_says_close_and_finishes_what_is_in_flight() {
     assert!(within(messages.next()).await.unwrap().finish());
     peer.expect(b"FIN 0000000000000002\n").await;
     assert!(within(messages.next()).await.is_none());
+    peer.expect_end().await;
+}
+
+#[tokio::test]
+async fn a_stop_does_not_wait_for_a_handler_that_never_ends() {
+    let nsqd = ScriptedNsqd::start().await;
+    let consuming = audit(&[])
+        .nsqd(nsqd.address().to_string())
+        .stop_timeout(Duration::from_millis(100))
+        .handle(1, |_| std::future::pending());
+    let (consumer, mut peer) = tokio::join!(consuming, nsqd.consumer());
+    let consumer = consumer.unwrap();
+    peer.expect(b"RDY 1\n").await;
+    peer.deliver(1, 1, "one").await;
+    until(|| consumer.stats().received == 1).await;
+    within(consumer.stop()).await;
+    peer.expect(b"CLS\n").await;
     peer.expect_end().await;
 }
 
