@@ -117,6 +117,11 @@ impl Wire {
         self.output.split_off(self.written)
     }
 
+    /// True if nothing is left to be written or flushed: an encrypted or compressed stream gathers what it is handed.
+    pub(super) fn has_left(&self) -> bool {
+        self.is_flushed
+    }
+
     /// The next whole frame of what was read.
     pub(super) fn next_frame(&mut self) -> Result<Option<Incoming>, Lost> {
         let Some((frame, length)) = Frame::parse(&self.input, FRAME_BYTES_MAX)? else {
@@ -228,5 +233,63 @@ fn poll_passed(timer: &mut Pin<Box<Sleep>>, due: Instant, cx: &mut Context<'_>) 
             return Poll::Ready(());
         }
         timer.as_mut().reset(due);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio::io::{AsyncRead, ReadBuf};
+
+    use super::*;
+
+    /// Takes everything and keeps it until it is let.
+    struct Gathering {
+        is_let: bool,
+    }
+
+    impl AsyncRead for Gathering {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Gathering {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            bytes: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            match std::mem::replace(&mut self.is_let, true) {
+                true => Poll::Ready(Ok(())),
+                false => Poll::Pending,
+            }
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn what_the_stream_still_gathers_has_not_left() {
+        let second = Duration::from_secs(1);
+        let mut wire = Wire::new(Box::new(Gathering { is_let: false }), second, second);
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        assert!(wire.has_left());
+        wire.output().extend_from_slice(b"FIN 0000000000000001\n");
+        assert!(wire.poll_write(&mut cx).is_pending());
+        assert_eq!((wire.unwritten(), wire.has_left()), (0, false));
+        assert!(wire.poll_write(&mut cx).is_ready());
+        assert!(wire.has_left());
     }
 }

@@ -79,7 +79,7 @@ impl Connection {
 
     /// nsqd sends nothing more, everything in flight is answered, and the answers have left.
     fn is_done(&self) -> bool {
-        self.may_close && self.wire.unwritten() == 0 && self.line.is_done()
+        self.may_close && self.wire.has_left() && self.line.is_done()
     }
 
     /// Sends what there is to send, once everything before it has left. True if all of it has left.
@@ -92,7 +92,9 @@ impl Connection {
             self.has_said_close = true;
             put_close(self.wire.output());
         }
-        Ok(self.wire.unwritten() > 0 && self.wire.poll_write(cx)?.is_ready())
+        let has_more = self.wire.unwritten() > 0;
+        let has_left = self.wire.poll_write(cx)?.is_ready();
+        Ok(has_more && has_left)
     }
 
     /// True if something was read.
