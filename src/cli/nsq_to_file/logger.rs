@@ -23,8 +23,9 @@ use crate::{
 
 /// Messages that are handed to the writer together.
 const TOGETHER_MAX: usize = 256;
-/// Messages that wait for a sync are kept from timing out.
-const TOUCH_INTERVAL: Duration = Duration::from_secs(10);
+/// Messages that wait for a sync are kept from timing out: this often, or at half of the time that nsqd gives.
+const TOUCH_INTERVAL_MAX: Duration = Duration::from_secs(10);
+const TOUCH_INTERVAL_MIN: Duration = Duration::from_millis(10);
 
 /// Why there is no logger for a topic.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +92,13 @@ impl Logger {
         let (events, heard) = mpsc::channel();
         let (ended, end) = oneshot::channel();
         let consumer = messages.consumer().clone();
-        let writer = Writer { archive, consumer: consumer.clone(), sync_interval, drains: false };
+        let writer = Writer {
+            archive,
+            consumer: consumer.clone(),
+            sync_interval,
+            touch_interval: TOUCH_INTERVAL_MAX,
+            drains: false,
+        };
         thread::Builder::new().name("writer".into()).spawn(move || {
             let _ = ended.send(writer.run(&heard)); // who waits for it may have failed
         })?;
@@ -131,15 +138,16 @@ struct Writer {
     archive: Archive<Waiting>,
     consumer: Consumer,
     sync_interval: Duration,
+    touch_interval: Duration,
     drains: bool,
 }
 
 impl Writer {
     fn run(mut self, events: &mpsc::Receiver<Event>) -> Result<(), ArchiveError> {
         let progress = Progress::start();
-        let mut next_sync = Instant::now() + self.sync_interval;
-        let mut next_touch = Instant::now() + TOUCH_INTERVAL;
+        let (mut next_sync, mut touched_at) = (Instant::now() + self.sync_interval, Instant::now());
         loop {
+            let next_touch = touched_at + self.touch_interval;
             let wait = next_sync.min(next_touch).saturating_duration_since(Instant::now());
             match next_event(events, wait, || self.idle())? {
                 Some(Event::Arrived(messages)) => self.write(messages, &progress)?,
@@ -156,11 +164,11 @@ impl Writer {
                 finish(self.archive.tick(&Now::read())?);
                 next_sync = now + self.sync_interval;
             }
-            if now >= next_touch {
+            if now >= touched_at + self.touch_interval {
                 self.archive.unsynced().iter().for_each(|waiting| {
                     waiting.0.touch();
                 });
-                next_touch = now + TOUCH_INTERVAL;
+                touched_at = now;
             }
         }
     }
@@ -170,6 +178,8 @@ impl Writer {
         let (count, mut bytes) = (messages.len(), 0);
         for message in messages {
             bytes += message.as_ref().len();
+            let half = (message.0.timeout() / 2).max(TOUCH_INTERVAL_MIN);
+            self.touch_interval = self.touch_interval.min(half);
             finish(self.archive.write(message, &now)?);
         }
         progress.add(count, bytes);

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rustix::process::Signal;
@@ -109,6 +110,20 @@ fn messages_are_not_finished_before_they_are_synced() {
     nsqd.expect_channel("orders", "nsq_to_file", &[("in_flight_count", 49)]);
     tool.kill9();
     nsqd.expect_channel("orders", "nsq_to_file", &[("depth", 49), ("in_flight_count", 0)]);
+}
+
+#[test]
+fn messages_do_not_time_out_while_they_wait_for_a_sync() {
+    let nsqd = Nsqd::with(&["--msg-timeout=4s"]);
+    let archive = Archive::new(&nsqd, &["--sync-interval=1h"]);
+    publish(&nsqd, 0..50);
+    let tool = archive.start();
+    archive.expect_lines("orders.h.now.log", 50);
+    std::thread::sleep(Duration::from_secs(5)); // what it takes is what this is about
+    nsqd.expect_channel("orders", "nsq_to_file", &[("in_flight_count", 49), ("timeout_count", 0)]);
+    assert_eq!(tool.terminate().code, Some(0));
+    assert_eq!(archived(&archive.out()), messages(0..50), "each once");
+    everything_finished(&nsqd, 50);
 }
 
 #[test]
