@@ -1,6 +1,6 @@
 //! Asking nsqlookupds where topics are.
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use futures_util::future::join_all;
 use reqwest::{Client, StatusCode, Url, header};
@@ -100,12 +100,21 @@ struct Lookupd {
 impl Lookupds {
     /// Takes addresses, `host:port` or URLs. Reads the files of the options' TLS.
     pub fn new<A: AsRef<str>>(addresses: &[A], options: &Options) -> Result<Self, SetupError> {
+        Self::with_connect_timeout(addresses, options, options.lookupd_poll_timeout)
+    }
+
+    /// The same where a connect may take less of `lookupd_poll_timeout` than all of it.
+    pub fn with_connect_timeout<A: AsRef<str>>(
+        addresses: &[A],
+        options: &Options,
+        connect: Duration,
+    ) -> Result<Self, SetupError> {
         let lookupds: Result<_, _> =
             addresses.iter().map(|address| Lookupd::parse(address.as_ref())).collect();
         let lookupds = lookupds?;
         let is_sent = options.skip_lookupd_authorization && !options.auth_secret.is_empty();
         let secret = is_sent.then(|| options.auth_secret.clone());
-        Ok(Self { client: http_client(options)?, lookupds, secret })
+        Ok(Self { client: http_client(options, connect)?, lookupds, secret })
     }
 
     /// The nodes that have a topic, each once.
@@ -240,10 +249,9 @@ fn has_port(url: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.ends_with(']'))
 }
 
-fn http_client(options: &Options) -> Result<Client, SetupError> {
-    let timeout = options.lookupd_poll_timeout;
-    requests::client(tls::client_config(options)?, timeout)
-        .timeout(timeout)
+fn http_client(options: &Options, connect: Duration) -> Result<Client, SetupError> {
+    requests::client(tls::client_config(options)?, connect)
+        .timeout(options.lookupd_poll_timeout)
         .user_agent(options.user_agent.clone())
         .build()
         .map_err(|error| SetupError::Http(requests::why(error)))

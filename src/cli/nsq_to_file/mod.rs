@@ -39,6 +39,7 @@ use super::{
 };
 use crate::{
     client::{Consumer, Lookupds, Options},
+    cluster::Timeouts,
     config::{LogLevel, flags::Parsed},
     protocol::TopicName,
 };
@@ -130,9 +131,10 @@ impl Archiving {
             }
             Topics::Matching(_, refresh) => *refresh,
         };
-        let options =
-            Options { lookupd_poll_timeout: self.plan.http_timeout, ..self.plan.client.clone() };
-        let lookupds = Lookupds::new(&self.plan.lookupds, &options).map_err(Refusal::new)?;
+        let Timeouts { connect, request } = self.plan.http_timeouts;
+        let options = Options { lookupd_poll_timeout: request, ..self.plan.client.clone() };
+        let lookupds = Lookupds::with_connect_timeout(&self.plan.lookupds, &options, connect)
+            .map_err(Refusal::new)?;
         self.look(Some(&lookupds)).await;
         let looks = refresh.map(|refresh| {
             let mut looks = interval(refresh);

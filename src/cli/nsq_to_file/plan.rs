@@ -12,6 +12,7 @@ use super::{
 use crate::{
     cli::tool::{self, Refusal, require},
     client::Options,
+    cluster::Timeouts,
     config::{GoDuration, host},
     protocol::{ChannelName, TopicName},
 };
@@ -34,8 +35,8 @@ pub(super) struct Plan {
     pub lookupds: Vec<String>,
     /// Of the consumers.
     pub client: Options,
-    /// For looking for topics: until there is a connection, and until there is an answer.
-    pub http_timeout: Duration,
+    /// For looking for topics.
+    pub http_timeouts: Timeouts,
     pub sync_interval: Duration,
     files: FilePlan,
     /// What is to be said once there is a log.
@@ -55,10 +56,8 @@ impl Plan {
     /// Checks in upstream's order; log level, arguments and version come before.
     pub fn new(options: NsqToFileOptions) -> Result<Self, Refusal> {
         require(!options.channel.is_empty(), "--channel is required")?;
-        let connect = options.http_client_connect_timeout;
-        positive("http-client-connect-timeout", connect)?;
-        let http_timeout =
-            positive("http-client-request-timeout", options.http_client_request_timeout)?;
+        let connect = positive("http-client-connect-timeout", options.http_client_connect_timeout)?;
+        let request = positive("http-client-request-timeout", options.http_client_request_timeout)?;
         check_addresses(&options)?;
         let level = options.gzip_level;
         let text = format!("invalid --gzip-level value ({level}), should be 1-9");
@@ -74,7 +73,7 @@ impl Plan {
             topics: topics(&options, &mut warnings)?,
             channel: tool::channel(&options.channel)?,
             client: client(&options, &mut warnings)?,
-            http_timeout,
+            http_timeouts: Timeouts { connect, request },
             sync_interval,
             files: FilePlan::new(&options)?,
             nsqds: options.nsqd_tcp_addresses,
