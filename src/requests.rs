@@ -3,6 +3,8 @@
 use std::{error::Error, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Response, redirect};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::Value;
 use tokio_rustls::rustls::ClientConfig;
 
 /// As Go's client follows them: ten requests in all.
@@ -46,6 +48,24 @@ pub async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u
     }
 }
 
+/// Reads a list of what servers know and leaves out entries that make no sense: one node that has registered a port
+/// beyond 65535 is not to hide all others.
+pub fn readable<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let entries = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
+    let read = |entry: Value| match serde_json::from_value(entry) {
+        Ok(read) => Some(read),
+        Err(error) => {
+            log::warn!("an entry of an answer is left out, it cannot be read: {error}");
+            None
+        }
+    };
+    Ok(entries.into_iter().filter_map(read).collect())
+}
+
 /// What a request has failed by, without its URL, which may hold secrets.
 pub fn why(error: reqwest::Error) -> String {
     let error = error.without_url();
@@ -61,4 +81,22 @@ pub fn why(error: reqwest::Error) -> String {
     // Many a cause says what the next one says, too.
     texts.dedup_by(|next, before| before.contains(next.as_str()));
     if texts.is_empty() { error.to_string() } else { texts.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_that_make_no_sense_hide_no_others() {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(deserialize_with = "readable")]
+            ports: Vec<u16>,
+        }
+        let ports = |text: &str| serde_json::from_str::<Answer>(text).unwrap().ports;
+        assert_eq!(ports(r#"{"ports":[1,70000,-1,"x",null,{},2]}"#), [1, 2]);
+        assert!(ports(r#"{"ports":null}"#).is_empty());
+        assert!(serde_json::from_str::<Answer>(r#"{"ports":1}"#).is_err());
+    }
 }

@@ -122,6 +122,7 @@ impl Lookupds {
         #[derive(Default, Deserialize)]
         #[serde(default)]
         struct Answer {
+            #[serde(deserialize_with = "requests::readable")]
             producers: Vec<Node>,
         }
         let url = |lookupd: &Lookupd| lookupd.lookup_of(topic);

@@ -6,7 +6,7 @@ use super::{
     Merged,
     http::{Ask, AskError, ask_all},
 };
-use crate::protocol::TopicName;
+use crate::{protocol::TopicName, requests::readable};
 
 /// An nsqd, as it wants to be reached.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -27,7 +27,7 @@ impl Nsqd {
 
 #[derive(Deserialize)]
 struct Lookup {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "readable")]
     producers: Vec<Nsqd>,
 }
 
@@ -65,5 +65,14 @@ mod tests {
         let merged = merge(vec![found(&["b", "a"]), Err(failure.clone()), Ok(None), found(&["a"])]);
         assert_eq!(merged, Merged { known: vec![nsqd("a"), nsqd("b")], failures: vec![failure] });
         assert_eq!(nsqd("::1").http_address(), "[::1]:4151");
+    }
+
+    #[test]
+    fn a_node_that_makes_no_sense_hides_no_other() {
+        let answer = r#"{"producers":[{"broadcast_address":"a","http_port":70000},{},
+            {"broadcast_address":"b","http_port":4151}]}"#;
+        let found: Lookup = serde_json::from_str(answer).unwrap();
+        let hosts: Vec<_> = found.producers.iter().map(|nsqd| &nsqd.broadcast_address).collect();
+        assert_eq!(hosts, ["b"]);
     }
 }

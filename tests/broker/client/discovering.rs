@@ -65,6 +65,19 @@ async fn nodes_that_come_later_are_found_by_the_next_poll() {
     within(messages.consumer().stop()).await;
 }
 
+#[tokio::test]
+async fn a_node_that_makes_no_sense_hides_no_other() {
+    let node = ScriptedNsqd::start().await;
+    let body = format!(
+        r#"{{"producers":[{{"broadcast_address":"a","tcp_port":70000}},null,
+            {{"broadcast_address":"127.0.0.1","tcp_port":{}}}]}}"#,
+        node.address().port()
+    );
+    let lookupd = HttpServer::scripted(move |_, _| Reply::ok(body.as_bytes()));
+    let _messages = audit(&[]).lookupd(lookupd.address()).stream().await.unwrap();
+    node.consumer().await.expect(b"RDY 1\n").await;
+}
+
 /// An interval of five minutes is not waited for when a connection is lost.
 #[tokio::test]
 async fn a_lost_connection_is_a_reason_to_ask() {
