@@ -118,9 +118,13 @@ async fn publish(plan: Plan, input: impl io::Read + Send + 'static) -> Result<()
     let _ = stopped.send(true); // who deals is still there, it has not ended
     tokio::select! {
         published = &mut publishing => published,
-        () = sleep(STOP_TIMEOUT) => Ok(()),
-        () = stop.next() => Ok(()),
+        () = sleep(STOP_TIMEOUT) => Err(not_all()),
+        () = stop.next() => Err(not_all()),
     }
+}
+
+fn not_all() -> Refusal {
+    Refusal::new("stopped before all that was on its way is known to be stored")
 }
 
 /// Reads on a thread of its own, as that may take for ever.

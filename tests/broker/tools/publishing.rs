@@ -118,3 +118,18 @@ fn an_nsqd_that_stays_away_is_an_error() {
         assert_eq!(ended.code, Some(1), "{}", ended.err);
     }
 }
+
+#[test]
+fn a_stop_that_has_to_leave_something_unstored_says_so() {
+    let mut nsqd = Nsqd::start();
+    let [topic, address] = flags(&nsqd);
+    let mut tool = Tool::start("to_nsq", &[&topic, &address, "--retry-for=1h"]);
+    tool.feed(b"one\n");
+    published(&nsqd, 1);
+    nsqd.kill9();
+    tool.feed(b"two\n");
+    tool.expect_said("error connecting to nsqd");
+    let ended = tool.terminate();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains(" stopped before all that was on its way is "), "{}", ended.err);
+}
