@@ -7,6 +7,7 @@ mod printing;
 mod publishing;
 mod round_trip;
 mod statistics;
+mod terminal;
 mod tool;
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};

@@ -1,12 +1,14 @@
 //! A utility that runs.
 
 use std::{
+    fs::File,
     io::{Read, Write},
     process::{Child, ChildStdin, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread,
 };
 
+use nix::pty::{Winsize, openpty};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::{DEADLINE, Ended, nsq_command, wait_for_exit};
@@ -46,6 +48,11 @@ impl Written {
         written
     }
 
+    /// Nothing, for ever.
+    fn nothing() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::new((Vec::new(), true)), changed: Condvar::new() })
+    }
+
     /// Waits until it holds for the text so far, or nothing more comes; the text.
     fn until(&self, holds: impl Fn(&str) -> bool) -> Option<String> {
         let state = self.state.lock().unwrap();
@@ -54,6 +61,13 @@ impl Written {
         let (state, waited) = self.changed.wait_timeout_while(state, DEADLINE, waits).unwrap();
         let text = String::from_utf8_lossy(&state.0).into_owned();
         (!waited.timed_out()).then_some(text)
+    }
+
+    #[track_caller]
+    fn expect(&self, text: &str) {
+        let written = self.until(|written| written.contains(text));
+        let written = written.unwrap_or_else(|| panic!("never wrote {text:?}"));
+        assert!(written.contains(text), "never wrote {text:?} but {written}");
     }
 }
 
@@ -80,6 +94,25 @@ impl Tool {
         let out = Written::follow(child.stdout.take().unwrap());
         let err = Written::follow(child.stderr.take().unwrap());
         Self { child, stdin, out, err }
+    }
+
+    /// Starts it at a terminal of 80 columns; what it says stands among what it prints.
+    #[track_caller]
+    pub fn at_terminal(name: &str, arguments: &[&str]) -> Self {
+        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+        let terminal = openpty(&size, None).unwrap();
+        let mut child = nsq_command()
+            .arg(name)
+            .args(arguments)
+            .env("TERM", "xterm")
+            .stdin(Stdio::piped())
+            .stdout(terminal.slave.try_clone().unwrap())
+            .stderr(terminal.slave)
+            .spawn()
+            .unwrap();
+        let stdin = child.stdin.take();
+        let out = Written::follow(File::from(terminal.master));
+        Self { child, stdin, out, err: Written::nothing() }
     }
 
     /// Runs it with this input to its end.
@@ -112,9 +145,13 @@ impl Tool {
     /// Waits until its complaints have this in them.
     #[track_caller]
     pub fn expect_said(&self, text: &str) {
-        let said = self.err.until(|said| said.contains(text));
-        let said = said.unwrap_or_else(|| panic!("never said {text:?}"));
-        assert!(said.contains(text), "never said {text:?} but {said}");
+        self.err.expect(text);
+    }
+
+    /// Waits until it has printed this.
+    #[track_caller]
+    pub fn expect_printed(&self, text: &str) {
+        self.out.expect(text);
     }
 
     /// Waits until it has printed so many lines.
