@@ -1,6 +1,6 @@
 //! What the utilities have in common: how they read their command lines and how they complain.
 
-use std::{collections::BTreeSet, io};
+use std::{collections::BTreeSet, io, time::Duration};
 
 use jiff::Zoned;
 use tokio::{
@@ -12,7 +12,7 @@ use super::{console::Console, exit_code::ExitCode};
 use crate::{
     client,
     config::{
-        NSQ_VERSION,
+        GoDuration, NSQ_VERSION,
         declaration::Options,
         flags::{self, FlagError, Parsed},
         typed::TypedOptions,
@@ -45,6 +45,12 @@ pub fn require(holds: bool, text: &str) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::new(text)) }
 }
 
+/// Reads the value of a flag, named without its dashes, that must be longer than nothing.
+pub fn positive(flag: &str, duration: GoDuration) -> Result<Duration, Refusal> {
+    let positive = duration.to_std().filter(|duration| !duration.is_zero());
+    positive.ok_or_else(|| Refusal(format!("--{flag} should be positive")))
+}
+
 /// Reads the arguments behind a program's name. If there is nothing to run (help, a mistake), says so and gives the exit
 /// code.
 pub fn read<O: Options>(
@@ -63,7 +69,7 @@ pub fn read<O: Options>(
 }
 
 /// The same for tools that answer `--version` before they look at anything else, and that say which arguments they ignore.
-pub fn read_with_version<O: Options>(
+fn read_with_version<O: Options>(
     program: &str,
     arguments: &[String],
     console: &mut Console<'_>,
@@ -76,6 +82,23 @@ pub fn read_with_version<O: Options>(
         console.complain(&format!("{program}: ignored, as flags end here: {}", ignored.join(" ")));
     }
     Ok(options)
+}
+
+/// Runs such a tool: reads its arguments and has `work` do what they ask for.
+pub fn run<O: Options>(
+    program: &str,
+    arguments: &[String],
+    console: &mut Console<'_>,
+    work: impl FnOnce(&TypedOptions, &mut Console<'_>) -> Result<(), Refusal>,
+) -> ExitCode {
+    let typed = match read_with_version::<O>(program, arguments, console) {
+        Ok(typed) => typed,
+        Err(ended) => return ended,
+    };
+    match work(&typed, console) {
+        Ok(()) => ExitCode::Success,
+        Err(refusal) => refusal.report(console),
+    }
 }
 
 /// Answers `--version`.

@@ -20,11 +20,11 @@ use self::table::{ByNode, Row, Width, head};
 use super::{
     console::Console,
     exit_code::ExitCode,
-    tool::{self, Refusal, StopSignals, require},
+    tool::{self, Refusal, StopSignals, positive, require},
 };
 use crate::{
     cluster::{Ask, AskError, Merged, Nsqd, Timeouts, channel_counts, producers},
-    config::{GoDuration, typed::TypedOptions},
+    config::typed::TypedOptions,
     protocol::{ChannelName, TopicName},
 };
 
@@ -36,18 +36,11 @@ const FULL_COLUMNS: u16 = 92;
 
 /// Runs `nsq_stat` with the arguments behind its name.
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
-    let typed = match tool::read_with_version::<NsqStatOptions>(PROGRAM, arguments, console) {
-        Ok(typed) => typed,
-        Err(ended) => return ended,
-    };
-    let ended = Plan::new(&typed).and_then(|plan| {
+    tool::run::<NsqStatOptions>(PROGRAM, arguments, console, |typed, console| {
+        let plan = Plan::new(typed)?;
         let ask = Ask::new(PROGRAM, plan.timeouts).map_err(Refusal::new)?;
         tool::runtime()?.block_on(Watch::new(plan, ask).run(console))
-    });
-    match ended {
-        Ok(()) => ExitCode::Success,
-        Err(refusal) => refusal.report(console),
-    }
+    })
 }
 
 /// What was asked for, checked.
@@ -89,11 +82,6 @@ impl Plan {
             timeouts: Timeouts { connect, request },
         })
     }
-}
-
-fn positive(flag: &str, duration: GoDuration) -> Result<Duration, Refusal> {
-    let positive = duration.to_std().filter(|duration| !duration.is_zero());
-    positive.ok_or_else(|| Refusal::new(format!("--{flag} should be positive")))
 }
 
 fn without_scheme(flag: &str, addresses: &[String]) -> Result<(), Refusal> {
@@ -219,14 +207,11 @@ fn width() -> Width {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::run_with;
+    use crate::cli::testing::{self, run_with};
 
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let ran = run_with(|console| run(&arguments, console));
-        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
-        assert_eq!(ran.err.get(20..), Some(format!("{reason}\n").as_str()), "{}", ran.err);
+        testing::refused(run, arguments, reason);
     }
 
     #[test]

@@ -33,18 +33,11 @@ const TOGETHER_MAX: usize = 512;
 
 /// Runs `nsq_tail` with the arguments behind its name.
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
-    let typed = match tool::read_with_version::<NsqTailOptions>(PROGRAM, arguments, console) {
-        Ok(typed) => typed,
-        Err(ended) => return ended,
-    };
-    let ended = Plan::new(&typed).and_then(|plan| {
+    tool::run::<NsqTailOptions>(PROGRAM, arguments, console, |typed, console| {
+        let plan = Plan::new(typed)?;
         logging::init_utility(OwnLines::Plain);
         tail(plan, console)
-    });
-    match ended {
-        Ok(()) => ExitCode::Success,
-        Err(refusal) => refusal.report(console),
-    }
+    })
 }
 
 /// What was asked for, checked.
@@ -252,14 +245,11 @@ fn put(format: Format, topic: &TopicName, delivery: &Delivery, out: &mut Vec<u8>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::run_with;
+    use crate::cli::testing;
 
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let ran = run_with(|console| run(&arguments, console));
-        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
-        assert_eq!(ran.err.get(20..), Some(format!("{reason}\n").as_str()), "{}", ran.err);
+        testing::refused(run, arguments, reason);
     }
 
     #[test]

@@ -198,18 +198,15 @@ fn ended(end: Result<Result<(), ArchiveError>, oneshot::error::RecvError>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::{Ran, run_with};
+    use crate::cli::testing::{self, Ran};
 
     fn ran(arguments: &[&str]) -> Ran {
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        run_with(|console| run(&arguments, console))
+        testing::call(run, arguments)
     }
 
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let ran = ran(arguments);
-        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
-        assert_eq!(ran.err.get(20..), Some(format!("{reason}\n").as_str()), "{}", ran.err);
+        testing::refused(run, arguments, reason);
     }
 
     #[test]

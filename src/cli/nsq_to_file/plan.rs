@@ -10,10 +10,10 @@ use super::{
     options::NsqToFileOptions,
 };
 use crate::{
-    cli::tool::{self, Refusal, require},
+    cli::tool::{self, Refusal, positive, require},
     client::Options,
     cluster::Timeouts,
-    config::{GoDuration, host},
+    config::host,
     protocol::{ChannelName, TopicName},
 };
 
@@ -131,11 +131,6 @@ impl FilePlan {
             host: host_identifier(&options.host_identifier, &host::hostname()),
         })
     }
-}
-
-fn positive(flag: &str, duration: GoDuration) -> Result<Duration, Refusal> {
-    let positive = duration.to_std().filter(|duration| !duration.is_zero());
-    positive.ok_or_else(|| Refusal(format!("--{flag} should be positive")))
 }
 
 /// Upstream's first text ends in a full stop here, and only here.

@@ -30,15 +30,10 @@ pub(super) const PROGRAM: &str = "nsq_to_http";
 
 /// Runs `nsq_to_http` with the arguments behind its name.
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
-    let typed = match tool::read_with_version::<NsqToHttpOptions>(PROGRAM, arguments, console) {
-        Ok(typed) => typed,
-        Err(ended) => return ended,
-    };
-    let ended = Plan::new(&typed).and_then(|plan| tool::runtime()?.block_on(relay(plan)));
-    match ended {
-        Ok(()) => ExitCode::Success,
-        Err(refusal) => refusal.report(console),
-    }
+    tool::run::<NsqToHttpOptions>(PROGRAM, arguments, console, |typed, _| {
+        let plan = Plan::new(typed)?;
+        tool::runtime()?.block_on(relay(plan))
+    })
 }
 
 async fn relay(plan: Plan) -> Result<(), Refusal> {

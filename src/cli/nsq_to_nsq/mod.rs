@@ -34,15 +34,10 @@ pub(super) const PROGRAM: &str = "nsq_to_nsq";
 
 /// Runs `nsq_to_nsq` with the arguments behind its name.
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
-    let typed = match tool::read_with_version::<NsqToNsqOptions>(PROGRAM, arguments, console) {
-        Ok(typed) => typed,
-        Err(ended) => return ended,
-    };
-    let ended = Plan::new(&typed).and_then(|plan| tool::runtime()?.block_on(relay(plan)));
-    match ended {
-        Ok(()) => ExitCode::Success,
-        Err(refusal) => refusal.report(console),
-    }
+    tool::run::<NsqToNsqOptions>(PROGRAM, arguments, console, |typed, _| {
+        let plan = Plan::new(typed)?;
+        tool::runtime()?.block_on(relay(plan))
+    })
 }
 
 async fn relay(plan: Plan) -> Result<(), Refusal> {

@@ -145,19 +145,16 @@ mod tests {
     use crate::cli::{
         exit_code::ExitCode,
         nsq_to_nsq::run,
-        testing::{Ran, run_with},
+        testing::{self, Ran},
     };
 
     fn call(arguments: &[&str]) -> Ran {
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        run_with(|console| run(&arguments, console))
+        testing::call(run, arguments)
     }
 
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let ran = call(arguments);
-        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
-        assert_eq!(ran.err.get(20..), Some(format!("{reason}\n").as_str()), "{}", ran.err);
+        testing::refused(run, arguments, reason);
     }
 
     const SOURCE: &str = "--nsqd-tcp-address=a:1";

@@ -49,18 +49,11 @@ pub fn run(
     input: impl io::Read + Send + 'static,
     console: &mut Console<'_>,
 ) -> ExitCode {
-    let typed = match tool::read_with_version::<ToNsqOptions>(PROGRAM, arguments, console) {
-        Ok(typed) => typed,
-        Err(ended) => return ended,
-    };
-    let ended = Plan::new(&typed).and_then(|plan| {
+    tool::run::<ToNsqOptions>(PROGRAM, arguments, console, |typed, _| {
+        let plan = Plan::new(typed)?;
         logging::init_utility(OwnLines::Plain);
         tool::runtime()?.block_on(publish(plan, input))
-    });
-    match ended {
-        Ok(()) => ExitCode::Success,
-        Err(refusal) => refusal.report(console),
-    }
+    })
 }
 
 /// What was read, up to an empty batch or an error.
@@ -193,14 +186,14 @@ async fn any_closed(lanes: &[mpsc::Sender<Arc<Batch>>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::testing::run_with;
+    use crate::cli::testing::{self, run_with};
 
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let arguments: Vec<_> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        let ran = run_with(|console| run(&arguments, &b"one\n"[..], console));
-        assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Failure, ""));
-        assert_eq!(ran.err.get(20..), Some(format!("{reason}\n").as_str()), "{}", ran.err);
+        let to_nsq = |arguments: &[String], console: &mut Console<'_>| {
+            run(arguments, &b"one\n"[..], console)
+        };
+        testing::refused(to_nsq, arguments, reason);
     }
 
     #[test]

@@ -33,7 +33,7 @@ use crate::{
 /// Until the next try when there is no connection to try.
 const NOBODY_TO_TRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a consumer is told at its start, and every connection of it needs.
+/// What a consumer is told at its start; each of its connections has a copy.
 #[derive(Clone)]
 pub(super) struct Common {
     pub(super) topic: TopicName,
