@@ -3,7 +3,10 @@
 use std::{collections::HashMap, future::Future, sync::Arc, time::Duration};
 
 use futures_util::future::try_join_all;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::{
+    sync::{Notify, mpsc, watch},
+    task::spawn_blocking,
+};
 
 use super::{
     Consumer, Handle, Lines, Messages,
@@ -138,7 +141,8 @@ impl ConsumerBuilder {
             (false, false) => return Err(SetupError::BothAddresses),
             _ => {}
         }
-        let settings = Settings::new(&self.options)?;
+        let options = self.options.clone();
+        let settings = read(move || Settings::new(&options)).await?;
         let subject = Subject::consumer(&self.topic, &self.channel);
         let terms = Arc::new(Terms::new(subject, &self.options));
         let (events, received) = mpsc::unbounded_channel();
@@ -173,22 +177,11 @@ impl ConsumerBuilder {
         received: mpsc::UnboundedReceiver<super::Event>,
         lines: Arc<Lines>,
     ) -> Result<Manager, SetupError> {
-        let longest = self.options.lookupd_poll_interval;
         if !self.lookupds.is_empty() {
-            let hurry = Arc::new(Notify::new());
-            let discovery = Discovery {
-                lookupds: Lookupds::new(&self.lookupds, &self.options)?,
-                topic: self.topic.clone(),
-                options: Arc::clone(&common.settings.options),
-                subject: common.terms.subject.clone(),
-                hurry: Arc::clone(&hurry),
-                events: common.events.clone(),
-            };
-            let task = tokio::spawn(discovery.run()).abort_handle();
-            let delay = GrowingDelay::up_to(longest);
-            let source = Source::Discovered { task, hurry, delay };
+            let source = self.discover(&common).await?;
             return Ok(Manager::new(common, received, source, lines));
         }
+        let longest = self.options.lookupd_poll_interval;
         let mut addresses = self.nsqds.clone();
         addresses.sort();
         addresses.dedup();
@@ -207,6 +200,23 @@ impl ConsumerBuilder {
         }
         Ok(manager)
     }
+
+    /// Begins to ask nsqlookupds.
+    async fn discover(&self, common: &Common) -> Result<Source, SetupError> {
+        let (addresses, options) = (self.lookupds.clone(), self.options.clone());
+        let hurry = Arc::new(Notify::new());
+        let discovery = Discovery {
+            lookupds: read(move || Lookupds::new(&addresses, &options)).await?,
+            topic: self.topic.clone(),
+            options: Arc::clone(&common.settings.options),
+            subject: common.terms.subject.clone(),
+            hurry: Arc::clone(&hurry),
+            events: common.events.clone(),
+        };
+        let task = tokio::spawn(discovery.run()).abort_handle();
+        let delay = GrowingDelay::up_to(self.options.lookupd_poll_interval);
+        Ok(Source::Discovered { task, hurry, delay })
+    }
 }
 
 /// A consumer, and what its handlers or its stream need.
@@ -215,6 +225,16 @@ struct Started {
     queue: Arc<Queue>,
     gate: Gate,
     alive: Arc<watch::Sender<()>>,
+}
+
+/// Reads certificates where that may take its time: other consumers of the runtime have heartbeats to answer.
+async fn read<T: Send + 'static>(
+    reads: impl FnOnce() -> Result<T, SetupError> + Send + 'static,
+) -> Result<T, SetupError> {
+    match spawn_blocking(reads).await {
+        Ok(read) => read,
+        Err(error) => Err(SetupError::Tls(format!("certificates are not read: {error}"))),
+    }
 }
 
 async fn connect_all(
