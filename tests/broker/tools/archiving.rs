@@ -189,6 +189,7 @@ fn nothing_is_lost_when_it_is_killed_between_and_during_rotations() {
             tool.kill9();
         }
         let tool = archive.start();
+        tool.expect_said("] opening "); // from then on it takes a signal, be there a message or not
         nsqd.expect_channel("orders", "nsq_to_file", &[("depth", 0)]);
         let ended = tool.terminate();
         assert_eq!(ended.code, Some(0), "{}", ended.err);
