@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Node, Topic, clock,
+    disk_threads::{DiskThreads, Sizes},
     node::{FindTopic, Shutdown},
     shared::Shared,
     snapshot::{NodeSnapshot, Observe},
@@ -165,10 +166,14 @@ impl TestNode {
     }
 
     fn start_with(options: NsqdOptions) -> Self {
+        Self::gated(options, |shared| shared)
+    }
+
+    fn gated(options: NsqdOptions, change: impl FnOnce(Shared) -> Shared) -> Self {
         let (dir, gate) = (tempfile::tempdir().unwrap(), Arc::new(Gate::default()));
         let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
         let log = LogOptions { disk, ..LogOptions::default() };
-        let node = Self::on(dir.path(), log, options);
+        let node = Self::with(change(testing::shared_with(dir.path(), log, options)));
         Self { gate, _dir: Some(dir), ..node }
     }
 
@@ -251,6 +256,31 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
     assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
     node.gate.open();
     timeout(SOON, stuck).await.unwrap().unwrap().unwrap();
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_write_that_waits_for_a_thread_is_seen_to_wait_for_the_disk() {
+    let node = TestNode::gated(NsqdOptions::default(), |shared| {
+        let writers = DiskThreads::new("one", Sizes { enough: 1, max: 1 });
+        Shared { writers, ..shared }
+    });
+    let (slow, behind) = (node.topic("slow").await, node.topic("behind").await);
+    node.gate.close(Gated::Writes);
+    let stuck = publish(&slow);
+    timeout(SOON, node.gate.reached()).await.unwrap();
+    let waiting = publish(&behind);
+    let seen = || node.shared.meters.waiting_for_disk(clock::now() + SOON).len();
+    let both_are_seen = async {
+        while seen() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, both_are_seen).await.expect("the one behind is seen as well");
+    node.gate.open();
+    for stored in [stuck, waiting] {
+        timeout(SOON, stored).await.unwrap().unwrap().unwrap();
+    }
     node.node.send(Shutdown).await.unwrap();
 }
 

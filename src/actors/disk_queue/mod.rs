@@ -25,7 +25,7 @@ pub use syncing::syncers;
 use super::{
     disk_threads::{DiskThreads, Sizes},
     full_disk::{check_room, replace_small, take_reserve_again},
-    meters::{DiskCall, DiskGauges},
+    meters::{DiskCall, DiskGauges, UnderWay},
     shared::Shared,
     supervisor::Crash,
 };
@@ -97,6 +97,9 @@ impl Lane {
         Self { kind, turn: Arc::default() }
     }
 }
+
+/// Held by the call whose turn it is in its lane, from the moment at which it waits for a thread.
+type Turn = (OwnedMutexGuard<()>, UnderWay);
 
 /// Work on a thread that may wait for the disk.
 trait Job<T>: FnOnce(&Files) -> Result<T, StoreError> + Send + 'static {}
@@ -191,7 +194,7 @@ impl DiskQueue {
         Box::pin(async move {
             let turn = turn.await;
             let called = threads.run(move || call(turn));
-            called.await.unwrap_or(Err(StoreError::NotOpen))
+            called.await.unwrap_or_else(|not_done| Err(not_done.into()))
         })
     }
 
@@ -201,15 +204,21 @@ impl DiskQueue {
         lane: &Lane,
         job: J,
     ) -> (
-        impl Future<Output = OwnedMutexGuard<()>> + use<T, J>,
-        impl FnOnce(OwnedMutexGuard<()>) -> Result<T, StoreError> + Send + use<T, J>,
+        impl Future<Output = Turn> + use<T, J>,
+        impl FnOnce(Turn) -> Result<T, StoreError> + Send + use<T, J>,
     ) {
-        let (files, gauges, kind) = (Arc::clone(&self.files), Arc::clone(&self.gauges), lane.kind);
-        let call = move |_until_done: OwnedMutexGuard<()>| {
+        let files = Arc::clone(&self.files);
+        let call = move |_until_done: Turn| {
             files.check_not_deleted()?;
-            gauges.during(kind, || job(&files))
+            job(&files)
         };
-        (Arc::clone(&lane.turn).lock_owned(), call)
+        (self.turn(lane), call)
+    }
+
+    fn turn(&self, lane: &Lane) -> impl Future<Output = Turn> + use<> {
+        let (gauges, kind) = (Arc::clone(&self.gauges), lane.kind);
+        let turn = Arc::clone(&lane.turn).lock_owned();
+        async move { (turn.await, gauges.begin(kind)) }
     }
 
     /// Runs `job`, which replaces a small file, when all before it have run.

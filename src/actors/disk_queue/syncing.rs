@@ -58,15 +58,14 @@ impl DiskQueue {
             return Box::pin(async { Err(StoreError::NotOpen) });
         }
         let (files, shared) = (Arc::clone(&self.files), Arc::clone(&self.shared));
-        let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
-        let turn = Arc::clone(&self.syncs.turn).lock_owned();
+        let (topic, turn) = (self.topic.clone(), self.turn(&self.syncs));
         Box::pin(async move {
             let (turn, threads) = (turn.await, shared.syncers.clone());
             let synced = threads.run(move || {
                 let _until_done = turn;
-                gauges.during(DiskCall::Sync, || sync_files(&files, &topic, &shared))
+                sync_files(&files, &topic, &shared)
             });
-            synced.await.unwrap_or(Err(StoreError::NotOpen))
+            synced.await.unwrap_or_else(|not_done| Err(not_done.into()))
         })
     }
 
