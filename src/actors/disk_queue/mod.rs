@@ -22,6 +22,7 @@ use tokio::sync::OwnedMutexGuard;
 pub use messages::*;
 pub use syncing::syncers;
 
+use self::syncing::sync_surplus;
 use super::{
     disk_threads::{DiskThreads, Sizes},
     full_disk::{check_room, replace_small, take_reserve_again},
@@ -329,6 +330,7 @@ impl Handler<Append> for DiskQueue {
         let topic = self.topic.clone();
         let write = move |files: &Files| {
             check_room(&shared)?;
+            sync_surplus(files, &topic, &shared)?;
             append_to(files, &append, &shared, &gauges)?;
             let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
             Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
