@@ -300,6 +300,7 @@ fn open(
 ) -> Result<Opened, StoreError> {
     let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
     let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+    files.check_not_deleted()?; // its directory must not be made again
     *slot = None;
     files.log.clear_poison();
     shared.data.create_topic(topic)?;
@@ -495,19 +496,21 @@ impl Handler<Delete> for DiskQueue {
 
     fn handle(&mut self, _: Delete, _: &mut Self::Context) -> Self::Result {
         self.must_open = true;
-        self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        let of_topic = Arc::clone(&self.shared);
+        let (name, of_topic) = (self.topic.clone(), Arc::clone(&self.shared));
         let retired = self.run_in(&self.small_files, move |files| {
             let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);
-            Ok(of_topic.data.retire_topic(&topic)?)
+            Ok(of_topic.data.retire_topic(&name)?)
         });
         Box::pin(async move {
+            let retired = retired.await;
+            // Not before: calls that were under way may have failed meanwhile.
+            shared.health.forget(&topic);
             // The topic is gone; nobody waits for its space to be free as well.
-            if let Some(retired) = retired.await? {
+            if let Some(retired) = retired? {
                 actix_rt::task::spawn_blocking(move || remove_retired(&shared, &retired));
             }
             Ok(())

@@ -39,7 +39,7 @@ impl DiskQueue {
                     // The log could not even be asked to sync: it may be able to the next time.
                     let was_failing = std::mem::take(&mut actor.sync_fails);
                     match result {
-                        Err(StoreError::Disk(reason)) => {
+                        Err(StoreError::Disk(reason)) if !actor.must_open => {
                             actor.sync_fails = true;
                             actor.shared.health.failed(&actor.topic, &reason);
                             actor.schedule_sync(ctx);
