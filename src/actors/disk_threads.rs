@@ -25,6 +25,19 @@ const LOOKS_IN_VAIN_MAX: u32 = 100;
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
+/// Starts a thread of this name, that nobody waits for.
+type Spawn = fn(&str, Job) -> io::Result<()>;
+
+/// Why a call has no result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotDone {
+    /// It has panicked.
+    #[error("the call to the disk panicked")]
+    Panicked,
+    /// It was not made at all.
+    #[error("no thread can be had for the disk")]
+    NoThread,
+}
 
 /// How many threads there are.
 #[derive(Debug, Clone, Copy)]
@@ -42,28 +55,32 @@ pub struct DiskThreads(Arc<Pool>);
 impl DiskThreads {
     /// No thread yet: they come with the jobs, and go when there are none.
     pub fn new(name: &'static str, sizes: Sizes) -> Self {
+        Self::spawned_by(spawn, name, sizes)
+    }
+
+    fn spawned_by(spawn: Spawn, name: &'static str, sizes: Sizes) -> Self {
         let (state, job_left, job_waits) = (Mutex::default(), Condvar::new(), Condvar::new());
-        Self(Arc::new(Pool { name, sizes, state, job_left, job_waits }))
+        Self(Arc::new(Pool { spawn, name, sizes, state, job_left, job_waits }))
     }
 
     /// Runs `call` on one of the threads; what was asked for earlier is begun earlier. It runs whether
-    /// its result is awaited or not. `None` if it panics, or if no thread can be had.
-    pub fn run<T, F>(&self, call: F) -> impl Future<Output = Option<T>> + use<T, F>
+    /// its result is awaited or not.
+    pub fn run<T, F>(&self, call: F) -> impl Future<Output = Result<T, NotDone>> + use<T, F>
     where
         T: Send + 'static,
         F: FnOnce() -> T + Send + 'static,
     {
         let (reply, done) = oneshot::channel();
         self.0.add(Box::new(move || {
-            if let Ok(result) = catch_unwind(AssertUnwindSafe(call)) {
-                let _ = reply.send(result); // nobody may be waiting any more
-            }
+            let done = catch_unwind(AssertUnwindSafe(call)).map_err(|_| NotDone::Panicked);
+            let _ = reply.send(done); // nobody may be waiting any more
         }));
-        async { done.await.ok() }
+        async { done.await.unwrap_or(Err(NotDone::NoThread)) }
     }
 }
 
 struct Pool {
+    spawn: Spawn,
     name: &'static str,
     sizes: Sizes,
     state: Mutex<State>,
@@ -87,6 +104,8 @@ struct State {
     has_watch: bool,
     /// The watch is awake.
     is_watched: bool,
+    /// The last thread that was wanted could not be had.
+    lacks_threads: bool,
 }
 
 impl Pool {
@@ -113,13 +132,24 @@ impl Pool {
             self.job_left.notify_one();
         } else if state.busy < self.sizes.max {
             let pool = Arc::clone(self);
-            match spawn(self.name, move || pool.work()) {
-                Ok(()) => state.busy += 1,
-                // Whoever waits for a job hears of it when that is dropped.
-                Err(_) if state.busy == 0 => state.jobs.clear(),
-                Err(_) => {}
+            if self.start(state, self.name, move || pool.work()) {
+                state.busy += 1;
+            } else if state.busy == 0 {
+                state.jobs.clear(); // whoever waits for one hears of that
             }
         }
+    }
+
+    /// False if there is no thread to be had, which is said once.
+    fn start(&self, state: &mut State, name: &str, run: impl FnOnce() + Send + 'static) -> bool {
+        let started = (self.spawn)(name, Box::new(run));
+        let lacked = std::mem::replace(&mut state.lacks_threads, started.is_err());
+        if let Err(error) = &started
+            && !lacked
+        {
+            log::error!("no thread {name}: {error}; calls to the disk wait or fail");
+        }
+        started.is_ok()
     }
 
     /// A thread: does what there is, sleeps, ends when there has been nothing for long.
@@ -158,7 +188,7 @@ impl Pool {
         if !state.has_watch {
             let pool = Arc::clone(self);
             // If there is no thread to be had, the next job that waits tries again.
-            state.has_watch = spawn("disk-watch", move || pool.look_after()).is_ok();
+            state.has_watch = self.start(state, "disk-watch", move || pool.look_after());
         }
         state.is_watched = state.has_watch;
         self.job_waits.notify_one();
@@ -212,15 +242,16 @@ impl State {
     }
 }
 
-/// Starts a thread that nobody waits for.
-fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    let spawned = thread::Builder::new().name(name.to_owned()).spawn(run);
-    spawned.map(drop).inspect_err(|error| log::error!("no thread for the disk: {error}"))
+fn spawn(name: &str, run: Job) -> io::Result<()> {
+    thread::Builder::new().name(name.to_owned()).spawn(run).map(drop)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use std::sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    };
 
     use actix_rt::time::timeout;
 
@@ -230,7 +261,9 @@ mod tests {
     const ONE: Sizes = Sizes { enough: 1, max: 100 };
 
     /// A call that hangs until the sender is dropped, and one that tells that it does.
-    fn hang(threads: &DiskThreads) -> (mpsc::Sender<()>, impl Future<Output = Option<()>> + use<>) {
+    fn hang(
+        threads: &DiskThreads,
+    ) -> (mpsc::Sender<()>, impl Future<Output = Result<(), NotDone>> + use<>) {
         let (go_on, hangs) = mpsc::channel();
         let call = move || {
             let _ = hangs.recv();
@@ -238,7 +271,7 @@ mod tests {
         (go_on, threads.run(call))
     }
 
-    async fn soon<T>(done: impl Future<Output = Option<T>>) -> T {
+    async fn soon<T>(done: impl Future<Output = Result<T, NotDone>>) -> T {
         timeout(SOON, done).await.expect("done soon").expect("done")
     }
 
@@ -294,8 +327,30 @@ mod tests {
     async fn a_panic_is_told_and_the_thread_goes_on() {
         let threads = DiskThreads::new("test", Sizes { enough: 1, max: 1 });
         let (panicked, next) = (threads.run(|| panic!("on request")), threads.run(|| 1));
-        assert_eq!(timeout(SOON, panicked).await.expect("told"), None::<()>);
+        assert_eq!(timeout(SOON, panicked).await.expect("told"), Err::<(), _>(NotDone::Panicked));
         assert_eq!(soon(next).await, 1);
+    }
+
+    #[actix::test]
+    async fn a_call_without_a_thread_is_told_and_those_behind_it_are_made_when_there_is_one() {
+        static THREADS: AtomicBool = AtomicBool::new(false);
+        let sometimes = |name: &str, run| {
+            if THREADS.load(Ordering::Relaxed) {
+                spawn(name, run)
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
+            }
+        };
+        let threads = DiskThreads::spawned_by(sometimes, "test", ONE);
+        for _ in 0..2 {
+            let not_made = timeout(SOON, threads.run(|| 1)).await.expect("told");
+            assert_eq!(not_made, Err(NotDone::NoThread));
+        }
+        THREADS.store(true, Ordering::Relaxed);
+        let (go_on, hanging) = hang(&threads);
+        soon(threads.run(|| ())).await; // the watch gave it a thread
+        drop(go_on);
+        soon(hanging).await;
     }
 
     impl State {

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{
             AtomicU64,
             Ordering::{Acquire, Relaxed, Release},
@@ -194,11 +194,16 @@ impl DiskGauges {
     /// Makes a call and takes note of how long it is under way.
     pub fn during<T>(&self, kind: DiskCall, call: impl FnOnce() -> T) -> T {
         let calls = &self.calls[kind as usize];
-        if calls.running.fetch_add(1, Relaxed) == 0 {
-            calls.progress.store(clock::now().0, Relaxed);
-        }
+        calls.begin();
         let _until_done = CallEnd(calls);
         call()
+    }
+
+    /// Takes note of a call that may have to wait for a thread: it is under way as long as what is
+    /// returned is there.
+    pub fn begin(self: &Arc<Self>, kind: DiskCall) -> UnderWay {
+        self.calls[kind as usize].begin();
+        UnderWay { gauges: Arc::clone(self), kind }
     }
 
     /// Takes note of how large the log is now.
@@ -214,21 +219,44 @@ impl DiskGauges {
     }
 }
 
+impl Calls {
+    fn begin(&self) {
+        if self.running.fetch_add(1, Relaxed) == 0 {
+            self.progress.store(clock::now().0, Relaxed);
+        }
+    }
+
+    fn end(&self) {
+        if self.running.fetch_sub(1, Relaxed) > 1 {
+            self.progress.store(clock::now().0, Relaxed);
+        }
+    }
+}
+
 /// Also if the call panics.
 struct CallEnd<'a>(&'a Calls);
 
 impl Drop for CallEnd<'_> {
     fn drop(&mut self) {
-        if self.0.running.fetch_sub(1, Relaxed) > 1 {
-            self.0.progress.store(clock::now().0, Relaxed);
-        }
+        self.0.end();
+    }
+}
+
+/// A call that waits for a thread, or for the disk.
+#[derive(Debug)]
+pub struct UnderWay {
+    gauges: Arc<DiskGauges>,
+    kind: DiskCall,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.gauges.calls[self.kind as usize].end();
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
 
     fn after(seconds: u64) -> Moment {

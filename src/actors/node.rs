@@ -1,7 +1,7 @@
 //! The root of nsqd: topics by name, and the order in which things stop.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -10,10 +10,12 @@ use actix::{
     Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, MailboxError, Message,
     MessageResult, Recipient, ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
 };
+use actix_rt::time::sleep;
 use futures_util::future::join_all;
 
 use super::{
     discovery::{CrashPeer, Discovery, Withdraw},
+    disk_queue::StoreError,
     full_disk::take_reserve_again,
     listener::{DisconnectAll, Listener},
     lookup_peer::LookupPeerSnapshot,
@@ -28,6 +30,9 @@ use crate::protocol::{ChannelName, TopicName};
 
 /// How long a stop waits for the disk. What is acknowledged is in the operating system by then.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Pause before a topic that crashed while it was deleted is told again.
+const TOLD_AGAIN_PAUSE: Duration = Duration::from_millis(10);
 
 /// A topic whose disk is stuck is left out of the statistics.
 const OBSERVE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -113,7 +118,8 @@ pub struct Node {
     shared: Arc<Shared>,
     /// Kept over a restart of this actor: the topics are actors of their own and go on.
     topics: BTreeMap<TopicName, Addr<Topic>>,
-    deleting: HashSet<TopicName>,
+    /// So are those that are on their way out.
+    deleting: BTreeMap<TopicName, Addr<Topic>>,
     listener: Option<Addr<Listener>>,
     statsd: Option<Addr<Statsd>>,
     discovery: Option<Addr<Discovery>>,
@@ -127,7 +133,7 @@ impl Node {
         Self {
             shared,
             topics: BTreeMap::new(),
-            deleting: HashSet::new(),
+            deleting: BTreeMap::new(),
             listener: None,
             statsd: None,
             discovery,
@@ -174,7 +180,7 @@ impl Node {
             Err(error) => panic!("topics not listed: {error}"),
         };
         for name in names {
-            if !self.topics.contains_key(&name) && !self.deleting.contains(&name) {
+            if !self.topics.contains_key(&name) && !self.deleting.contains_key(&name) {
                 self.start_topic(&name, false, ctx);
             }
         }
@@ -187,14 +193,11 @@ impl Node {
         let topic = self.topics.remove(&name)?;
         log::info!("TOPIC({name}): deleting");
         self.shared.directory.remove_topic(&name);
-        self.deleting.insert(name.clone());
-        let stopped = topic.send(ShutdownTopic { delete: true });
-        Some(Box::pin(stopped.into_actor(self).map(move |stopped, node, _| {
+        self.deleting.insert(name.clone(), topic.clone());
+        let deleted = delete_topic(topic);
+        Some(Box::pin(deleted.into_actor(self).map(move |deleted, node, _| {
             node.deleting.remove(&name);
-            match stopped {
-                Ok(Err(_logged)) => Err(TopicError::NotRemoved),
-                Ok(Ok(())) | Err(_) => Ok(()), // a topic that crashed meanwhile is gone as well
-            }
+            deleted.map_err(|_logged| TopicError::NotRemoved)
         })))
     }
 
@@ -215,6 +218,17 @@ impl Node {
     }
 }
 
+/// Deletes a topic, again if it crashes over that.
+async fn delete_topic(topic: Addr<Topic>) -> Result<(), StoreError> {
+    loop {
+        match topic.send(ShutdownTopic { delete: true }).await {
+            Ok(deleted) => return deleted,
+            Err(_) if topic.connected() => sleep(TOLD_AGAIN_PAUSE).await, // it is being restarted
+            Err(_) => return Err(StoreError::NotOpen),
+        }
+    }
+}
+
 impl Actor for Node {
     type Context = Context<Self>;
 
@@ -228,9 +242,16 @@ impl Actor for Node {
 }
 
 impl Supervised for Node {
-    fn restarting(&mut self, _: &mut Self::Context) {
+    fn restarting(&mut self, ctx: &mut Self::Context) {
         self.topics.retain(|_, topic| topic.connected());
-        self.deleting.clear();
+        self.deleting.retain(|_, topic| topic.connected());
+        // Before they are gone, another topic of their name would be removed in their place. They may
+        // not have been told.
+        for (name, topic) in self.deleting.clone() {
+            ctx.spawn(delete_topic(topic).into_actor(self).map(move |_gone, node, _| {
+                node.deleting.remove(&name);
+            }));
+        }
         self.shared.directory.retain_topics(|name| self.topics.contains_key(name));
     }
 }
@@ -242,7 +263,7 @@ impl Handler<FindTopic> for Node {
         if let Some(topic) = self.topics.get(&find.name) {
             return MessageResult(Ok(topic.clone()));
         }
-        MessageResult(if self.stopping || self.deleting.contains(&find.name) {
+        MessageResult(if self.stopping || self.deleting.contains_key(&find.name) {
             Err(TopicError::Exiting)
         } else if find.create {
             Ok(self.create_topic(&find.name, ctx))

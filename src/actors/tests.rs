@@ -14,16 +14,17 @@ use std::{
     time::Duration,
 };
 
-use actix::Addr;
-use actix_rt::{Arbiter, time::timeout};
+use actix::{Addr, MailboxError};
+use actix_rt::{Arbiter, task::JoinHandle, time::timeout};
 use tokio::sync::oneshot;
 
 use super::{
     Node, Topic, clock,
-    node::{FindTopic, Shutdown},
+    disk_threads::{DiskThreads, Sizes},
+    node::{DeleteTopic, FindTopic, Shutdown, TopicError},
     shared::Shared,
     snapshot::{NodeSnapshot, Observe},
-    supervisor::{ChildFailed, ChildSpec, supervise},
+    supervisor::{ChildFailed, ChildSpec, Crash, supervise},
     testing,
     topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
 };
@@ -42,6 +43,8 @@ struct Gate {
     closed: Mutex<Option<Gated>>,
     changed: Condvar,
     reached: AtomicBool,
+    /// Writes that pass fail.
+    writes_fail: AtomicBool,
     syncs: AtomicUsize,
 }
 
@@ -54,7 +57,9 @@ enum Gated {
 
 impl Gate {
     fn close(&self, gated: Gated) {
-        *self.closed.lock().unwrap() = Some(gated);
+        let mut closed = self.closed.lock().unwrap();
+        self.reached.store(false, Ordering::Relaxed);
+        *closed = Some(gated);
     }
 
     fn open(&self) {
@@ -129,6 +134,9 @@ impl Disk for GatedDisk {
 impl DiskFile for GatedFile {
     fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
         self.1.pass(Gated::Writes);
+        if self.1.writes_fail.load(Ordering::Relaxed) {
+            return Err(io::Error::other("injected"));
+        }
         self.0.write_at(parts, offset)
     }
 
@@ -165,10 +173,14 @@ impl TestNode {
     }
 
     fn start_with(options: NsqdOptions) -> Self {
+        Self::gated(options, |shared| shared)
+    }
+
+    fn gated(options: NsqdOptions, change: impl FnOnce(Shared) -> Shared) -> Self {
         let (dir, gate) = (tempfile::tempdir().unwrap(), Arc::new(Gate::default()));
         let disk: Arc<dyn Disk> = Arc::new(GatedDisk(Arc::clone(&gate)));
         let log = LogOptions { disk, ..LogOptions::default() };
-        let node = Self::on(dir.path(), log, options);
+        let node = Self::with(change(testing::shared_with(dir.path(), log, options)));
         Self { gate, _dir: Some(dir), ..node }
     }
 
@@ -201,9 +213,26 @@ impl TestNode {
         topic
     }
 
+    /// Has a topic deleted, up to the point at which its log has been told.
+    async fn begin_to_delete(&self, topic: &str) -> Deletion {
+        let delete = DeleteTopic(TopicName::parse(topic).unwrap());
+        let deleted = actix_rt::spawn(self.node.send(delete));
+        turns().await;
+        deleted
+    }
+
     async fn depth(&self, topic: &str) -> u64 {
         let snapshot = self.node.send(Observe::<NodeSnapshot>::new()).await.unwrap();
         snapshot.topics.iter().find(|seen| seen.topic_name.as_str() == topic).unwrap().depth
+    }
+}
+
+type Deletion = JoinHandle<Result<Result<(), TopicError>, MailboxError>>;
+
+/// Gives every actor on this thread some turns.
+async fn turns() {
+    for _ in 0..1000 {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -251,6 +280,79 @@ async fn a_stuck_disk_under_one_topic_is_not_felt_by_another() {
     assert_eq!((node.depth("fast").await, node.depth("slow").await), (100, 0));
     node.gate.open();
     timeout(SOON, stuck).await.unwrap().unwrap().unwrap();
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_write_that_waits_for_a_thread_is_seen_to_wait_for_the_disk() {
+    let node = TestNode::gated(NsqdOptions::default(), |shared| {
+        let writers = DiskThreads::new("one", Sizes { enough: 1, max: 1 });
+        Shared { writers, ..shared }
+    });
+    let (slow, behind) = (node.topic("slow").await, node.topic("behind").await);
+    node.gate.close(Gated::Writes);
+    let stuck = publish(&slow);
+    timeout(SOON, node.gate.reached()).await.unwrap();
+    let waiting = publish(&behind);
+    let seen = || node.shared.meters.waiting_for_disk(clock::now() + SOON).len();
+    let both_are_seen = async {
+        while seen() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(SOON, both_are_seen).await.expect("the one behind is seen as well");
+    node.gate.open();
+    for stored in [stuck, waiting] {
+        timeout(SOON, stored).await.unwrap().unwrap().unwrap();
+    }
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_write_that_fails_while_its_topic_is_deleted_leaves_the_node_well() {
+    let node = TestNode::start();
+    let slow = node.topic("slow").await;
+    node.gate.close(Gated::Writes);
+    let under_way = publish(&slow);
+    timeout(SOON, node.gate.reached()).await.unwrap();
+    let deleted = node.begin_to_delete("slow").await;
+    node.gate.writes_fail.store(true, Ordering::Relaxed);
+    node.gate.open();
+    assert!(timeout(SOON, under_way).await.unwrap().unwrap().is_err());
+    timeout(SOON, deleted).await.unwrap().unwrap().unwrap().expect("it is gone");
+    assert_eq!(node.health().await, "OK");
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
+async fn a_topic_that_is_being_deleted_makes_no_place_before_it_is_gone_whoever_crashes() {
+    let node = TestNode::start();
+    let name = TopicName::parse("slow").unwrap();
+    let find = || node.node.send(FindTopic { name: name.clone(), create: true });
+    for crashed in ["node", "topic"] {
+        let slow = node.topic("slow").await;
+        node.gate.close(Gated::Writes);
+        let _under_way = publish(&slow);
+        timeout(SOON, node.gate.reached()).await.unwrap();
+        let deleted = node.begin_to_delete("slow").await;
+        match crashed {
+            "node" => node.node.do_send(Crash),
+            _ => slow.do_send(Crash),
+        }
+        turns().await;
+        assert_eq!(find().await.unwrap().map(drop), Err(TopicError::Exiting), "{crashed}");
+        assert!(crashed == "node" || !deleted.is_finished(), "it is still there");
+        node.gate.open();
+        let again = async {
+            while find().await.unwrap().is_err() {
+                turns().await;
+            }
+        };
+        timeout(SOON, again).await.expect("it is gone at last");
+        let new = node.topic("slow").await;
+        publish(&new).await.unwrap().unwrap();
+        assert_eq!(node.depth("slow").await, 1, "{crashed}: nothing of the old one");
+    }
     node.node.send(Shutdown).await.unwrap();
 }
 

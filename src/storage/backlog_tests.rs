@@ -14,7 +14,7 @@ use crate::{
         cursor::Cursor,
         disk::{Disk, DiskFile, RealDisk},
         inspection::Inspection,
-        log::{Log, LogOptions},
+        log::{Log, LogOptions, UNSYNCED_SEGMENTS_MAX},
         log_reader::LogReader,
         position::LogPosition,
         segment::SEGMENT_HEADER_BYTES,
@@ -247,6 +247,22 @@ fn messages_all_over_the_log_take_a_few_descriptors() {
         assert_eq!(chunk.batches[0].first_seq(), seq);
     }
     assert!(backlog.disk.open_max() <= 10, "{} files open at once", backlog.disk.open_max());
+}
+
+#[test]
+fn segments_that_wait_for_a_sync_take_a_bounded_number_of_descriptors() {
+    let (dir, disk) = (tempfile::tempdir().unwrap(), CountingDisk::default());
+    let one_record = LogOptions { segment_bytes_max: 1, ..options(&disk) };
+    let (mut log, _) = Log::open(dir.path(), one_record).unwrap();
+    while log.segment_count() < 3 * UNSYNCED_SEGMENTS_MAX {
+        log.sync_surplus().unwrap();
+        let (position, seq) = log.reader().end();
+        log.append(&[Arc::new(batch(seq, position, &[vec![b'x']]))]).unwrap();
+    }
+    let open_max = disk.open_max();
+    assert!(open_max <= UNSYNCED_SEGMENTS_MAX + 2, "{open_max} files open at once");
+    log.sync().unwrap();
+    assert!(!log.is_dirty() && disk.0.lock().unwrap().open == 1, "only the last one is needed");
 }
 
 #[test]

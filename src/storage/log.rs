@@ -22,6 +22,8 @@ use crate::{
     },
 };
 
+/// Segments that may wait for a sync: each holds a descriptor until then.
+pub(super) const UNSYNCED_SEGMENTS_MAX: usize = 64;
 /// More than a file system keeps in what it has of a file anyway.
 const PROBE_BYTES: usize = 8 << 10;
 
@@ -171,9 +173,20 @@ impl Log {
     /// Makes everything appended so far durable. A failure poisons the log: the operating system
     /// may have dropped what it could not write, and would report success the next time.
     pub fn sync(&mut self) -> Result<(), LogError> {
-        let unsynced = self.begin_sync()?;
+        let mut unsynced = self.begin_sync()?;
         let result = unsynced.sync();
         self.end_sync(unsynced, result)
+    }
+
+    /// Makes the contents of the oldest segments durable while more of them wait for a sync than may
+    /// hold a descriptor for that. To be called before an append. A failure poisons the log; one that
+    /// is poisoned is left alone.
+    pub fn sync_surplus(&mut self) -> Result<(), LogError> {
+        if self.poisoned.is_some() {
+            return Ok(());
+        }
+        let synced = self.unsynced.sync_contents(UNSYNCED_SEGMENTS_MAX);
+        synced.inspect_err(|error| self.poison(error.to_string()))
     }
 
     /// Hands out what must be synced, so that the log can be appended to meanwhile. One sync at a

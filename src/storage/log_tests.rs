@@ -11,7 +11,7 @@ use crate::{
     protocol::message_id::MessageId,
     storage::{
         failing_disk::Faults,
-        log::{Log, LogError, LogOptions},
+        log::{Log, LogError, LogOptions, UNSYNCED_SEGMENTS_MAX},
         position::LogPosition,
         record::RecordError,
         test_log::{TestLog, batch, options, read_all},
@@ -216,6 +216,20 @@ fn a_failed_sync_poisons() {
     assert!(matches!(log.log.sync(), Err(LogError::Poisoned { .. })));
     assert!(matches!(log.try_append(&[vec![b"4".to_vec()]]), Err(LogError::Poisoned { .. })));
     assert!(log.log.poisoned().is_some_and(|reason| reason.starts_with("cannot sync")));
+    log.assert_holds(&log.model);
+}
+
+#[test]
+fn so_does_the_sync_of_a_segment_that_must_not_wait_any_longer() {
+    let mut log = TestLog::new(1);
+    log.append(&["x"; UNSYNCED_SEGMENTS_MAX]);
+    log.disk.set(Faults { sync: true, ..Faults::default() });
+    log.log.sync_surplus().expect("so many may wait");
+    log.append(&["one more"]);
+    assert!(matches!(log.log.sync_surplus(), Err(LogError::Io { .. })));
+    log.disk.set(Faults::default());
+    log.log.sync_surplus().expect("nothing is tried again");
+    assert!(matches!(log.try_append(&[vec![b"x".to_vec()]]), Err(LogError::Poisoned { .. })));
     log.assert_holds(&log.model);
 }
 

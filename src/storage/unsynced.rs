@@ -1,6 +1,6 @@
 //! What a log has written and not synced yet.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, io, path::PathBuf, sync::Arc};
 
 use rustix::io::Errno;
 
@@ -31,33 +31,34 @@ impl Tail {
 #[derive(Debug)]
 pub struct Unsynced {
     /// Written by this log, oldest first.
-    tails: Vec<Tail>,
+    tails: VecDeque<Tail>,
     /// Sealed segments that were there when the log was opened: whoever wrote them may not have
     /// come to sync them.
-    inherited: Vec<Arc<Segment>>,
+    inherited: VecDeque<Arc<Segment>>,
     /// Directories with entries that are not durable.
-    dirs: Vec<PathBuf>,
+    dirs: VecDeque<PathBuf>,
     disk: Arc<dyn Disk>,
 }
 
 impl Unsynced {
     pub(super) fn new(disk: Arc<dyn Disk>) -> Self {
-        Self { tails: Vec::new(), inherited: Vec::new(), dirs: Vec::new(), disk }
+        let (tails, inherited, dirs) = (VecDeque::new(), VecDeque::new(), VecDeque::new());
+        Self { tails, inherited, dirs, disk }
     }
 
     pub(super) fn add_tail(&mut self, tail: &Tail) {
         if !self.tails.iter().any(|known| Arc::ptr_eq(&known.segment, &tail.segment)) {
-            self.tails.push(tail.clone());
+            self.tails.push_back(tail.clone());
         }
     }
 
     pub(super) fn add_inherited(&mut self, segment: &Arc<Segment>) {
-        self.inherited.push(Arc::clone(segment));
+        self.inherited.push_back(Arc::clone(segment));
     }
 
     pub(super) fn add_dir(&mut self, dir: PathBuf) {
         if !self.dirs.contains(&dir) {
-            self.dirs.push(dir);
+            self.dirs.push_back(dir);
         }
     }
 
@@ -86,19 +87,32 @@ impl Unsynced {
     }
 
     /// Makes everything durable; waits for the disk. Contents go first, then the names that lead to
-    /// them.
-    pub fn sync(&self) -> Result<(), LogError> {
-        for segment in &self.inherited {
+    /// them. What is durable is let go of, descriptors included, so that this is what is left after an
+    /// error: those descriptors may be what the rest waits for.
+    pub fn sync(&mut self) -> Result<(), LogError> {
+        while let Some(segment) = self.inherited.front() {
             self.sync_inherited(segment)
                 .map_err(|source| LogError::io("sync", segment.path(), source))?;
+            self.inherited.pop_front();
         }
-        for tail in &self.tails {
+        self.sync_contents(0)?;
+        while let Some(dir) = self.dirs.front() {
+            self.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
+            self.dirs.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Makes the contents of the oldest segments of this log durable, until no more than `left_max` of
+    /// them wait for that; waits for the disk.
+    pub(super) fn sync_contents(&mut self, left_max: usize) -> Result<(), LogError> {
+        while self.tails.len() > left_max
+            && let Some(tail) = self.tails.front()
+        {
             tail.file
                 .sync_data()
                 .map_err(|source| LogError::io("sync", tail.segment.path(), source))?;
-        }
-        for dir in &self.dirs {
-            self.disk.sync_dir(dir).map_err(|source| LogError::io("sync", dir, source))?;
+            self.tails.pop_front();
         }
         Ok(())
     }
@@ -118,4 +132,31 @@ impl Unsynced {
 pub(super) fn can_be_repeated(error: &LogError) -> bool {
     let LogError::Io { source, .. } = error else { return false };
     matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{
+        failing_disk::{FailingDisk, Faults},
+        position::LogPosition,
+    };
+
+    #[test]
+    fn what_is_synced_gives_its_descriptor_back_though_the_rest_finds_none() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
+        let path = dir.path().join("segment");
+        let file = disk.create(&path).unwrap();
+        let held = Arc::downgrade(&file);
+        let segment = Arc::new(Segment::known(path, 1, LogPosition::START));
+        let mut unsynced = Unsynced::new(Arc::new(disk.clone()));
+        unsynced.add_tail(&Tail { segment, file });
+        unsynced.add_dir(dir.path().to_owned());
+        disk.set(Faults { descriptors: true, ..Faults::default() });
+        assert!(can_be_repeated(&unsynced.sync().unwrap_err()));
+        assert!(held.upgrade().is_none() && !unsynced.is_empty());
+        disk.set(Faults::default());
+        unsynced.sync().unwrap();
+        assert!(unsynced.is_empty());
+    }
 }

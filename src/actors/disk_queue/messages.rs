@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
+    actors::disk_threads::NotDone,
     broker::stragglers::Stretch,
     protocol::ChannelName,
     storage::{
@@ -49,6 +50,15 @@ impl From<LogError> for StoreError {
             LogError::OutOfOrder { .. } => Self::NotOpen,
             LogError::Poisoned { .. } => Self::Poisoned(error.to_string()),
             error => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+impl From<NotDone> for StoreError {
+    fn from(not_done: NotDone) -> Self {
+        match not_done {
+            NotDone::Panicked => Self::NotOpen, // what it has left must be looked at
+            NotDone::NoThread => Self::Disk(not_done.to_string()),
         }
     }
 }

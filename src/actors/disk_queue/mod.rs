@@ -22,10 +22,11 @@ use tokio::sync::OwnedMutexGuard;
 pub use messages::*;
 pub use syncing::syncers;
 
+use self::syncing::sync_surplus;
 use super::{
     disk_threads::{DiskThreads, Sizes},
     full_disk::{check_room, replace_small, take_reserve_again},
-    meters::{DiskCall, DiskGauges},
+    meters::{DiskCall, DiskGauges, UnderWay},
     shared::Shared,
     supervisor::Crash,
 };
@@ -97,6 +98,9 @@ impl Lane {
         Self { kind, turn: Arc::default() }
     }
 }
+
+/// Held by the call whose turn it is in its lane, from the moment at which it waits for a thread.
+type Turn = (OwnedMutexGuard<()>, UnderWay);
 
 /// Work on a thread that may wait for the disk.
 trait Job<T>: FnOnce(&Files) -> Result<T, StoreError> + Send + 'static {}
@@ -191,7 +195,7 @@ impl DiskQueue {
         Box::pin(async move {
             let turn = turn.await;
             let called = threads.run(move || call(turn));
-            called.await.unwrap_or(Err(StoreError::NotOpen))
+            called.await.unwrap_or_else(|not_done| Err(not_done.into()))
         })
     }
 
@@ -201,15 +205,21 @@ impl DiskQueue {
         lane: &Lane,
         job: J,
     ) -> (
-        impl Future<Output = OwnedMutexGuard<()>> + use<T, J>,
-        impl FnOnce(OwnedMutexGuard<()>) -> Result<T, StoreError> + Send + use<T, J>,
+        impl Future<Output = Turn> + use<T, J>,
+        impl FnOnce(Turn) -> Result<T, StoreError> + Send + use<T, J>,
     ) {
-        let (files, gauges, kind) = (Arc::clone(&self.files), Arc::clone(&self.gauges), lane.kind);
-        let call = move |_until_done: OwnedMutexGuard<()>| {
+        let files = Arc::clone(&self.files);
+        let call = move |_until_done: Turn| {
             files.check_not_deleted()?;
-            gauges.during(kind, || job(&files))
+            job(&files)
         };
-        (Arc::clone(&lane.turn).lock_owned(), call)
+        (self.turn(lane), call)
+    }
+
+    fn turn(&self, lane: &Lane) -> impl Future<Output = Turn> + use<> {
+        let (gauges, kind) = (Arc::clone(&self.gauges), lane.kind);
+        let turn = Arc::clone(&lane.turn).lock_owned();
+        async move { (turn.await, gauges.begin(kind)) }
     }
 
     /// Runs `job`, which replaces a small file, when all before it have run.
@@ -290,6 +300,7 @@ fn open(
 ) -> Result<Opened, StoreError> {
     let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
     let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+    files.check_not_deleted()?; // its directory must not be made again
     *slot = None;
     files.log.clear_poison();
     shared.data.create_topic(topic)?;
@@ -320,6 +331,7 @@ impl Handler<Append> for DiskQueue {
         let topic = self.topic.clone();
         let write = move |files: &Files| {
             check_room(&shared)?;
+            sync_surplus(files, &topic, &shared)?;
             append_to(files, &append, &shared, &gauges)?;
             let synced = leave.map(|leave| leave.sync(files, &topic, &shared, &gauges));
             Ok(if synced == Some(true) { Appended::Durable } else { Appended::Written })
@@ -484,19 +496,21 @@ impl Handler<Delete> for DiskQueue {
 
     fn handle(&mut self, _: Delete, _: &mut Self::Context) -> Self::Result {
         self.must_open = true;
-        self.shared.health.forget(&self.topic);
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        let of_topic = Arc::clone(&self.shared);
+        let (name, of_topic) = (self.topic.clone(), Arc::clone(&self.shared));
         let retired = self.run_in(&self.small_files, move |files| {
             let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
             let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
             *log = None;
             files.deleted.store(true, Ordering::Relaxed);
-            Ok(of_topic.data.retire_topic(&topic)?)
+            Ok(of_topic.data.retire_topic(&name)?)
         });
         Box::pin(async move {
+            let retired = retired.await;
+            // Not before: calls that were under way may have failed meanwhile.
+            shared.health.forget(&topic);
             // The topic is gone; nobody waits for its space to be free as well.
-            if let Some(retired) = retired.await? {
+            if let Some(retired) = retired? {
                 actix_rt::task::spawn_blocking(move || remove_retired(&shared, &retired));
             }
             Ok(())

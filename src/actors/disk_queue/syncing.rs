@@ -17,7 +17,7 @@ use crate::{
         shared::Shared,
     },
     protocol::TopicName,
-    storage::Log,
+    storage::{Log, LogError},
 };
 
 /// Syncs that run at the same moment over all logs. Those of one moment share the disk's commits, so
@@ -39,7 +39,7 @@ impl DiskQueue {
                     // The log could not even be asked to sync: it may be able to the next time.
                     let was_failing = std::mem::take(&mut actor.sync_fails);
                     match result {
-                        Err(StoreError::Disk(reason)) => {
+                        Err(StoreError::Disk(reason)) if !actor.must_open => {
                             actor.sync_fails = true;
                             actor.shared.health.failed(&actor.topic, &reason);
                             actor.schedule_sync(ctx);
@@ -58,15 +58,14 @@ impl DiskQueue {
             return Box::pin(async { Err(StoreError::NotOpen) });
         }
         let (files, shared) = (Arc::clone(&self.files), Arc::clone(&self.shared));
-        let (topic, gauges) = (self.topic.clone(), Arc::clone(&self.gauges));
-        let turn = Arc::clone(&self.syncs.turn).lock_owned();
+        let (topic, turn) = (self.topic.clone(), self.turn(&self.syncs));
         Box::pin(async move {
             let (turn, threads) = (turn.await, shared.syncers.clone());
             let synced = threads.run(move || {
                 let _until_done = turn;
-                gauges.during(DiskCall::Sync, || sync_files(&files, &topic, &shared))
+                sync_files(&files, &topic, &shared)
             });
-            synced.await.unwrap_or(Err(StoreError::NotOpen))
+            synced.await.unwrap_or_else(|not_done| Err(not_done.into()))
         })
     }
 
@@ -99,31 +98,54 @@ impl LeaveToSync {
 /// the operating system would report success the next time.
 fn sync_files(files: &Files, topic: &TopicName, shared: &Shared) -> Result<(), StoreError> {
     files.check_not_deleted()?;
-    let unsynced = files.with_log(Log::begin_sync)?;
-    let started = Instant::now();
+    let mut unsynced = files.with_log(Log::begin_sync)?;
+    let (is_needed, started) = (!unsynced.is_empty(), Instant::now());
     let result = unsynced.sync();
-    if !unsynced.is_empty() {
+    if is_needed {
         shared.meters.logs.syncs.record(started.elapsed());
     }
     if files.check_not_deleted().is_err() {
         return Ok(()); // nothing of it is wanted any more
     }
-    let poisoned = files.with_log(|log| match log.end_sync(unsynced, result) {
-        Err(error) if log.poisoned().is_none() => Err(error),
-        Err(error) => Ok(Some(error.to_string())),
-        Ok(()) => Ok(None),
-    })?;
-    match poisoned {
-        Some(reason) => {
-            shared.health.failed_for_good(topic, &reason);
-            files.poison(reason.clone());
-            Err(StoreError::Poisoned(reason))
-        }
-        None => Ok(()),
-    }
+    files.with_log(|log| {
+        let result = log.end_sync(unsynced, result);
+        Ok(files.judge(log, result, topic, shared))
+    })?
+}
+
+/// Before a write: syncs segments that must not wait for the next sync, each with a descriptor. The
+/// log is locked meanwhile, so that no other sync can take it for done.
+pub(super) fn sync_surplus(
+    files: &Files,
+    topic: &TopicName,
+    shared: &Shared,
+) -> Result<(), StoreError> {
+    files.with_log(|log| {
+        let result = log.sync_surplus();
+        Ok(files.judge(log, result, topic, shared))
+    })?
 }
 
 impl Files {
+    /// What a sync has said of `log`, which is locked: what is said of a topic's health is said before
+    /// the topic is deleted.
+    fn judge(
+        &self,
+        log: &Log,
+        synced: Result<(), LogError>,
+        topic: &TopicName,
+        shared: &Shared,
+    ) -> Result<(), StoreError> {
+        let Err(error) = synced else { return Ok(()) };
+        if log.poisoned().is_none() {
+            return Err(error.into());
+        }
+        let reason = error.to_string();
+        shared.health.failed_for_good(topic, &reason);
+        self.poison(reason.clone());
+        Err(StoreError::Poisoned(reason))
+    }
+
     /// Keeps the reason for every log that is opened here later.
     fn poison(&self, reason: String) {
         let mut poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);

@@ -194,6 +194,32 @@ async fn a_log_whose_sync_failed_takes_nothing_until_the_process_ends() {
 }
 
 #[actix::test]
+async fn so_does_one_whose_segments_could_not_wait_for_the_next_sync() {
+    let path = tempfile::tempdir().unwrap();
+    let disk = LossyDisk::new(path.path());
+    let sync_timeout = Duration::from_secs(3600);
+    let node = on(&disk, path.path(), NsqdOptions { sync_timeout, ..NsqdOptions::default() });
+    let topic = node.topic("t").await;
+    disk.set_sync_fails(true);
+    let mut stored = 0;
+    while timeout(SOON, publish(&topic)).await.expect("answered").expect("answered").is_ok() {
+        stored += 1;
+        assert!(stored < 2000, "some hundred segments are not synced");
+    }
+    assert!(stored > 64, "so many segments may wait");
+    disk.set_sync_fails(false);
+    for crashed in [None, Some(Child::DiskQueue)] {
+        if let Some(child) = crashed {
+            assert!(topic.send(CrashChild(child)).await.unwrap());
+        }
+        assert!(refused(publish(&topic)).await.contains("injected"));
+        assert!(node.health().await.starts_with("NOK - cannot sync"), "{}", node.health().await);
+    }
+    assert_eq!(node.depth("t").await, stored);
+    node.node.send(Shutdown).await.unwrap();
+}
+
+#[actix::test]
 async fn what_could_not_be_made_durable_is_not_said_to_be_done() {
     let path = tempfile::tempdir().unwrap();
     let disk = LossyDisk::new(path.path());

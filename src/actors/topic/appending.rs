@@ -308,7 +308,7 @@ impl Topic {
 
     /// The log took nothing of what was on its way: the numbers are used again.
     pub(super) fn refused(&mut self, reason: &str, ctx: &mut Context<Self>) {
-        self.shared().health.failed(&self.name, reason);
+        self.failed(reason);
         self.probe_later(ctx);
         let refusal = PublishError::Store(reason.to_owned());
         if let Some(first) = self.appending.writing.first() {

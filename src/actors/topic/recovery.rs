@@ -67,9 +67,16 @@ impl Topic {
         matches!(self.appending.refusal, Some(PublishError::Exiting))
     }
 
+    /// Its log cannot be written. Of a topic that stops nobody would ever say that it can be again.
+    pub(super) fn failed(&self, reason: &str) {
+        if !self.is_exiting() {
+            self.shared().health.failed(&self.name, reason);
+        }
+    }
+
     /// Publishes are refused with the reason until the log can be opened.
     fn not_open(&mut self, error: &StoreError) {
-        self.shared().health.failed(&self.name, &error.to_string());
+        self.failed(&error.to_string());
         let refusal = PublishError::from(error.clone());
         self.appending.refuse(&refusal);
         self.appending.refusal = Some(refusal);

@@ -75,7 +75,7 @@ impl Topic {
             }
             // The disk could not be asked: nothing is lost, the publishers wait on.
             Err(StoreError::Disk(reason)) => {
-                self.shared().health.failed(&self.name, &reason);
+                self.failed(&reason);
                 ctx.run_later(RETRY_PAUSE, Self::sync);
             }
             Err(StoreError::NotOpen) => self.reopen(ctx),
