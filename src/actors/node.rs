@@ -13,9 +13,10 @@ use actix::{
 use futures_util::future::join_all;
 
 use super::{
+    accepting::DisconnectAll,
     discovery::{CrashPeer, Discovery, Withdraw},
     full_disk::take_reserve_again,
-    listener::{DisconnectAll, Listener},
+    listener::Listener,
     lookup_peer::LookupPeerSnapshot,
     shared::Shared,
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},
