@@ -184,9 +184,9 @@ impl Registrations {
     ) -> Result<(Added, Option<Added>), NotAdded> {
         let producer = *self.by_link.get(&link).ok_or(NotAdded::UnknownProducer)?;
         let channel = registration.channel.as_ref();
-        self.check_registrations(1 + usize::from(channel.is_some()))?;
-        let (topic, is_new) = self.make_topic(&registration.topic)?;
-        let channel = channel.map(|name| self.add_to_channel(topic, name, producer)).transpose()?;
+        self.check_room(&registration.topic, channel, Some(producer))?;
+        let (topic, is_new) = self.make_topic(&registration.topic);
+        let channel = channel.map(|name| self.add_to_channel(topic, name, producer));
         Ok((self.add_to_topic(topic, is_new, producer), channel))
     }
 
@@ -202,21 +202,16 @@ impl Registrations {
         if is_new { Added::Key } else { Added::Producer }
     }
 
-    fn add_to_channel(
-        &mut self,
-        topic: u32,
-        name: &ChannelName,
-        producer: u32,
-    ) -> Result<Added, NotAdded> {
-        let is_new = self.make_channel(topic, name)?;
+    fn add_to_channel(&mut self, topic: u32, name: &ChannelName, producer: u32) -> Added {
+        let is_new = self.make_channel(topic, name);
         let channel = self.topics.get_mut(topic).and_then(|topic| topic.channels.get_mut(name));
         let is_added = channel.is_some_and(|channel| channel.insert(producer));
         self.registration_count += usize::from(is_added);
-        Ok(match (is_added, is_new) {
+        match (is_added, is_new) {
             (false, _) => Added::Nothing,
             (true, true) => Added::Key,
             (true, false) => Added::Producer,
-        })
+        }
     }
 
     /// `UNREGISTER`: the producer leaves the channel, or the topic with all its channels.
@@ -279,7 +274,9 @@ impl Registrations {
 
     /// Makes a topic without producers; false if it is known.
     pub fn create_topic(&mut self, name: &TopicName) -> Result<bool, NotAdded> {
-        self.make_topic(name).map(|(_, is_new)| is_new)
+        self.check_room(name, None, None)?;
+        let (_, is_new) = self.make_topic(name);
+        Ok(is_new)
     }
 
     /// Makes a channel without producers, and its topic; false if it is known.
@@ -288,8 +285,9 @@ impl Registrations {
         topic: &TopicName,
         channel: &ChannelName,
     ) -> Result<bool, NotAdded> {
-        let (slot, _) = self.make_topic(topic)?;
-        self.make_channel(slot, channel)
+        self.check_room(topic, Some(channel), None)?;
+        let (slot, _) = self.make_topic(topic);
+        Ok(self.make_channel(slot, channel))
     }
 
     /// Forgets a topic with its channels, whoever has them; false if it is not known.
@@ -313,8 +311,7 @@ impl Registrations {
 
     /// Hides a node, named by `host:http_port`, for a topic; how many of its connections there are.
     pub fn tombstone(&mut self, topic: &TopicName, node: &str, now: Moment) -> usize {
-        let Some(&slot) = self.by_name.get(topic.as_str()) else { return 0 };
-        let Some(topic) = self.topics.get(slot) else { return 0 };
+        let Some((slot, topic)) = self.find(topic) else { return 0 };
         let is_meant = |&producer: &u32| {
             self.producers.get(producer).is_some_and(|known| known.producer.is_node(node))
         };
@@ -323,40 +320,54 @@ impl Registrations {
         meant.len()
     }
 
-    fn check_registrations(&self, more: usize) -> Result<(), NotAdded> {
-        let is_full = self.registration_count + more > self.capacity.registrations;
-        if is_full { Err(NotAdded::Full) } else { Ok(()) }
+    /// A topic with its number.
+    fn find(&self, name: &TopicName) -> Option<(u32, &Topic)> {
+        let slot = *self.by_name.get(name.as_str())?;
+        self.topics.get(slot).map(|topic| (slot, topic))
     }
 
-    fn check_keys(&self) -> Result<(), NotAdded> {
-        let is_full = self.topics.len() + self.channel_count >= self.capacity.keys;
+    /// Whether there is room for all that is new of a topic, of a channel and of a producer's having them: what is
+    /// refused leaves nothing behind, and what is there already needs no room.
+    fn check_room(
+        &self,
+        topic: &TopicName,
+        channel: Option<&ChannelName>,
+        producer: Option<u32>,
+    ) -> Result<(), NotAdded> {
+        let topic = self.find(topic).map(|(_, topic)| topic);
+        let of_channel = channel.map(|name| topic.and_then(|topic| topic.channels.get(name)));
+        let (mut keys, mut registrations) = (0, 0);
+        for known in [topic.map(|topic| &topic.producers)].into_iter().chain(of_channel) {
+            let has_it = |producer| known.is_some_and(|producers| producers.contains(producer));
+            keys += usize::from(known.is_none());
+            registrations += usize::from(producer.is_some_and(|producer| !has_it(producer)));
+        }
+        let is_full = self.topics.len() + self.channel_count + keys > self.capacity.keys
+            || self.registration_count + registrations > self.capacity.registrations;
         if is_full { Err(NotAdded::Full) } else { Ok(()) }
     }
 
     /// The topic's number, and whether it is new.
-    fn make_topic(&mut self, name: &TopicName) -> Result<(u32, bool), NotAdded> {
+    fn make_topic(&mut self, name: &TopicName) -> (u32, bool) {
         if let Some(&slot) = self.by_name.get(name.as_str()) {
-            return Ok((slot, false));
+            return (slot, false);
         }
-        self.check_keys()?;
         let topic =
             Topic { name: name.clone(), producers: SlotSet::default(), channels: BTreeMap::new() };
         let slot = self.topics.insert(topic);
         self.by_name.insert(name.clone(), slot);
-        Ok((slot, true))
+        (slot, true)
     }
 
-    fn make_channel(&mut self, topic: u32, name: &ChannelName) -> Result<bool, NotAdded> {
-        let is_known = self.topics.get(topic).is_none_or(|topic| topic.channels.contains_key(name));
-        if is_known {
-            return Ok(false);
+    /// True if it is new.
+    fn make_channel(&mut self, topic: u32, name: &ChannelName) -> bool {
+        let Some(topic) = self.topics.get_mut(topic) else { return false };
+        if topic.channels.contains_key(name) {
+            return false;
         }
-        self.check_keys()?;
-        if let Some(topic) = self.topics.get_mut(topic) {
-            topic.channels.insert(name.clone(), SlotSet::default());
-            self.channel_count += 1;
-        }
-        Ok(true)
+        topic.channels.insert(name.clone(), SlotSet::default());
+        self.channel_count += 1;
+        true
     }
 
     fn remove_topic(&mut self, slot: u32) {

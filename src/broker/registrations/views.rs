@@ -31,7 +31,7 @@ pub struct Node {
     /// Who it is.
     pub producer: Arc<Producer>,
     pub(super) topics: Vec<u32>,
-    /// Those of its topics for which it is hidden.
+    /// Those of its topics for which it is hidden, in their order.
     pub(super) tombstoned: Vec<u32>,
 }
 
@@ -43,7 +43,7 @@ impl Nodes {
     ) -> impl Iterator<Item = (&'a TopicName, bool)> + Clone {
         node.topics.iter().filter_map(|&topic| {
             let name = self.names.get(topic as usize)?.as_ref()?;
-            Some((name, node.tombstoned.contains(&topic)))
+            Some((name, node.tombstoned.binary_search(&topic).is_ok()))
         })
     }
 }
@@ -73,7 +73,7 @@ pub struct DumpedKey {
     /// Nothing for a topic itself.
     pub channel: Option<ChannelName>,
     pub(super) producers: Vec<u32>,
-    /// When producers were hidden, if they were.
+    /// When producers were hidden, if they were, in their order.
     pub(super) tombstones: Vec<(u32, Moment)>,
 }
 
@@ -85,8 +85,8 @@ impl Dump {
     ) -> impl Iterator<Item = (&'a Seen, Option<Moment>)> {
         key.producers.iter().filter_map(|&slot| {
             let seen = self.producers.get(slot as usize)?.as_ref()?;
-            let tombstone = key.tombstones.iter().find(|(hidden, _)| *hidden == slot);
-            Some((seen, tombstone.map(|&(_, at)| at)))
+            let hidden = key.tombstones.binary_search_by_key(&slot, |&(hidden, _)| hidden);
+            Some((seen, hidden.ok().map(|at| key.tombstones[at].1)))
         })
     }
 }
@@ -109,23 +109,20 @@ pub struct Counts {
 }
 
 impl Registrations {
-    /// Every topic by name.
+    /// Every topic, in no order.
     pub fn topics(&self) -> Vec<TopicName> {
-        let mut names: Vec<_> = self.topics.iter().map(|(_, topic)| topic.name.clone()).collect();
-        names.sort_unstable();
-        names
+        self.topics.iter().map(|(_, topic)| topic.name.clone()).collect()
     }
 
     /// The channels of a topic by name; none of one that is not known.
     pub fn channels(&self, topic: &TopicName) -> Vec<ChannelName> {
-        let topic = self.by_name.get(topic.as_str()).and_then(|&slot| self.topics.get(slot));
-        topic.map(|topic| topic.channels.keys().cloned().collect()).unwrap_or_default()
+        let topic = self.find(topic);
+        topic.map(|(_, topic)| topic.channels.keys().cloned().collect()).unwrap_or_default()
     }
 
     /// Where a topic can be had; `None` if it is not known.
     pub fn lookup(&self, topic: &TopicName, now: Moment) -> Option<Lookup> {
-        let slot = *self.by_name.get(topic.as_str())?;
-        let topic = self.topics.get(slot)?;
+        let (slot, topic) = self.find(topic)?;
         let is_shown = |producer: u32| {
             let tombstone = self.tombstones.get(&(slot, producer));
             !tombstone.is_some_and(|&at| self.is_hidden(at, now))
