@@ -13,7 +13,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -35,15 +35,31 @@ pub const REGISTRATIONS_MAX: usize = 1 << 24;
 pub struct LinkId(pub u64);
 
 /// An nsqd as consumers are told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Producer {
     /// Where its connection comes from.
     pub remote_address: String,
     /// What it has said of itself.
     pub info: PeerInfo,
+    /// Both as text, written by the first who tells of it: a topic may have a thousand producers, and many may ask.
+    text: OnceLock<Box<[u8]>>,
 }
 
 impl Producer {
+    /// A node that says this of itself over a connection from that address.
+    pub fn new(remote_address: String, info: PeerInfo) -> Self {
+        Self { remote_address, info, text: OnceLock::new() }
+    }
+
+    /// The text in which it is told of. Only the first call writes it, so all must write the same.
+    pub fn text<E>(&self, write: impl FnOnce(&Self) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let written = write(self)?.into_boxed_slice();
+        Ok(self.text.get_or_init(|| written))
+    }
+
     /// True for the `host:http_port` by which nsqadmin names a node, an IPv6 address with brackets or without.
     fn is_node(&self, node: &str) -> bool {
         let Some((host, port)) = node.rsplit_once(':') else { return false };

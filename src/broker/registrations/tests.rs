@@ -37,7 +37,7 @@ fn producer(host: &str) -> Producer {
         version: "1".into(),
         ..PeerInfo::default()
     };
-    Producer { remote_address: format!("{host}:9"), info }
+    Producer::new(format!("{host}:9"), info)
 }
 
 /// Nodes 1, 2, … with the registrations of each.
@@ -237,4 +237,13 @@ fn what_is_there_needs_no_room() {
     assert_eq!(register(2, "t:c"), Err(NotAdded::Full));
     assert_eq!((register(1, "t:c"), register(1, "t"), register(2, "t")), (Ok(()), Ok(()), Ok(())));
     assert_eq!(them.create_channel(&topic("t"), &channel("c")), Ok(false));
+}
+
+#[test]
+fn text_of_a_producer_is_written_once() {
+    let producer = producer("a");
+    assert_eq!(producer.text(|_| Err("not now")), Err("not now"));
+    let write = |it: &Producer| Ok::<_, &str>(it.remote_address.clone().into_bytes());
+    assert_eq!(producer.text(write), Ok(&b"a:9"[..]));
+    assert_eq!(producer.text(|_| Err("again")), Ok(&b"a:9"[..]));
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Where a topic can be had.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Lookup {
     /// Its channels by name, whoever has them.
     pub channels: Vec<ChannelName>,
