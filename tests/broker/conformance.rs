@@ -1,4 +1,4 @@
-//! `docs/conformance.md` says which test holds which part of nsqd's behaviour, and `docs/durability.md`
+//! `docs/conformance.md` says which test holds which part of nsqd's behaviour, and `docs/durability.md` and others
 //! which holds which promise. They must not say more than there is.
 
 use std::{
@@ -107,13 +107,19 @@ fn table_names_only_what_there_is_and_leaves_no_row_open() {
 }
 
 #[test]
-fn every_promise_of_durability_names_tests_that_there_are() {
-    let document = read(&root().join("docs/durability.md"));
-    let (_, promises) = document.split_once("## Each sentence and its test").expect("the table");
-    let (promises, _) = promises.split_once("\n## ").expect("what follows");
-    let rows = rows(promises);
-    assert!(rows.len() > 30, "only {} rows", rows.len());
-    expect_held(&rows);
+fn every_promise_names_tests_that_there_are() {
+    for (page, heading, least) in [
+        ("durability.md", "## Each sentence and its test", 30),
+        ("backlogs.md", "## What holds", 5),
+        ("discovery.md", "## What holds", 5),
+    ] {
+        let document = read(&root().join("docs").join(page));
+        let (_, promises) = document.split_once(heading).expect("the table");
+        let (promises, _) = promises.split_once("\n## ").expect("what follows");
+        let rows = rows(promises);
+        assert!(rows.len() > least, "only {} rows in {page}", rows.len());
+        expect_held(&rows);
+    }
 }
 
 #[test]
