@@ -3,12 +3,11 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use actix::{
-    Actor, ActorFutureExt, Addr, AsyncContext, Context, Handler, Message, Recipient,
-    ResponseActFuture, ResponseFuture, Supervised, WrapFuture,
+    Actor, Addr, AsyncContext, Context, Handler, Message, Recipient, ResponseFuture, Supervised,
 };
-use tokio::sync::watch;
 
 use super::{
+    accepting::{Accepting, Accepts, DisconnectAll, Socket},
     auth_client::Authorize,
     channel::CloseClient,
     client_connection::{ClientConnection, ClientSpec, Stream},
@@ -16,34 +15,13 @@ use super::{
     node::Node,
     shared::Shared,
     snapshot::{ClientSnapshot, ListenerSnapshot, Observe, Scope},
-    socket::BoundListener,
     supervisor::Crash,
     waves::in_waves,
 };
-use crate::broker::{ClientId, Moment};
+use crate::broker::ClientId;
 
-/// Pause after an accept that failed for want of something, such as file descriptors.
-pub(super) const ACCEPT_RETRY: Duration = Duration::from_millis(50);
-/// Failures of accept that are closer to each other are one, to whoever reads the log.
-pub(super) const REFUSALS_APART: Duration = Duration::from_secs(10);
-/// How long a stop waits for connections to end by themselves.
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the statistics wait for connections.
 const OBSERVE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A bound socket.
-#[derive(Debug)]
-pub enum Socket {
-    /// TCP, of either family.
-    Tcp(tokio::net::TcpListener),
-    /// A unix socket.
-    Unix(tokio::net::UnixListener),
-}
-
-/// Stops accepting and ends every connection.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct DisconnectAll;
 
 /// From a connection: it has published for the first time.
 #[derive(Debug, Message)]
@@ -63,17 +41,12 @@ struct Client {
 
 /// The supervised accept loop of one socket.
 pub struct Listener {
-    socket: Arc<Socket>,
+    accepting: Accepting,
     node: Addr<Node>,
     auth: Option<Recipient<Authorize>>,
     shared: Arc<Shared>,
     next_client: u64,
     clients: HashMap<ClientId, Client>,
-    /// How many connections are left, for whoever waits until there is none.
-    count: watch::Sender<usize>,
-    stopping: bool,
-    /// When a connection could not be accepted last.
-    refused_at: Option<Moment>,
 }
 
 impl Listener {
@@ -85,48 +58,22 @@ impl Listener {
         shared: Arc<Shared>,
     ) -> Self {
         Self {
-            socket: Arc::new(socket),
+            accepting: Accepting::new(socket),
             node,
             auth,
             shared,
             next_client: 1,
             clients: HashMap::new(),
-            count: watch::Sender::new(0),
-            stopping: false,
-            refused_at: None,
         }
     }
+}
 
-    fn accept_next(&self, ctx: &mut Context<Self>) {
-        let socket = Arc::clone(&self.socket);
-        let accepted = async move { socket.accept().await };
-        ctx.spawn(accepted.into_actor(self).map(|accepted, listener, ctx| {
-            if listener.stopping {
-                return;
-            }
-            match accepted {
-                Ok((stream, remote_address)) => {
-                    listener.start_connection(stream, remote_address, ctx);
-                    listener.accept_next(ctx);
-                }
-                Err(error) => {
-                    listener.note_refused(&error);
-                    ctx.run_later(ACCEPT_RETRY, |listener, ctx| listener.accept_next(ctx));
-                }
-            }
-        }));
+impl Accepts for Listener {
+    fn accepting(&mut self) -> &mut Accepting {
+        &mut self.accepting
     }
 
-    /// Says it once, however often one connection that goes makes place for one that comes.
-    fn note_refused(&mut self, error: &std::io::Error) {
-        let now = clock::now();
-        let is_known = |at: Moment| now.since(at) < REFUSALS_APART;
-        if !self.refused_at.replace(now).is_some_and(is_known) {
-            log::error!("accept failed: {error}; trying again every {ACCEPT_RETRY:?}");
-        }
-    }
-
-    fn start_connection(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
+    fn take(&mut self, stream: Stream, remote: String, ctx: &mut Context<Self>) {
         log::info!("TCP: new client({remote})");
         let id = ClientId(self.next_client);
         self.next_client += 1;
@@ -143,7 +90,7 @@ impl Listener {
         let arbiter = self.shared.workers.of_next_connection();
         let connection = ClientConnection::start_in(arbiter, spec, stream);
         self.clients.insert(id, Client { connection, is_producer: false });
-        self.count.send_replace(self.clients.len());
+        self.accepting.set_count(self.clients.len());
     }
 }
 
@@ -172,7 +119,7 @@ impl Handler<ClientGone> for Listener {
 
     fn handle(&mut self, gone: ClientGone, _: &mut Self::Context) {
         self.clients.remove(&gone.0);
-        self.count.send_replace(self.clients.len());
+        self.accepting.set_count(self.clients.len());
     }
 }
 
@@ -200,19 +147,13 @@ impl Handler<Observe<ListenerSnapshot>> for Listener {
 }
 
 impl Handler<DisconnectAll> for Listener {
-    type Result = ResponseActFuture<Self, ()>;
+    type Result = ResponseFuture<()>;
 
     fn handle(&mut self, _: DisconnectAll, _: &mut Self::Context) -> Self::Result {
-        self.stopping = true;
         for client in self.clients.values() {
             client.connection.do_send(CloseClient);
         }
-        let mut count = self.count.subscribe();
-        let gone = async move {
-            let all_gone = count.wait_for(|&count| count == 0);
-            let _ = actix_rt::time::timeout(DISCONNECT_TIMEOUT, all_gone).await;
-        };
-        Box::pin(gone.into_actor(self))
+        Box::pin(self.accepting.stop())
     }
 }
 
@@ -221,30 +162,5 @@ impl Handler<Crash> for Listener {
 
     fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
         crash.now();
-    }
-}
-
-impl Socket {
-    /// Gives a bound socket to the runtime of the calling thread.
-    pub fn new(listener: BoundListener) -> std::io::Result<Self> {
-        Ok(match listener {
-            BoundListener::Tcp(socket) => Self::Tcp(tokio::net::TcpListener::from_std(socket)?),
-            BoundListener::Unix(socket) => Self::Unix(tokio::net::UnixListener::from_std(socket)?),
-        })
-    }
-
-    pub(super) async fn accept(&self) -> std::io::Result<(Stream, String)> {
-        match self {
-            Self::Tcp(socket) => {
-                let (stream, remote) = socket.accept().await?;
-                stream.set_nodelay(true)?;
-                socket2::SockRef::from(&stream).set_keepalive(true)?;
-                Ok((Stream::tcp(stream)?, remote.to_string()))
-            }
-            Self::Unix(socket) => {
-                let (stream, _) = socket.accept().await?;
-                Ok((Stream::unix(stream)?, "@".into()))
-            }
-        }
     }
 }

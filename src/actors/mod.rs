@@ -13,6 +13,7 @@
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
 //! that it was given. Every actor but the connections is supervised: see [`supervisor`].
 
+pub mod accepting;
 pub mod alarm;
 pub mod auth_client;
 pub mod cache;

@@ -14,10 +14,11 @@ use actix_rt::time::sleep;
 use futures_util::future::join_all;
 
 use super::{
+    accepting::DisconnectAll,
     discovery::{CrashPeer, Discovery, Withdraw},
     disk_queue::StoreError,
     full_disk::take_reserve_again,
-    listener::{DisconnectAll, Listener},
+    listener::Listener,
     lookup_peer::LookupPeerSnapshot,
     shared::Shared,
     snapshot::{NodeSnapshot, Observe, Scope, TopicSnapshot},

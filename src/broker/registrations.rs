@@ -13,7 +13,7 @@ mod tests;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -35,15 +35,31 @@ pub const REGISTRATIONS_MAX: usize = 1 << 24;
 pub struct LinkId(pub u64);
 
 /// An nsqd as consumers are told of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Producer {
     /// Where its connection comes from.
     pub remote_address: String,
     /// What it has said of itself.
     pub info: PeerInfo,
+    /// Both as text, written by the first who tells of it: a topic may have a thousand producers, and many may ask.
+    text: OnceLock<Box<[u8]>>,
 }
 
 impl Producer {
+    /// A node that says this of itself over a connection from that address.
+    pub fn new(remote_address: String, info: PeerInfo) -> Self {
+        Self { remote_address, info, text: OnceLock::new() }
+    }
+
+    /// The text in which it is told of. Only the first call writes it, so all must write the same.
+    pub fn text<E>(&self, write: impl FnOnce(&Self) -> Result<Vec<u8>, E>) -> Result<&[u8], E> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let written = write(self)?.into_boxed_slice();
+        Ok(self.text.get_or_init(|| written))
+    }
+
     /// True for the `host:http_port` by which nsqadmin names a node, an IPv6 address with brackets or without.
     fn is_node(&self, node: &str) -> bool {
         let Some((host, port)) = node.rsplit_once(':') else { return false };
@@ -184,9 +200,9 @@ impl Registrations {
     ) -> Result<(Added, Option<Added>), NotAdded> {
         let producer = *self.by_link.get(&link).ok_or(NotAdded::UnknownProducer)?;
         let channel = registration.channel.as_ref();
-        self.check_registrations(1 + usize::from(channel.is_some()))?;
-        let (topic, is_new) = self.make_topic(&registration.topic)?;
-        let channel = channel.map(|name| self.add_to_channel(topic, name, producer)).transpose()?;
+        self.check_room(&registration.topic, channel, Some(producer))?;
+        let (topic, is_new) = self.make_topic(&registration.topic);
+        let channel = channel.map(|name| self.add_to_channel(topic, name, producer));
         Ok((self.add_to_topic(topic, is_new, producer), channel))
     }
 
@@ -202,21 +218,16 @@ impl Registrations {
         if is_new { Added::Key } else { Added::Producer }
     }
 
-    fn add_to_channel(
-        &mut self,
-        topic: u32,
-        name: &ChannelName,
-        producer: u32,
-    ) -> Result<Added, NotAdded> {
-        let is_new = self.make_channel(topic, name)?;
+    fn add_to_channel(&mut self, topic: u32, name: &ChannelName, producer: u32) -> Added {
+        let is_new = self.make_channel(topic, name);
         let channel = self.topics.get_mut(topic).and_then(|topic| topic.channels.get_mut(name));
         let is_added = channel.is_some_and(|channel| channel.insert(producer));
         self.registration_count += usize::from(is_added);
-        Ok(match (is_added, is_new) {
+        match (is_added, is_new) {
             (false, _) => Added::Nothing,
             (true, true) => Added::Key,
             (true, false) => Added::Producer,
-        })
+        }
     }
 
     /// `UNREGISTER`: the producer leaves the channel, or the topic with all its channels.
@@ -279,7 +290,9 @@ impl Registrations {
 
     /// Makes a topic without producers; false if it is known.
     pub fn create_topic(&mut self, name: &TopicName) -> Result<bool, NotAdded> {
-        self.make_topic(name).map(|(_, is_new)| is_new)
+        self.check_room(name, None, None)?;
+        let (_, is_new) = self.make_topic(name);
+        Ok(is_new)
     }
 
     /// Makes a channel without producers, and its topic; false if it is known.
@@ -288,8 +301,9 @@ impl Registrations {
         topic: &TopicName,
         channel: &ChannelName,
     ) -> Result<bool, NotAdded> {
-        let (slot, _) = self.make_topic(topic)?;
-        self.make_channel(slot, channel)
+        self.check_room(topic, Some(channel), None)?;
+        let (slot, _) = self.make_topic(topic);
+        Ok(self.make_channel(slot, channel))
     }
 
     /// Forgets a topic with its channels, whoever has them; false if it is not known.
@@ -313,8 +327,7 @@ impl Registrations {
 
     /// Hides a node, named by `host:http_port`, for a topic; how many of its connections there are.
     pub fn tombstone(&mut self, topic: &TopicName, node: &str, now: Moment) -> usize {
-        let Some(&slot) = self.by_name.get(topic.as_str()) else { return 0 };
-        let Some(topic) = self.topics.get(slot) else { return 0 };
+        let Some((slot, topic)) = self.find(topic) else { return 0 };
         let is_meant = |&producer: &u32| {
             self.producers.get(producer).is_some_and(|known| known.producer.is_node(node))
         };
@@ -323,40 +336,54 @@ impl Registrations {
         meant.len()
     }
 
-    fn check_registrations(&self, more: usize) -> Result<(), NotAdded> {
-        let is_full = self.registration_count + more > self.capacity.registrations;
-        if is_full { Err(NotAdded::Full) } else { Ok(()) }
+    /// A topic with its number.
+    fn find(&self, name: &TopicName) -> Option<(u32, &Topic)> {
+        let slot = *self.by_name.get(name.as_str())?;
+        self.topics.get(slot).map(|topic| (slot, topic))
     }
 
-    fn check_keys(&self) -> Result<(), NotAdded> {
-        let is_full = self.topics.len() + self.channel_count >= self.capacity.keys;
+    /// Whether there is room for all that is new of a topic, of a channel and of a producer's having them: what is
+    /// refused leaves nothing behind, and what is there already needs no room.
+    fn check_room(
+        &self,
+        topic: &TopicName,
+        channel: Option<&ChannelName>,
+        producer: Option<u32>,
+    ) -> Result<(), NotAdded> {
+        let topic = self.find(topic).map(|(_, topic)| topic);
+        let of_channel = channel.map(|name| topic.and_then(|topic| topic.channels.get(name)));
+        let (mut keys, mut registrations) = (0, 0);
+        for known in [topic.map(|topic| &topic.producers)].into_iter().chain(of_channel) {
+            let has_it = |producer| known.is_some_and(|producers| producers.contains(producer));
+            keys += usize::from(known.is_none());
+            registrations += usize::from(producer.is_some_and(|producer| !has_it(producer)));
+        }
+        let is_full = self.topics.len() + self.channel_count + keys > self.capacity.keys
+            || self.registration_count + registrations > self.capacity.registrations;
         if is_full { Err(NotAdded::Full) } else { Ok(()) }
     }
 
     /// The topic's number, and whether it is new.
-    fn make_topic(&mut self, name: &TopicName) -> Result<(u32, bool), NotAdded> {
+    fn make_topic(&mut self, name: &TopicName) -> (u32, bool) {
         if let Some(&slot) = self.by_name.get(name.as_str()) {
-            return Ok((slot, false));
+            return (slot, false);
         }
-        self.check_keys()?;
         let topic =
             Topic { name: name.clone(), producers: SlotSet::default(), channels: BTreeMap::new() };
         let slot = self.topics.insert(topic);
         self.by_name.insert(name.clone(), slot);
-        Ok((slot, true))
+        (slot, true)
     }
 
-    fn make_channel(&mut self, topic: u32, name: &ChannelName) -> Result<bool, NotAdded> {
-        let is_known = self.topics.get(topic).is_none_or(|topic| topic.channels.contains_key(name));
-        if is_known {
-            return Ok(false);
+    /// True if it is new.
+    fn make_channel(&mut self, topic: u32, name: &ChannelName) -> bool {
+        let Some(topic) = self.topics.get_mut(topic) else { return false };
+        if topic.channels.contains_key(name) {
+            return false;
         }
-        self.check_keys()?;
-        if let Some(topic) = self.topics.get_mut(topic) {
-            topic.channels.insert(name.clone(), SlotSet::default());
-            self.channel_count += 1;
-        }
-        Ok(true)
+        topic.channels.insert(name.clone(), SlotSet::default());
+        self.channel_count += 1;
+        true
     }
 
     fn remove_topic(&mut self, slot: u32) {
@@ -380,95 +407,4 @@ impl Registrations {
     fn is_hidden(&self, at: Moment, now: Moment) -> bool {
         now.since(at) < self.lifetimes.tombstone_lifetime
     }
-
-    /// Every topic by name.
-    pub fn topics(&self) -> Vec<TopicName> {
-        let mut names: Vec<_> = self.topics.iter().map(|(_, topic)| topic.name.clone()).collect();
-        names.sort_unstable();
-        names
-    }
-
-    /// The channels of a topic by name; none of one that is not known.
-    pub fn channels(&self, topic: &TopicName) -> Vec<ChannelName> {
-        let topic = self.by_name.get(topic.as_str()).and_then(|&slot| self.topics.get(slot));
-        topic.map(|topic| topic.channels.keys().cloned().collect()).unwrap_or_default()
-    }
-
-    /// Where a topic can be had; `None` if it is not known.
-    pub fn lookup(&self, topic: &TopicName, now: Moment) -> Option<Lookup> {
-        let slot = *self.by_name.get(topic.as_str())?;
-        let topic = self.topics.get(slot)?;
-        let is_shown = |producer: u32| {
-            let tombstone = self.tombstones.get(&(slot, producer));
-            !tombstone.is_some_and(|&at| self.is_hidden(at, now))
-        };
-        let known = topic.producers.iter().filter(|&it| is_shown(it));
-        let known = known.filter_map(|it| self.producers.get(it));
-        let active = known.filter(|known| self.is_active(known, now));
-        Some(Lookup {
-            channels: topic.channels.keys().cloned().collect(),
-            producers: active.map(|known| Arc::clone(&known.producer)).collect(),
-        })
-    }
-
-    /// All producers that are alive, each with its topics.
-    pub fn nodes(&self, now: Moment) -> Nodes {
-        let mut tombstoned: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (&(topic, producer), &at) in &self.tombstones {
-            if self.is_hidden(at, now) {
-                tombstoned.entry(producer).or_default().push(topic);
-            }
-        }
-        let active = self.producers.iter().filter(|(_, known)| self.is_active(known, now));
-        let nodes = active.map(|(slot, known)| Node {
-            producer: Arc::clone(&known.producer),
-            topics: known.topics.to_vec(),
-            tombstoned: tombstoned.remove(&slot).unwrap_or_default(),
-        });
-        let nodes = nodes.collect();
-        Nodes { names: self.topics.map(|topic| topic.name.clone()), nodes }
-    }
-
-    /// Everything there is, whoever is alive or hidden; keys without producers are left out.
-    pub fn dump(&self) -> Dump {
-        let producers = self.producers.map(|known| Seen {
-            producer: Arc::clone(&known.producer),
-            last_update: known.last_update,
-        });
-        let clients = self.producers.iter().map(|(slot, _)| slot).collect();
-        let mut keys = vec![key(None, None, clients, Vec::new())];
-        for (slot, topic) in self.topics.iter() {
-            let hidden = self.tombstones.range((slot, 0)..=(slot, u32::MAX));
-            let hidden = hidden.map(|(&(_, producer), &at)| (producer, at)).collect();
-            let name = || Some(topic.name.clone());
-            keys.push(key(name(), None, topic.producers.to_vec(), hidden));
-            keys.extend(topic.channels.iter().map(|(channel, producers)| {
-                key(name(), Some(channel.clone()), producers.to_vec(), Vec::new())
-            }));
-        }
-        keys.retain(|key| !key.producers.is_empty());
-        Dump { producers, keys }
-    }
-
-    /// How many there are of everything.
-    pub fn counts(&self, now: Moment) -> Counts {
-        let inactive = self.producers.iter().filter(|(_, known)| !self.is_active(known, now));
-        Counts {
-            topics: self.topics.len(),
-            channels: self.channel_count,
-            producers: self.producers.len(),
-            inactive: inactive.count(),
-            registrations: self.registration_count,
-            tombstones: self.tombstones.values().filter(|&&at| self.is_hidden(at, now)).count(),
-        }
-    }
-}
-
-fn key(
-    topic: Option<TopicName>,
-    channel: Option<ChannelName>,
-    producers: Vec<u32>,
-    tombstones: Vec<(u32, Moment)>,
-) -> DumpedKey {
-    DumpedKey { topic, channel, producers, tombstones }
 }

@@ -22,8 +22,8 @@ use crate::{
 
 /// How often the registry hears that the node is alive.
 pub const PING_INTERVAL: Duration = Duration::from_secs(15);
-/// Time for an answer, or for progress while several are awaited. Upstream gives one second, in which
-/// nothing else can be done; here nobody waits, and a registry that is busy is not made busier.
+/// Time for an answer; while several are awaited, each gives time for the next. Upstream gives one second, in
+/// which nothing else can be done; here nobody waits, and a registry that is busy is not made busier.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Commands on their way. Their answers, 6 bytes each, fit into any socket's buffer.
 const UNANSWERED_MAX: usize = 1024;
@@ -78,7 +78,8 @@ pub struct Link<S> {
     told: Told,
     /// Commands without an answer, oldest first.
     unanswered: VecDeque<LookupCommand>,
-    /// When something last came or went, while something is awaited.
+    /// When an answer came last, or was awaited first. That commands leave says nothing of the registry:
+    /// the kernel takes them for one that is dead.
     progress: Instant,
     opened: Instant,
     /// Everything there was at the beginning is known.
@@ -140,7 +141,9 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
             let (is_waiting, has_output) = (!self.unanswered.is_empty(), !self.output.is_empty());
             let went_on = tokio::select! {
                 read = self.reader.read_buf(&mut self.input) => self.received(read, status),
-                sent = self.writer.write_buf(&mut self.output), if has_output => self.sent(sent),
+                sent = self.writer.write_buf(&mut self.output), if has_output => {
+                    sent.map(drop).map_err(LinkError::from)
+                }
                 () = sleep_until(deadline), if is_waiting => Err(self.silent()),
                 _ = pings.tick() => {
                     log::debug!("LOOKUPD({}): sending heartbeat", self.address);
@@ -189,12 +192,6 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         self.unanswered.push_back(command);
     }
 
-    fn sent(&mut self, sent: io::Result<usize>) -> Result<(), LinkError> {
-        sent?;
-        self.progress = Instant::now();
-        Ok(())
-    }
-
     fn received(
         &mut self,
         read: io::Result<usize>,
@@ -203,8 +200,8 @@ impl<S: AsyncRead + AsyncWrite> Link<S> {
         if read? == 0 {
             return Err(LinkError::Closed);
         }
-        self.progress = Instant::now();
         while let Some(answer) = take_answer(&mut self.input)? {
+            self.progress = Instant::now();
             let command = self.unanswered.pop_front().ok_or(LinkError::Unasked)?;
             if is_error(&answer) {
                 return Err(refused(shown(&command), &answer));
@@ -237,12 +234,11 @@ async fn read_answer(
 }
 
 fn take_answer(input: &mut BytesMut) -> Result<Option<BytesMut>, ResponseError> {
-    let length = match decode_response(input, ANSWER_BYTES_MAX)? {
-        Decoded::Incomplete { .. } => return Ok(None),
-        Decoded::Whole { value, consumed } => (consumed - value.len(), value.len()),
+    let Decoded::Whole { value, consumed } = decode_response(input, ANSWER_BYTES_MAX)? else {
+        return Ok(None);
     };
-    let (head, body) = length;
-    let mut answer = input.split_to(head + body);
+    let head = consumed - value.len();
+    let mut answer = input.split_to(consumed);
     Ok(Some(answer.split_off(head)))
 }
 

@@ -191,6 +191,23 @@ async fn a_registry_that_falls_silent_is_left() {
 }
 
 #[actix::test]
+async fn commands_that_leave_are_no_sign_of_life() {
+    let (directory, _) = directory_of(1);
+    let (kept, mut script) = keep(directory).await;
+    script.expect(b"REGISTER t0000\n").await;
+    tokio::time::pause();
+    let begun = Instant::now();
+    for number in 1..=4 {
+        sleep(ANSWER_TIMEOUT / 5).await;
+        kept.directory.add_topic(&topic(&format!("new{number}")));
+        script.expect(format!("REGISTER new{number}\n").as_bytes()).await;
+    }
+    let error = kept.ended.await.unwrap();
+    assert_eq!(error.to_string(), "topic REGISTER t0000 - no answer within 5s");
+    assert!(begun.elapsed() < ANSWER_TIMEOUT * 3 / 2, "{:?}", begun.elapsed());
+}
+
+#[actix::test]
 async fn a_registry_that_says_nothing_at_all_is_left() {
     let (ours, theirs) = duplex(BUFFER);
     let mut script = Script(theirs);

@@ -48,7 +48,7 @@ pub struct TellOfRestarts(pub Recipient<RegistryRestarted>);
 #[rtype(result = "()")]
 pub struct RegistryRestarted;
 
-/// Asks for the topics by name.
+/// Asks for the topics, in no order.
 #[derive(Debug, Clone, Copy, Message)]
 #[rtype(result = "Vec<TopicName>")]
 pub struct ListTopics;

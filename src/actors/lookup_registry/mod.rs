@@ -46,8 +46,7 @@ impl LookupRegistry {
         self.shared.counters.count(&command);
         match command {
             LookupCommand::Identify(info) => {
-                let producer = Producer { remote_address: remote.to_owned(), info };
-                self.rules.identify(link, producer, now);
+                self.rules.identify(link, Producer::new(remote.to_owned(), info), now);
                 log_lines::identified(remote);
             }
             LookupCommand::Register(registration) => {

@@ -184,8 +184,7 @@ fn apply(rules: &mut Registrations, step: &Step, now: Moment) {
                 http_port: 1,
                 ..PeerInfo::default()
             };
-            let producer = Producer { remote_address: String::new(), info };
-            rules.identify(LinkId(*link), producer, now);
+            rules.identify(LinkId(*link), Producer::new(String::new(), info), now);
         }
         Step::Ping(link) => drop(rules.ping(LinkId(*link), now)),
         Step::Register(link, it) => drop(rules.register(LinkId(*link), it)),

@@ -77,6 +77,10 @@ impl SlotSet {
         found.map(|at| self.0.remove(at)).is_ok()
     }
 
+    pub fn contains(&self, slot: u32) -> bool {
+        self.0.binary_search(&slot).is_ok()
+    }
+
     pub fn len(&self) -> usize {
         self.0.len()
     }

@@ -37,7 +37,7 @@ fn producer(host: &str) -> Producer {
         version: "1".into(),
         ..PeerInfo::default()
     };
-    Producer { remote_address: format!("{host}:9"), info }
+    Producer::new(format!("{host}:9"), info)
 }
 
 /// Nodes 1, 2, … with the registrations of each.
@@ -182,7 +182,9 @@ fn what_is_made_and_deleted_by_hand_needs_no_producer() {
     assert_eq!(them.create_topic(&topic("u")), Ok(true));
     assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(true));
     assert_eq!(them.create_channel(&topic("v"), &channel("c")), Ok(false));
-    assert_eq!(texts(&them.topics()), ["t", "u", "v"]);
+    let mut topics = texts(&them.topics());
+    topics.sort_unstable();
+    assert_eq!(topics, ["t", "u", "v"]);
     assert!(them.delete_channel(&topic("t"), &channel("c")));
     assert!(!them.delete_channel(&topic("t"), &channel("c")));
     assert!(!them.delete_channel(&topic("x"), &channel("c")));
@@ -210,4 +212,38 @@ fn what_peers_can_invent_is_bounded() {
     them.disconnect(LinkId(1));
     assert_eq!(register(&mut them, 2, "u"), Ok(()));
     assert_eq!(register(&mut them, 3, "t"), Err(NotAdded::UnknownProducer));
+}
+
+#[test]
+fn what_is_refused_leaves_nothing_behind() {
+    let mut them = Registrations::new(LIFETIMES, Capacity { keys: 1, registrations: 9 });
+    them.identify(LinkId(1), producer("a"), at(0));
+    for text in ["t:c", "e#ephemeral:c"] {
+        assert_eq!(them.register(LinkId(1), &registration(text)), Err(NotAdded::Full), "{text}");
+    }
+    assert_eq!(them.create_channel(&topic("t"), &channel("c")), Err(NotAdded::Full));
+    assert_eq!(them.counts(at(0)), Counts { producers: 1, ..Counts::default() });
+}
+
+#[test]
+fn what_is_there_needs_no_room() {
+    let mut them = Registrations::new(LIFETIMES, Capacity { keys: 2, registrations: 3 });
+    for link in [1, 2].map(LinkId) {
+        them.identify(link, producer("a"), at(0));
+    }
+    let mut register = |link, text| them.register(LinkId(link), &registration(text)).map(drop);
+    assert_eq!(register(1, "t:c"), Ok(()));
+    assert_eq!(register(2, "t"), Ok(()));
+    assert_eq!(register(2, "t:c"), Err(NotAdded::Full));
+    assert_eq!((register(1, "t:c"), register(1, "t"), register(2, "t")), (Ok(()), Ok(()), Ok(())));
+    assert_eq!(them.create_channel(&topic("t"), &channel("c")), Ok(false));
+}
+
+#[test]
+fn text_of_a_producer_is_written_once() {
+    let producer = producer("a");
+    assert_eq!(producer.text(|_| Err("not now")), Err("not now"));
+    let write = |it: &Producer| Ok::<_, &str>(it.remote_address.clone().into_bytes());
+    assert_eq!(producer.text(write), Ok(&b"a:9"[..]));
+    assert_eq!(producer.text(|_| Err("again")), Ok(&b"a:9"[..]));
 }

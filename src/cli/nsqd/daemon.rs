@@ -10,6 +10,7 @@ use super::take_over::until_taken_over;
 use crate::{
     actors::{
         AuthClient, Discovery, Listener, Node, Statsd,
+        accepting::Socket,
         auth_client::AuthSpec,
         cache::CacheBudget,
         clock,
@@ -17,7 +18,6 @@ use crate::{
         discovery::Announce,
         disk_queue,
         health::Health,
-        listener::Socket,
         live_settings::LiveSettings,
         meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},

@@ -8,7 +8,7 @@ use actix_rt::Arbiter;
 use crate::{
     actors::{
         LookupListener, LookupRegistry,
-        listener::{DisconnectAll, Socket},
+        accepting::{DisconnectAll, Socket},
         lookup_registry::messages::TellOfRestarts,
         lookup_shared::LookupShared,
         socket::Bound,

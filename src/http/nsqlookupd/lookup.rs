@@ -10,7 +10,7 @@ use crate::{
     actors::lookup_registry::messages::FindProducers,
     broker::registrations::{Lookup, Producer},
     http::{HttpError, Params, ask::ask, reply},
-    protocol::{ChannelName, TopicName},
+    protocol::TopicName,
 };
 
 /// A producer, fields in upstream's order.
@@ -54,12 +54,12 @@ pub async fn lookup(api: State, params: Params) -> Result<HttpResponse, HttpErro
     render(&found.ok_or(HttpError::TopicNotFound)?)
 }
 
+/// Put together from what has been written down before: see [`Producer::text`].
 fn render(lookup: &Lookup) -> Result<HttpResponse, HttpError> {
-    #[derive(Serialize)]
-    struct Found<'a> {
-        channels: &'a [ChannelName],
-        producers: Vec<ProducerJson<'a>>,
-    }
-    let producers = lookup.producers.iter().map(|producer| ProducerJson::from(&**producer));
-    reply::json(&Found { channels: &lookup.channels, producers: producers.collect() })
+    let channels = reply::to_json(&lookup.channels)?;
+    let write = |producer: &Producer| reply::to_json(&ProducerJson::from(producer));
+    let producers = lookup.producers.iter().map(|producer| producer.text(write));
+    let producers = producers.collect::<Result<Vec<_>, _>>()?.join(&b","[..]);
+    let parts = [b"{\"channels\":".as_slice(), &channels, b",\"producers\":[", &producers, b"]}"];
+    Ok(reply::json_text(parts.concat()))
 }

@@ -1,6 +1,6 @@
 //! Topics: listed, made, forgotten, and hidden for a node.
 
-use actix_web::HttpResponse;
+use actix_web::{HttpResponse, web};
 use serde::Serialize;
 
 use super::{State, not_added};
@@ -10,13 +10,18 @@ use crate::{
     protocol::TopicName,
 };
 
-/// Every topic.
+/// Every topic by name. There may be very many: they are put in order and written down on a thread of its own.
 pub async fn list(api: State) -> Result<HttpResponse, HttpError> {
     #[derive(Serialize)]
     struct Topics {
         topics: Vec<TopicName>,
     }
-    reply::json(&Topics { topics: ask(&api.registry, || ListTopics).await? })
+    let mut topics = ask(&api.registry, || ListTopics).await?;
+    let written = web::block(move || {
+        topics.sort_unstable();
+        reply::to_json(&Topics { topics })
+    });
+    written.await.map_err(|_| HttpError::Internal)?.map(reply::json_text)
 }
 
 /// Makes a topic without producers.

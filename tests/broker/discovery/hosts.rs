@@ -55,9 +55,26 @@ fn name(number: u8) -> String {
     format!("nsq-{}-{number}", std::process::id())
 }
 
+/// Gone when it goes out of scope, and with it all that is in it.
+struct Namespace(String);
+
+impl Namespace {
+    fn new(number: u8) -> Self {
+        let name = name(number);
+        ip(&format!("netns add {name}")).unwrap();
+        Self(name)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _nothing_left_to_do = ip(&format!("netns del {}", self.0));
+    }
+}
+
 /// An nsqlookupd on a host of its own. Both are gone when it goes out of scope.
 pub struct Host {
-    name: String,
+    namespace: Namespace,
     number: u8,
     child: Child,
 }
@@ -65,10 +82,9 @@ pub struct Host {
 impl Host {
     /// The host of that number, from 1 on.
     pub fn start(number: u8) -> Self {
-        let name = name(number);
-        let link = format!("veth{number}");
+        let namespace = Namespace::new(number);
+        let (name, link) = (&namespace.0, format!("veth{number}"));
         for arguments in [
-            format!("netns add {name}"),
             format!("link add {link} type veth peer name eth0 netns {name}"),
             format!("addr add 10.0.{number}.1/24 dev {link}"),
             format!("link set {link} up"),
@@ -80,7 +96,7 @@ impl Host {
         }
         let program = nsq_command();
         let child = Command::new("ip")
-            .args(["netns", "exec", &name])
+            .args(["netns", "exec", name])
             .arg(program.get_program())
             .args(["nsqlookupd", &format!("--broadcast-address={}", address(number))])
             .stdin(Stdio::null())
@@ -88,7 +104,7 @@ impl Host {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let host = Self { name, number, child };
+        let host = Self { namespace, number, child };
         let connects = || TcpStream::connect(SocketAddr::from((address(number), HTTP_PORT))).ok();
         eventually("the nsqlookupd is there", connects);
         host
@@ -112,11 +128,11 @@ impl Host {
 
     /// Nothing goes to it or comes from it any more.
     pub fn cut_off(&self) {
-        ip(&format!("-n {} link set eth0 down", self.name)).unwrap();
+        ip(&format!("-n {} link set eth0 down", self.namespace.0)).unwrap();
     }
 
     pub fn join_again(&self) {
-        ip(&format!("-n {} link set eth0 up", self.name)).unwrap();
+        ip(&format!("-n {} link set eth0 up", self.namespace.0)).unwrap();
     }
 
     /// Its kernel accepts connections; nobody answers.
@@ -137,6 +153,5 @@ impl Drop for Host {
     fn drop(&mut self) {
         let _already_gone = self.child.kill();
         let _already_gone = self.child.wait();
-        let _nothing_left_to_do = ip(&format!("netns del {}", self.name));
     }
 }

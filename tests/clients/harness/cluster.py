@@ -168,7 +168,8 @@ def lose_a_registry(cluster, channels, bound):
 def lose_a_node(cluster, channels, bound):
     lost = cluster.nodes[1]
     lost.kill()
-    gone = lambda: all(lost.tcp not in cluster.registered(registry)[0] for registry in cluster.registries)
+    left = lambda found: found is not None and lost.tcp not in found[0]
+    gone = lambda: all(left(cluster.registered(registry)) for registry in cluster.registries)
     wait_until(gone, FIND_S, "the registries to forget the node that was killed")
     cluster.check("both registries forget a node that was killed", True)
     time.sleep(TRAFFIC_S)
