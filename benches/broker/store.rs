@@ -3,7 +3,6 @@
 
 use std::{
     env,
-    ffi::OsString,
     io::{self, IoSlice, stderr, stdout},
     path::Path,
     process::ExitCode,
@@ -18,7 +17,7 @@ use nsq_actors::{
         service::{DaemonError, Listening},
     },
     config::NsqdOptions,
-    storage::{Disk, DiskFile, RealDisk},
+    storage::{AroundFiles, DiskFile},
 };
 use serde::Serialize;
 
@@ -102,37 +101,13 @@ struct NoStore;
 #[derive(Debug)]
 struct Unwritten(Arc<dyn DiskFile>);
 
-impl Disk for NoStore {
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        RealDisk.create(path)
+impl AroundFiles for NoStore {
+    fn opened(&self, _: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        Arc::new(Unwritten(file))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(Arc::new(Unwritten(RealDisk.open(path)?)))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.create_dir(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        RealDisk.list(path)
+    fn created(&self, _: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        file
     }
 }
 

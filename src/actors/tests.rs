@@ -4,7 +4,6 @@ mod full_disk;
 mod power;
 
 use std::{
-    ffi::OsString,
     io::{self, IoSlice},
     path::Path,
     sync::{
@@ -31,7 +30,7 @@ use super::{
 use crate::{
     config::NsqdOptions,
     protocol::TopicName,
-    storage::{BatchBuilder, Disk, DiskFile, LogOptions, RealDisk},
+    storage::{AroundFiles, BatchBuilder, Disk, DiskFile, LogOptions},
 };
 
 /// Ample, as the machine may be busy.
@@ -90,44 +89,10 @@ struct GatedDisk(Arc<Gate>);
 #[derive(Debug)]
 struct GatedFile(Arc<dyn DiskFile>, Arc<Gate>);
 
-impl GatedDisk {
-    fn gated(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+impl AroundFiles for GatedDisk {
+    fn opened(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
         let is_slow = path.components().any(|part| part.as_os_str() == "slow");
         if is_slow { Arc::new(GatedFile(file, Arc::clone(&self.0))) } else { file }
-    }
-}
-
-impl Disk for GatedDisk {
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.gated(path, RealDisk.create(path)?))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.gated(path, RealDisk.open(path)?))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.create_dir(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        RealDisk.list(path)
     }
 }
 

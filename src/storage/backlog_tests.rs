@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     io::{self, IoSlice},
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
@@ -11,8 +10,9 @@ use std::{
 use crate::{
     protocol::names::ChannelName,
     storage::{
+        around_files::AroundFiles,
         cursor::Cursor,
-        disk::{Disk, DiskFile, RealDisk},
+        disk::DiskFile,
         inspection::Inspection,
         log::{Log, LogOptions, UNSYNCED_SEGMENTS_MAX},
         log_reader::LogReader,
@@ -52,13 +52,6 @@ struct CountingFile {
 }
 
 impl CountingDisk {
-    fn file(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        let mut counts = self.0.lock().unwrap();
-        counts.open += 1;
-        counts.open_max = counts.open_max.max(counts.open);
-        Arc::new(CountingFile { path: path.to_owned(), file, disk: self.clone() })
-    }
-
     /// Bytes read of each file since the last call.
     fn take_read(&self) -> BTreeMap<PathBuf, u64> {
         std::mem::take(&mut self.0.lock().unwrap().read)
@@ -74,44 +67,19 @@ impl CountingDisk {
     }
 }
 
+impl AroundFiles for CountingDisk {
+    fn opened(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
+        let mut counts = self.0.lock().unwrap();
+        counts.open += 1;
+        counts.open_max = counts.open_max.max(counts.open);
+        Arc::new(CountingFile { path: path.to_owned(), file, disk: self.clone() })
+    }
+}
+
 impl Drop for CountingFile {
     fn drop(&mut self) {
         let mut counts = self.disk.0.lock().unwrap();
         counts.open = counts.open.saturating_sub(1);
-    }
-}
-
-impl Disk for CountingDisk {
-    fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(path, RealDisk.create(path)?))
-    }
-
-    fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        Ok(self.file(path, RealDisk.open(path)?))
-    }
-
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        RealDisk.rename(from, to)
-    }
-
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove(path)
-    }
-
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.create_dir(path)
-    }
-
-    fn remove_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.remove_dir(path)
-    }
-
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        RealDisk.sync_dir(path)
-    }
-
-    fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
-        RealDisk.list(path)
     }
 }
 

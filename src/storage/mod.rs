@@ -2,6 +2,7 @@
 //!
 //! Everything goes through a [`disk::Disk`]. The byte layouts stand in `docs/storage.md`.
 
+pub mod around_files;
 pub mod batch;
 mod copies;
 pub mod cursor;
@@ -42,6 +43,7 @@ mod stored_topic_tests;
 #[cfg(test)]
 mod test_log;
 
+pub use around_files::AroundFiles;
 pub use batch::{Batch, BatchBuilder, Stamp};
 pub use copies::copies_for;
 pub use cursor::{Cursor, CursorError, PendingMessage};
