@@ -34,13 +34,6 @@ fn publish(nsqd: &Nsqd, numbers: std::ops::Range<usize>) {
     }
 }
 
-fn consumer(nsqd: &Nsqd, channel: &str, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", channel);
-    consumer.ready(ready);
-    consumer
-}
-
 /// Finishes so many messages, each of which must be another one; their numbers, sorted.
 #[track_caller]
 fn finish(consumer: &mut Client, count: usize) -> Vec<usize> {
@@ -83,7 +76,7 @@ fn a_start_reads_only_the_newest_segment_and_goes_on_where_the_channel_was() {
     assert!(segments(&nsqd).len() >= 10);
     // Near the end of the second segment; a hundred more are taken and given back.
     let finished = 4_000;
-    let mut taking = consumer(&nsqd, "stalled", 100);
+    let mut taking = nsqd.consumer("orders", "stalled", 100);
     finish(&mut taking, finished);
     taking.leave();
     let depth = [("depth", (MESSAGES - finished) as u64), ("in_flight_count", 0)];
@@ -101,7 +94,7 @@ fn a_start_reads_only_the_newest_segment_and_goes_on_where_the_channel_was() {
         assert!(read < SEGMENT_BYTES + (256 << 10), "kill={kill}: {read} bytes read at the start");
     }
     let before = nsqd.read_bytes();
-    let numbers = finish(&mut consumer(&nsqd, "stalled", 100), 300);
+    let numbers = finish(&mut nsqd.consumer("orders", "stalled", 100), 300);
     assert_eq!(numbers, (finished..finished + 300).collect::<Vec<_>>());
     let read = nsqd.read_bytes() - before;
     assert!(read < SEGMENT_BYTES / 2, "{read} bytes read for 300 messages: it searched for them");
@@ -115,7 +108,7 @@ fn memory_stays_flat_while_a_backlog_grows_and_drains_and_another_channel_keeps_
     const FIRST: usize = 2_000;
     const GROWTH_MAX: u64 = 16 << 20;
     let nsqd = nsqd(SEGMENT_BYTES);
-    let mut audit = consumer(&nsqd, "audit", 200);
+    let mut audit = nsqd.consumer("orders", "audit", 200);
     let keeping_up = thread::spawn(move || finish(&mut audit, MESSAGES).len());
     publish(&nsqd, 0..FIRST);
     let before = nsqd.peak_bytes();
@@ -125,7 +118,7 @@ fn memory_stays_flat_while_a_backlog_grows_and_drains_and_another_channel_keeps_
     nsqd.expect_channel("orders", "stalled", &[("depth", MESSAGES as u64)]);
     let growth = nsqd.peak_bytes() - before;
     assert!(growth < GROWTH_MAX, "{growth} bytes more for 36 MB more");
-    finish(&mut consumer(&nsqd, "stalled", 200), MESSAGES);
+    finish(&mut nsqd.consumer("orders", "stalled", 200), MESSAGES);
     nsqd.expect_channel("orders", "stalled", &[("depth", 0), ("in_flight_count", 0)]);
     let growth = nsqd.peak_bytes() - before;
     assert!(growth < GROWTH_MAX, "{growth} bytes more when 40 MB have been drained");
@@ -140,7 +133,7 @@ fn emptying_a_channel_frees_the_disk_and_disturbs_nobody() {
     let nsqd = nsqd(64 << 10);
     publish(&nsqd, 0..2_000);
     assert!(segments(&nsqd).len() > 30);
-    let mut audit = consumer(&nsqd, "audit", 100);
+    let mut audit = nsqd.consumer("orders", "audit", 100);
     nsqd.post("/channel/empty?topic=orders&channel=stalled", b"");
     publish(&nsqd, 2_000..2_100);
     assert_eq!(finish(&mut audit, 100), (2_000..2_100).collect::<Vec<_>>());
@@ -169,7 +162,7 @@ fn what_rots_in_a_backlog_is_skipped_counted_and_said_when_it_is_read() {
     nsqd.expect_channel("orders", "stalled", &[("depth", 2_000)]);
     assert!(!nsqd.has_logged("damaged"), "nobody has looked there yet");
     let left = 2_000 - BATCH;
-    finish(&mut consumer(&nsqd, "stalled", 100), left);
+    finish(&mut nsqd.consumer("orders", "stalled", 100), left);
     let counts = [("depth", 0), ("in_flight_count", 0), ("lost_count", BATCH as u64)];
     nsqd.expect_channel("orders", "stalled", &counts);
     nsqd.expect_logged(&["topic=orders", "log is damaged", "skipped"]);

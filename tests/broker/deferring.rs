@@ -6,20 +6,13 @@ use crate::support::{Client, Nsqd, commands, eventually, ours};
 
 const WEEK_MILLIS: u64 = 7 * 24 * 60 * 60 * 1000;
 
-fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", "audit");
-    consumer.ready(ready);
-    consumer
-}
-
 #[test]
 fn delays_of_weeks_are_accepted_and_outlive_a_kill() {
     if !ours() {
         return;
     }
     let mut nsqd = Nsqd::with(&["--max-req-timeout=1000h", "--sync-timeout=20ms"]);
-    let mut audit = consumer(&nsqd, 10);
+    let mut audit = nsqd.consumer("orders", "audit", 10);
     let mut publisher = nsqd.client();
     publisher.publish("orders", b"requeued");
     let requeued = audit.expect_body("requeued");
@@ -39,7 +32,7 @@ fn delays_of_weeks_are_accepted_and_outlive_a_kill() {
     nsqd.post("/channel/unpause?topic=orders&channel=audit", b"");
     nsqd.kill9();
     nsqd.restart();
-    let mut audit = consumer(&nsqd, 10);
+    let mut audit = nsqd.consumer("orders", "audit", 10);
     nsqd.expect_channel("orders", "audit", &[("deferred_count", 3), ("depth", 0)]);
     audit.expect_silence(Duration::from_millis(200));
 }
@@ -55,7 +48,7 @@ fn a_deferred_message_costs_memory_for_its_place_and_time_only() {
         return;
     }
     let nsqd = Nsqd::with(&["--mem-queue-size=100", "--max-req-timeout=1000h"]);
-    let _audit = consumer(&nsqd, 1);
+    let _audit = nsqd.consumer("orders", "audit", 1);
     let mut publisher = nsqd.client();
     defer(&mut publisher, FIRST);
     nsqd.expect_channel("orders", "audit", &[("deferred_count", FIRST as u64)]);

@@ -96,13 +96,6 @@ fn expect_recovery(nsqd: &Nsqd) {
     nsqd.client().publish("orders", b"after");
 }
 
-fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", "audit");
-    consumer.ready(ready);
-    consumer
-}
-
 /// Waits until the cursor says what has been finished.
 fn save_cursor(nsqd: &Nsqd) {
     nsqd.post("/channel/pause?topic=orders&channel=audit", b"");
@@ -118,7 +111,7 @@ fn a_full_disk_refuses_publishes_and_goes_on_when_consumers_have_made_room() {
         let taken = publish_until_full(&disk, &nsqd);
         assert!(taken > USABLE_BYTES / BODY_BYTES, "{taken} messages fill the disk");
         expect_no_room(&nsqd);
-        let mut consumer = consumer(&nsqd, 10);
+        let mut consumer = nsqd.consumer("orders", "audit", 10);
         for expected in 0..taken {
             let message = consumer.expect_message();
             assert_eq!(number(&message.body), expected);
@@ -136,7 +129,7 @@ fn what_is_finished_on_a_full_disk_stays_finished_over_a_kill() {
     let flags = ["--sync-timeout=20ms", "--mem-queue-size=10"];
     let Some((disk, mut nsqd)) = small(&flags) else { return };
     let taken = publish_until_full(&disk, &nsqd);
-    let mut client = consumer(&nsqd, 1);
+    let mut client = nsqd.consumer("orders", "audit", 1);
     for expected in 0..taken / 2 {
         let message = client.expect_message();
         assert_eq!(number(&message.body), expected);
@@ -155,7 +148,7 @@ fn what_is_finished_on_a_full_disk_stays_finished_over_a_kill() {
     nsqd.kill9();
     nsqd.restart();
     expect_no_room(&nsqd);
-    let mut client = consumer(&nsqd, 1);
+    let mut client = nsqd.consumer("orders", "audit", 1);
     for expected in taken / 2..taken {
         let message = client.expect_message();
         assert_eq!(number(&message.body), expected);
@@ -176,7 +169,7 @@ fn a_large_cursor_has_room_on_a_full_disk_too() {
     let flags = ["--max-bytes-per-file=300000", "--mem-queue-size=10", "--max-req-timeout=1000h"];
     let Some((disk, mut nsqd)) = small(&flags) else { return };
     let mut publisher = nsqd.client();
-    let mut client = consumer(&nsqd, IN_BATCH);
+    let mut client = nsqd.consumer("orders", "audit", IN_BATCH);
     for _ in 0..DEFERRED / IN_BATCH {
         publisher.send(&commands::publish_many("orders", &["x"; IN_BATCH]));
         publisher.expect_ok();
@@ -202,7 +195,7 @@ fn a_large_cursor_has_room_on_a_full_disk_too() {
     let counters = [("depth", 0), ("in_flight_count", 0), ("deferred_count", DEFERRED as u64)];
     nsqd.expect_channel("orders", "audit", &counters);
     expect_recovery(&nsqd); // what was finished has made room
-    consumer(&nsqd, 1).expect_body("after");
+    nsqd.consumer("orders", "audit", 1).expect_body("after");
 }
 
 #[test]
@@ -213,7 +206,7 @@ fn what_no_cursor_could_say_is_finished_is_kept_and_comes_again() {
     // Another program has taken even what is kept for cursors.
     std::fs::remove_file(disk.file("reserve")).unwrap();
     disk.fill();
-    let mut client = consumer(&nsqd, 10);
+    let mut client = nsqd.consumer("orders", "audit", 10);
     for _ in 0..taken {
         let message = client.expect_message();
         client.finish(message.id);
@@ -222,7 +215,7 @@ fn what_no_cursor_could_say_is_finished_is_kept_and_comes_again() {
     nsqd.expect_channel("orders", "audit", &[("depth", 0), ("in_flight_count", 0)]);
     nsqd.kill9();
     nsqd.restart();
-    let mut client = consumer(&nsqd, 10);
+    let mut client = nsqd.consumer("orders", "audit", 10);
     for expected in 0..taken {
         let message = client.expect_message();
         assert_eq!(number(&message.body), expected, "not one segment has gone");

@@ -9,9 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{
-    Client, DEADLINE, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end,
-};
+use crate::support::{DEADLINE, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end};
 
 const MESSAGES: usize = 60;
 
@@ -211,24 +209,17 @@ fn damaged_state_is_replaced_and_costs_duplicates_only() {
     expect_left(&mut nsqd, "audit", &(0..MESSAGES).collect::<Vec<_>>());
 }
 
-fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", "audit");
-    consumer.ready(ready);
-    consumer
-}
-
 #[test]
 fn what_was_carried_forward_outlives_the_damage_of_its_cursor_and_the_repair() {
     if !ours() {
         return;
     }
     let mut nsqd = Nsqd::with(&["--max-bytes-per-file=2000", "--sync-timeout=20ms"]);
-    let mut holder = consumer(&nsqd, 1);
+    let mut holder = nsqd.consumer("orders", "audit", 1);
     let mut publisher = nsqd.client();
     publisher.publish("orders", body(0).as_bytes());
     let held = holder.expect_body(&body(0));
-    let mut other = consumer(&nsqd, 1);
+    let mut other = nsqd.consumer("orders", "audit", 1);
     for number in 1..400 {
         publisher.publish("orders", body(number).as_bytes());
         let message = other.expect_body(&body(number));
@@ -245,7 +236,7 @@ fn what_was_carried_forward_outlives_the_damage_of_its_cursor_and_the_repair() {
     expect(&nsqd, "repair", 0, &["topic=orders written anew"]);
     expect(&nsqd, "verify", 0, &[" pending=1", ": clean\n"]);
     nsqd.restart();
-    let (mut client, mut copies) = (consumer(&nsqd, 100), Vec::new());
+    let (mut client, mut copies) = (nsqd.consumer("orders", "audit", 100), Vec::new());
     loop {
         let wait = if copies.is_empty() { DEADLINE } else { Duration::from_millis(300) };
         let Ok(frame) = client.next_frame(wait) else { break };

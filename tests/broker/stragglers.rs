@@ -19,14 +19,6 @@ fn nsqd() -> Nsqd {
 /// As said with the flag.
 const MSG_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A consumer of `channel` that holds what comes next.
-fn consumer(nsqd: &Nsqd, channel: &str, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", channel);
-    consumer.ready(ready);
-    consumer
-}
-
 /// Bytes of the topic's segments.
 fn log_bytes(nsqd: &Nsqd) -> u64 {
     let entries = fs::read_dir(nsqd.data_path().join("topics/orders")).unwrap();
@@ -84,7 +76,7 @@ struct Deferral {
 impl Deferral {
     #[track_caller]
     fn new(nsqd: Nsqd, delay: Duration) -> Self {
-        let mut audit = consumer(&nsqd, "audit", 100);
+        let mut audit = nsqd.consumer("orders", "audit", 100);
         nsqd.client().publish("orders", b"later");
         let message = audit.expect_body("later");
         let due = Instant::now() + delay;
@@ -110,7 +102,7 @@ fn a_deferred_message_does_not_keep_fifty_segments_and_comes_once_at_its_time() 
         let nsqd = nsqd();
         nsqd.post("/topic/create?topic=orders", b"");
         nsqd.post("/channel/create?topic=orders&channel=billing", b"");
-        let mut billing = consumer(&nsqd, "billing", 100);
+        let mut billing = nsqd.consumer("orders", "billing", 100);
         let mut deferral = Deferral::new(nsqd, delay);
         let finished = billing.expect_body("later");
         billing.finish(finished.id);
@@ -156,10 +148,10 @@ fn what_a_consumer_holds_is_carried_forward_under_its_hands() {
         return;
     }
     let mut nsqd = nsqd();
-    let mut audit = consumer(&nsqd, "audit", 1);
+    let mut audit = nsqd.consumer("orders", "audit", 1);
     nsqd.client().publish("orders", b"held");
     let held = audit.expect_body("held");
-    let mut other = consumer(&nsqd, "audit", 100);
+    let mut other = nsqd.consumer("orders", "audit", 100);
     publish_segments(&nsqd);
     assert!(finish_others(&mut other, "held", Instant::now() + MSG_TIMEOUT));
     expect_small_log(&nsqd);
@@ -173,7 +165,7 @@ fn what_a_consumer_holds_is_carried_forward_under_its_hands() {
     nsqd.expect_channel("orders", "audit", &[("in_flight_count", 0), ("depth", 0)]);
     assert!(nsqd.terminate().success());
     nsqd.restart();
-    consumer(&nsqd, "audit", 10).expect_silence(Duration::from_millis(200));
+    nsqd.consumer("orders", "audit", 10).expect_silence(Duration::from_millis(200));
 }
 
 #[test]
@@ -186,7 +178,7 @@ fn a_published_delay_survives_being_carried_forward_and_a_kill() {
         let mut publisher = nsqd.client();
         publisher.send(&commands::publish_deferred("orders", delay.as_millis() as u64, b"later"));
         publisher.expect_ok();
-        let mut audit = consumer(&nsqd, "audit", 100);
+        let mut audit = nsqd.consumer("orders", "audit", 100);
         publish_segments(&nsqd);
         if !finish_others(&mut audit, "later", due) {
             return false;
@@ -233,7 +225,7 @@ fn a_channel_that_has_lost_its_cursor_finds_what_was_carried_forward_for_it() {
 /// Takes everything until the deferred message has come and nothing more does; its attempts.
 #[track_caller]
 fn carried_once(nsqd: &Nsqd, due: Instant) -> u16 {
-    let mut audit = consumer(nsqd, "audit", 100);
+    let mut audit = nsqd.consumer("orders", "audit", 100);
     let mut attempts = None;
     loop {
         let left = due.saturating_duration_since(Instant::now());
@@ -264,7 +256,7 @@ fn a_kill_at_any_time_while_messages_are_carried_forward_loses_none_and_doubles_
             thread::sleep(Duration::from_millis(millis));
             nsqd.kill9();
             nsqd.restart();
-            if !finish_what_comes_again(&mut consumer(&nsqd, "audit", 100), due) {
+            if !finish_what_comes_again(&mut nsqd.consumer("orders", "audit", 100), due) {
                 return false;
             }
         }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::support::{Client, NsqMessage, Nsqd, Random, commands, ours};
+use crate::support::{NsqMessage, Nsqd, Random, commands, ours};
 
 /// Long enough for what would come too much to come.
 const A_WHILE: Duration = Duration::from_millis(400);
@@ -12,13 +12,6 @@ fn publish_numbers(nsqd: &Nsqd, count: usize) {
     let mut publisher = nsqd.client();
     publisher.send(&commands::publish_many("orders", &bodies));
     publisher.expect_ok();
-}
-
-fn consumer(nsqd: &Nsqd, ready: usize) -> Client {
-    let mut consumer = nsqd.client();
-    consumer.subscribe("orders", "audit");
-    consumer.ready(ready);
-    consumer
 }
 
 #[test]
@@ -37,7 +30,7 @@ fn nothing_is_delivered_without_rdy() {
 fn never_more_are_in_flight_than_rdy_says() {
     let nsqd = Nsqd::start();
     publish_numbers(&nsqd, 10);
-    let mut consumer = consumer(&nsqd, 3);
+    let mut consumer = nsqd.consumer("orders", "audit", 3);
     let ids: Vec<_> = (0..3).map(|_| consumer.expect_message().id).collect();
     consumer.expect_silence(A_WHILE);
     consumer.finish(ids[1]);
@@ -61,7 +54,7 @@ fn never_more_are_in_flight_than_rdy_says() {
 #[test]
 fn rdy_0_stops_the_delivery() {
     let nsqd = Nsqd::start();
-    let mut consumer = consumer(&nsqd, 5);
+    let mut consumer = nsqd.consumer("orders", "audit", 5);
     consumer.ready(0);
     consumer.expect_alive();
     publish_numbers(&nsqd, 3);
@@ -73,7 +66,7 @@ fn rdy_0_stops_the_delivery() {
 #[test]
 fn consumers_of_one_channel_share_its_messages() {
     let nsqd = Nsqd::start();
-    let mut consumers = [consumer(&nsqd, 2), consumer(&nsqd, 2)];
+    let mut consumers = [nsqd.consumer("orders", "audit", 2), nsqd.consumer("orders", "audit", 2)];
     publish_numbers(&nsqd, 4);
     let mut bodies: Vec<_> =
         consumers.iter_mut().flat_map(|it| [it.expect_message(), it.expect_message()]).collect();
@@ -100,7 +93,7 @@ fn consumers_that_come_and_go_over_a_backlog_lose_nothing() {
     }
     let (mut random, mut finished) = (Random::new(), BTreeSet::new());
     for _ in 0..100 {
-        let mut consumer = consumer(&nsqd, 100);
+        let mut consumer = nsqd.consumer("orders", "audit", 100);
         for _ in 0..random.below(60) {
             let message = consumer.expect_message();
             if random.one_in(2) {
@@ -109,7 +102,7 @@ fn consumers_that_come_and_go_over_a_backlog_lose_nothing() {
             }
         }
     }
-    let mut rest = consumer(&nsqd, 1000);
+    let mut rest = nsqd.consumer("orders", "audit", 1000);
     while finished.len() < BATCHES * IN_BATCH {
         let message = rest.expect_message();
         rest.finish(message.id);

@@ -158,6 +158,15 @@ impl Nsqd {
         Client::connect(self.tcp)
     }
 
+    /// A client that takes so many messages of a channel.
+    #[track_caller]
+    pub fn consumer(&self, topic: &str, channel: &str, ready: usize) -> Client {
+        let mut consumer = self.client();
+        consumer.subscribe(topic, channel);
+        consumer.ready(ready);
+        consumer
+    }
+
     /// A client with this IDENTIFY behind it, which is answered `OK`.
     #[track_caller]
     pub fn client_with(&self, identify: &str) -> Client {
