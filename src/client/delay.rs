@@ -22,6 +22,11 @@ impl GrowingDelay {
         self.next = FIRST.min(self.max);
     }
 
+    /// True if so much time is enough for the next pause.
+    pub(super) fn is_within(&self, time: Duration) -> bool {
+        self.next <= time
+    }
+
     /// How long to wait now: between a half and the whole of the pause.
     pub(super) fn next(&mut self) -> Duration {
         self.next_by(fastrand::f64())

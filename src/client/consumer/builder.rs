@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{
     Consumer, Handle, Lines, Messages,
-    discovery::Discovery,
+    discovery::{Discovery, Search},
     manager::{Common, Manager, Source},
     message::{Failure, Message, Terms},
     queue::Queue,
@@ -214,8 +214,7 @@ impl ConsumerBuilder {
             events: common.events.clone(),
         };
         let task = tokio::spawn(discovery.run()).abort_handle();
-        let delay = GrowingDelay::up_to(self.options.lookupd_poll_interval);
-        Ok(Source::Discovered { task, hurry, delay })
+        Ok(Source::Discovered(Search::new(task, hurry, self.options.lookupd_poll_interval)))
     }
 }
 

@@ -187,9 +187,9 @@ impl Line {
         self.is_subscribed.store(true, Ordering::Relaxed);
     }
 
-    /// nsqd has accepted the SUB.
-    pub(super) fn is_subscribed(&self) -> bool {
-        self.is_subscribed.load(Ordering::Relaxed)
+    /// For how long it has stood, if nsqd has accepted the SUB.
+    pub(super) fn stood(&self) -> Option<Duration> {
+        self.is_subscribed.load(Ordering::Relaxed).then(|| self.made_at.elapsed())
     }
 
     /// The connection is gone: nsqd delivers its messages again, and answers to them are not sent.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, mpsc},
+    sync::mpsc,
     task::AbortHandle,
     time::{Instant, sleep, timeout_at},
 };
@@ -16,6 +16,7 @@ use super::{
     Event, Lines,
     backoff::{Backoff, Outcome, Step},
     connection::Connection,
+    discovery::Search,
     line::{Ending, Line},
     message::Terms,
     queue::Queue,
@@ -56,8 +57,8 @@ impl Common {
 pub(super) enum Source {
     /// They are given; each is connected to for ever.
     Given(HashMap<String, GrowingDelay>),
-    /// nsqlookupds know them. The task that asks, and how to make it ask soon.
-    Discovered { task: AbortHandle, hurry: Arc<Notify>, delay: GrowingDelay },
+    /// nsqlookupds know them.
+    Discovered(Search),
 }
 
 /// A connection, from the attempt on.
@@ -94,9 +95,6 @@ enum Next {
 impl Drop for Manager {
     /// Also when the runtime ends.
     fn drop(&mut self) {
-        if let Source::Discovered { task, .. } = &self.source {
-            task.abort();
-        }
         self.end_links(Ending::Now);
         self.common.queue.close();
     }
@@ -164,7 +162,11 @@ impl Manager {
 
     /// When something is to be done at the latest.
     fn due(&self) -> Instant {
-        let others = [self.resume_at, self.stop_at];
+        let search = match &self.source {
+            Source::Given(_) => None,
+            Source::Discovered(search) => search.due(),
+        };
+        let others = [self.resume_at, self.stop_at, search];
         others.into_iter().flatten().fold(self.redistribute_at, Instant::min)
     }
 
@@ -181,6 +183,9 @@ impl Manager {
         if self.redistribute_at <= now {
             self.redistribute_at = now + self.common.settings.options.rdy_redistribute_interval;
             self.redistribute(now);
+        }
+        if let Source::Discovered(search) = &mut self.source {
+            search.look_at_the_clock(now);
         }
         Next::Event
     }
@@ -249,8 +254,8 @@ impl Manager {
         let orders = self.shares.leave(id, now);
         self.carry_out(orders);
         if self.stop_at.is_none() {
-            let was_subscribed = link.line.is_some_and(|line| line.is_subscribed());
-            self.try_again(link.address, was_subscribed, &subject);
+            let stood = link.line.and_then(|line| line.stood());
+            self.try_again(link.address, stood, now);
         } else if self.links.is_empty() {
             return Next::End;
         }
@@ -258,35 +263,23 @@ impl Manager {
     }
 
     /// Soon where all was well; an nsqd that refuses the SUB is left alone for longer and longer, like one that is away.
-    fn try_again(&mut self, address: String, was_subscribed: bool, subject: &Subject) {
-        let max = self.common.settings.options.lookupd_poll_interval;
-        let delay = match &mut self.source {
-            Source::Given(delays) => {
-                delays.entry(address.clone()).or_insert_with(|| GrowingDelay::up_to(max))
-            }
-            Source::Discovered { delay, .. } => delay,
+    fn try_again(&mut self, address: String, stood: Option<Duration>, now: Instant) {
+        let delays = match &mut self.source {
+            Source::Given(delays) => delays,
+            Source::Discovered(search) => return search.hurry_up(stood, now),
         };
-        if was_subscribed {
+        let max = self.common.settings.options.lookupd_poll_interval;
+        let delay = delays.entry(address.clone()).or_insert_with(|| GrowingDelay::up_to(max));
+        if stood.is_some() {
             delay.reset();
         }
         let delay = delay.next();
-        match &self.source {
-            Source::Given(_) => {
-                log::info!("{subject} re-connecting in {delay:?}");
-                let events = self.common.events.clone();
-                tokio::spawn(async move {
-                    sleep(delay).await;
-                    let _ = events.send(Event::Retry(address)); // the consumer may have ended
-                });
-            }
-            Source::Discovered { hurry, .. } => {
-                let hurry = Arc::clone(hurry);
-                tokio::spawn(async move {
-                    sleep(delay).await;
-                    hurry.notify_one();
-                });
-            }
-        }
+        log::info!("{} re-connecting in {delay:?}", self.common.subject().at(&address));
+        let events = self.common.events.clone();
+        tokio::spawn(async move {
+            sleep(delay).await;
+            let _ = events.send(Event::Retry(address)); // the consumer may have ended
+        });
     }
 
     fn outcome(&mut self, outcome: Outcome, now: Instant) {
@@ -349,8 +342,8 @@ impl Manager {
         }
         log::info!("{} stopping...", self.common.subject());
         self.stop_at = Some(now + self.common.stop_timeout);
-        if let Source::Discovered { task, .. } = &self.source {
-            task.abort();
+        if let Source::Discovered(search) = &mut self.source {
+            search.end();
         }
         self.end_links(Ending::Gracefully);
         self.links.retain(|_, link| link.line.is_some());
@@ -411,4 +404,51 @@ async fn serve_line(
     let _ = common.events.send(Event::Joined(line, agreement.max_rdy_count)); // the consumer may have ended
     let lost = connection.serve().await;
     lost.map(|lost| format!("IO error - {lost}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use tokio::{net::TcpSocket, sync::Notify, time::timeout};
+
+    use super::*;
+    use crate::client::Options;
+
+    /// An address where nobody listens, for as long as the socket lives.
+    fn refusing() -> (TcpSocket, String) {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        (socket, address)
+    }
+
+    fn common(events: mpsc::UnboundedSender<Event>) -> Common {
+        let (topic, channel) = (TopicName::parse("t").unwrap(), ChannelName::parse("c").unwrap());
+        let settings = Settings::new(&Options::default()).unwrap();
+        let terms = Arc::new(Terms::new(Subject::consumer(&topic, &channel), &settings.options));
+        let (queue, stop_timeout) = (Arc::default(), Duration::from_secs(30));
+        Common { topic, channel, settings, terms, queue, events, stop_timeout }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nodes_that_are_away_do_not_make_polls_more_and_more() {
+        let ((_first, first), (_second, second)) = (refusing(), refusing());
+        let (events, received) = mpsc::unbounded_channel();
+        let interval = Options::default().lookupd_poll_interval;
+        let hurry = Arc::new(Notify::new());
+        let search =
+            Search::new(tokio::spawn(async {}).abort_handle(), Arc::clone(&hurry), interval);
+        let source = Source::Discovered(search);
+        let manager = Manager::new(common(events.clone()), received, source, Arc::default());
+        tokio::spawn(manager.run());
+        let (start, mut polls) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_secs(600) {
+            polls += 1;
+            events.send(Event::Found(vec![first.clone(), second.clone()])).unwrap();
+            let _sooner_or_later = timeout(interval, hurry.notified()).await;
+        }
+        // Ten pauses until they are the longest, then one in half a minute to a minute.
+        assert!((10..=31).contains(&polls), "{polls} polls");
+    }
 }
