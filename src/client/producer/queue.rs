@@ -44,11 +44,13 @@ impl Queue {
         self.waiting.append(&mut unsent.waiting);
     }
 
-    /// Takes the first command out.
-    pub(super) fn take_first(&mut self) -> Option<Waiting> {
-        let first = self.waiting.pop_front()?;
-        self.commands.drain(..first.bytes);
-        Some(first)
+    /// Takes out the first commands, those that have waited since before `moment`.
+    fn take_older_than(&mut self, moment: Instant) -> VecDeque<Waiting> {
+        let old = self.waiting.iter().take_while(|waiting| waiting.since <= moment);
+        let (count, bytes) = old.fold((0, 0), |(count, bytes), old| (count + 1, bytes + old.bytes));
+        self.commands.drain(..bytes);
+        let rest = self.waiting.split_off(count);
+        mem::replace(&mut self.waiting, rest)
     }
 
     /// Cuts off the commands at the end that lie wholly within the last `bytes` bytes.
@@ -187,12 +189,7 @@ impl Shared {
     /// Fails those that have waited for a connection since before `moment`; when the next one will have waited too long
     /// is for the caller to see.
     pub(super) fn fail_older_than(&self, moment: Instant, error: &PublishError) {
-        let mut failed = Vec::new();
-        let mut state = self.state();
-        while state.queue.waiting.front().is_some_and(|first| first.since <= moment) {
-            failed.extend(state.queue.take_first());
-        }
-        drop(state);
+        let failed = self.state().queue.take_older_than(moment);
         self.answer(failed, || Err(error.clone()));
     }
 
@@ -267,5 +264,30 @@ impl Shared {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn old_commands_go_with_their_bytes_and_leave_the_others() {
+        let start = Instant::now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut queue = Queue { commands: b"aabbbccc".to_vec(), waiting: VecDeque::new() };
+        for (second, bytes) in [(0, 2), (1, 0), (1, 3), (2, 3)] {
+            let (reply, _) = oneshot::channel();
+            queue.waiting.push_back(Waiting { cost: 1, bytes, since: at(second), reply });
+        }
+        let bytes =
+            |waiting: &VecDeque<Waiting>| waiting.iter().map(|w| w.bytes).collect::<Vec<_>>();
+        assert_eq!(bytes(&queue.take_older_than(at(1))), [2, 0, 3]);
+        assert_eq!((queue.commands.as_slice(), bytes(&queue.waiting)), (&b"ccc"[..], vec![3]));
+        assert!(queue.take_older_than(at(1)).is_empty());
+        assert_eq!(bytes(&queue.take_older_than(at(2))), [3]);
+        assert!(queue.commands.is_empty() && queue.waiting.is_empty());
     }
 }
