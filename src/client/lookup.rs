@@ -7,7 +7,10 @@ use reqwest::{Client, StatusCode, Url, header};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{error::SetupError, options::Options, tls};
-use crate::{protocol::TopicName, requests};
+use crate::{
+    protocol::{TopicName, host_port},
+    requests,
+};
 
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
@@ -65,10 +68,6 @@ impl Node {
     pub fn http_address(&self) -> String {
         host_port(&self.broadcast_address, self.http_port)
     }
-}
-
-fn host_port(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 /// What several nsqlookupds have told together.

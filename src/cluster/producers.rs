@@ -6,7 +6,10 @@ use super::{
     Merged,
     http::{Ask, AskError, ask_all},
 };
-use crate::{protocol::TopicName, requests::readable};
+use crate::{
+    protocol::{TopicName, host_port},
+    requests::readable,
+};
 
 /// An nsqd, as it wants to be reached.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -20,8 +23,7 @@ pub struct Nsqd {
 impl Nsqd {
     /// `host:port` for HTTP, an address of IPv6 in brackets.
     pub fn http_address(&self) -> String {
-        let Self { broadcast_address: host, http_port: port } = self;
-        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+        host_port(&self.broadcast_address, self.http_port)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, path::PathBuf};
 
+use crate::protocol::host_port;
+
 /// A TCP address or the path of a unix socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ListenAddress {
@@ -36,8 +38,7 @@ impl ListenAddress {
 impl fmt::Display for ListenAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port } if host.contains(':') => write!(formatter, "[{host}]:{port}"),
-            Self::Tcp { host, port } => write!(formatter, "{host}:{port}"),
+            Self::Tcp { host, port } => formatter.write_str(&host_port(host, *port)),
             Self::Unix(path) => write!(formatter, "{}", path.display()),
         }
     }

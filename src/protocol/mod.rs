@@ -1,5 +1,6 @@
 //! Bytes to types and back; knows no socket, clock or actor.
 
+pub mod address;
 pub mod auth;
 pub mod codec;
 pub mod command;
@@ -18,6 +19,7 @@ pub mod raw_text;
 pub mod statsd;
 pub mod upgrade;
 
+pub use address::host_port;
 pub use auth::AuthResponse;
 pub use codec::{ClientState, Decoded, Decoder, Limits, Session};
 pub use command::{Command, FramedMessages, Keyword, MessageRef, Publication, Verb};

@@ -2,6 +2,8 @@
 
 use std::fmt::{Display, Write};
 
+use super::host_port;
+
 /// What stands before every name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prefix(String);
@@ -13,11 +15,8 @@ impl Prefix {
         if pattern.is_empty() {
             return Self(String::new());
         }
-        let host = match address.contains(':') {
-            true => format!("[{address}]:{http_port}"), // IPv6
-            false => format!("{address}:{http_port}"),
-        };
-        let mut prefix = pattern.replace("%s", &host.replace(['.', ':'], "_"));
+        let node = host_port(address, http_port);
+        let mut prefix = pattern.replace("%s", &node.replace(['.', ':'], "_"));
         if !prefix.ends_with('.') {
             prefix.push('.');
         }
