@@ -1,6 +1,10 @@
 //! Asking nsqlookupds where topics are.
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use reqwest::{Client, StatusCode, Url, header};
@@ -126,13 +130,8 @@ impl Lookupds {
         }
         let url = |lookupd: &Lookupd| lookupd.lookup_of(topic);
         let Found { known, failures } = self.ask::<Answer>(url).await;
-        let mut nodes: Vec<Node> = Vec::new();
-        for node in known.into_iter().flat_map(|answer| answer.producers) {
-            if nodes.iter().all(|known| known.tcp_address() != node.tcp_address()) {
-                nodes.push(node);
-            }
-        }
-        Found { known: nodes, failures }
+        let nodes = known.into_iter().flat_map(|answer| answer.producers);
+        Found { known: each_once(nodes), failures }
     }
 
     /// The names of all topics. Names that are not valid are left out.
@@ -249,6 +248,12 @@ fn has_port(url: &str) -> bool {
     host.rsplit_once(':').is_some_and(|(_, port)| !port.is_empty() && !port.ends_with(']'))
 }
 
+/// In the order in which they are known first.
+fn each_once(nodes: impl Iterator<Item = Node>) -> Vec<Node> {
+    let mut addresses = HashSet::new();
+    nodes.filter(|node| addresses.insert(node.tcp_address())).collect()
+}
+
 fn http_client(options: &Options, connect: Duration) -> Result<Client, SetupError> {
     requests::client(tls::client_config(options)?, connect)
         .timeout(options.lookupd_poll_timeout)
@@ -295,14 +300,24 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nodes_are_addressed_by_their_broadcast_address() {
-        let node = |host: &str| Node {
+    fn node(host: &str) -> Node {
+        Node {
             broadcast_address: host.to_owned(),
             tcp_port: 4150,
             http_port: 4151,
             ..Node::default()
-        };
+        }
+    }
+
+    #[test]
+    fn nodes_are_known_once_in_their_order() {
+        let other_version = Node { version: "2".to_owned(), ..node("b") };
+        let known = [node("b"), node("a"), other_version, node("c"), node("a")];
+        assert_eq!(each_once(known.into_iter()), [node("b"), node("a"), node("c")]);
+    }
+
+    #[test]
+    fn nodes_are_addressed_by_their_broadcast_address() {
         assert_eq!(node("a").tcp_address(), "a:4150");
         assert_eq!(node("::1").http_address(), "[::1]:4151");
     }

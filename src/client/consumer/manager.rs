@@ -1,7 +1,7 @@
 //! The task that decides for a consumer: whom to connect to, who may send how much, when to end.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -213,11 +213,10 @@ impl Manager {
         if self.stop_at.is_some() {
             return;
         }
-        for address in addresses {
-            if self.links.values().all(|link| link.address != address) {
-                self.connect(address);
-            }
-        }
+        let linked: HashSet<_> = self.links.values().map(|link| link.address.as_str()).collect();
+        let is_new = |address: &String| !linked.contains(address.as_str());
+        let new: Vec<_> = addresses.into_iter().filter(is_new).collect();
+        new.into_iter().for_each(|address| self.connect(address));
     }
 
     fn joined(&mut self, line: &Arc<Line>, max_rdy: i64, now: Instant) {
