@@ -1,9 +1,12 @@
 //! HTTP requests to other servers: one way to make a client, to read what it is answered and to say why it is not.
 
-use std::{error::Error, time::Duration};
+use std::{error::Error, num::NonZeroU16, time::Duration};
 
 use reqwest::{Client, ClientBuilder, Response, redirect};
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::Value;
 use tokio_rustls::rustls::ClientConfig;
 
@@ -66,6 +69,17 @@ where
     Ok(entries.into_iter().filter_map(read).collect())
 }
 
+/// Reads the host of a node; it cannot be empty.
+pub fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let host = String::deserialize(deserializer)?;
+    if host.is_empty() { Err(D::Error::custom("no address")) } else { Ok(host) }
+}
+
+/// Reads the port of a node; it cannot be 0.
+pub fn port<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+    NonZeroU16::deserialize(deserializer).map(NonZeroU16::get)
+}
+
 /// What a request has failed by, without its URL, which may hold secrets.
 pub fn why(error: reqwest::Error) -> String {
     let error = error.without_url();
@@ -86,6 +100,24 @@ pub fn why(error: reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn nodes_have_a_host_and_a_port() {
+        #[derive(Debug, PartialEq, Deserialize)]
+        struct Node {
+            #[serde(deserialize_with = "host")]
+            host: String,
+            #[serde(deserialize_with = "port")]
+            port: u16,
+        }
+        let node = |text: &str| serde_json::from_str::<Node>(text);
+        let expected = Node { host: "a".to_owned(), port: 1 };
+        assert_eq!(node(r#"{"host":"a","port":1}"#).unwrap(), expected);
+        for text in [r#"{"host":"","port":1}"#, r#"{"host":"a","port":0}"#, r#"{"host":"a"}"#, "{}"]
+        {
+            assert!(node(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn entries_that_make_no_sense_hide_no_others() {

@@ -46,19 +46,22 @@ pub struct LookupError {
 }
 
 /// Where a producer of a topic is, as an nsqlookupd knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Node {
     /// Where the nsqd is to be reached.
+    #[serde(deserialize_with = "requests::host")]
     pub broadcast_address: String,
     /// Its own name for its host.
+    #[serde(default)]
     pub hostname: String,
     /// The port of NSQ's protocol.
+    #[serde(deserialize_with = "requests::port")]
     pub tcp_port: u16,
     /// The port of HTTP.
+    #[serde(default)]
     pub http_port: u16,
     /// Its version.
+    #[serde(default)]
     pub version: String,
 }
 

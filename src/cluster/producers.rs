@@ -8,15 +8,17 @@ use super::{
 };
 use crate::{
     protocol::{TopicName, host_port},
-    requests::readable,
+    requests,
 };
 
 /// An nsqd, as it wants to be reached.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct Nsqd {
     /// Its host.
+    #[serde(deserialize_with = "requests::host")]
     pub broadcast_address: String,
     /// Its port for HTTP.
+    #[serde(deserialize_with = "requests::port")]
     pub http_port: u16,
 }
 
@@ -29,7 +31,7 @@ impl Nsqd {
 
 #[derive(Deserialize)]
 struct Lookup {
-    #[serde(default, deserialize_with = "readable")]
+    #[serde(default, deserialize_with = "requests::readable")]
     producers: Vec<Nsqd>,
 }
 
@@ -72,6 +74,7 @@ mod tests {
     #[test]
     fn a_node_that_makes_no_sense_hides_no_other() {
         let answer = r#"{"producers":[{"broadcast_address":"a","http_port":70000},{},
+            {"broadcast_address":"a","http_port":0},{"broadcast_address":"","http_port":4151},
             {"broadcast_address":"b","http_port":4151}]}"#;
         let found: Lookup = serde_json::from_str(answer).unwrap();
         let hosts: Vec<_> = found.producers.iter().map(|nsqd| &nsqd.broadcast_address).collect();

@@ -69,7 +69,7 @@ async fn nodes_that_come_later_are_found_by_the_next_poll() {
 async fn a_node_that_makes_no_sense_hides_no_other() {
     let node = ScriptedNsqd::start().await;
     let body = format!(
-        r#"{{"producers":[{{"broadcast_address":"a","tcp_port":70000}},null,
+        r#"{{"producers":[{{"broadcast_address":"a","tcp_port":70000}},null,{{}},
             {{"broadcast_address":"127.0.0.1","tcp_port":{}}}]}}"#,
         node.address().port()
     );
