@@ -1,8 +1,17 @@
-//! Pauses between attempts.
+//! Pauses between attempts, and moments to come.
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 const FIRST: Duration = Duration::from_millis(100);
+/// Thirty years, as good as for ever.
+const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+
+/// `span` later; one that no clock can hold ends far away.
+pub(super) fn after(from: Instant, span: Duration) -> Instant {
+    from + span.min(FAR)
+}
 
 /// A pause that doubles with each attempt that fails, up to a longest one, each with some chance in it so that not all
 /// clients of a server come back at the same moment.
@@ -51,6 +60,13 @@ mod tests {
         assert_eq!(delay.next_by(0.0).as_millis(), 500);
         delay.reset();
         assert_eq!(delay.next_by(1.0).as_millis(), 100);
+    }
+
+    #[test]
+    fn the_longest_spans_end_far_away() {
+        let now = Instant::now();
+        assert_eq!(after(now, Duration::from_secs(60)), now + Duration::from_secs(60));
+        assert!(after(now, Duration::MAX) > now + Duration::from_secs(1_000_000));
     }
 
     #[test]

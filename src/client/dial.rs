@@ -1,10 +1,10 @@
 //! Connecting to an nsqd: TCP, IDENTIFY, the upgrades, AUTH.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::{TcpSocket, TcpStream, lookup_host},
-    time::timeout,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::{
     TlsConnector,
@@ -12,6 +12,7 @@ use tokio_rustls::{
 };
 
 use super::{
+    delay::after,
     error::{ConnectError, Lost, ServerError, SetupError},
     options::Options,
     tls,
@@ -26,6 +27,11 @@ use crate::{
     },
     stream::{Compressed, Duplex},
 };
+
+/// The least that an address of several gets of the time for a connect.
+const SHARE_MIN: Duration = Duration::from_millis(250);
+/// As Go says it.
+const TIMEOUT: &str = "i/o timeout";
 
 /// Options that were checked, with what their files hold.
 #[derive(Clone)]
@@ -69,22 +75,43 @@ pub(super) async fn connect(address: &str, settings: &Settings) -> Result<Connec
 }
 
 async fn dial(address: &str, options: &Options) -> Result<TcpStream, ConnectError> {
-    let failed = |reason: String| ConnectError::Dial { address: address.to_owned(), reason };
-    let found = async {
-        let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for candidate in lookup_host(address).await? {
-            match dial_one(candidate, options.local_addr).await {
-                Ok(socket) => return Ok(socket),
-                Err(error) => last = error,
-            }
+    let deadline = after(Instant::now(), options.dial_timeout);
+    let found = match timeout_at(deadline, lookup_host(address)).await {
+        Err(_elapsed) => Err(TIMEOUT.to_owned()),
+        Ok(Err(error)) => Err(connect_failed(&error)),
+        Ok(Ok(candidates)) => {
+            let connect = |candidate| dial_one(candidate, options.local_addr);
+            dial_in_turn(&candidates.collect::<Vec<_>>(), deadline, connect).await
         }
-        Err(last)
     };
-    match timeout(options.dial_timeout, found).await {
-        Err(_elapsed) => Err(failed("i/o timeout".to_owned())),
-        Ok(Err(error)) => Err(failed(format!("connect: {}", os_text(&error)))),
-        Ok(Ok(socket)) => Ok(socket),
+    found.map_err(|reason| ConnectError::Dial { address: address.to_owned(), reason })
+}
+
+/// Tries the addresses of a name. Those that are left share the time that is left, so that one that does not answer does
+/// not keep the others from being tried.
+async fn dial_in_turn<T, F>(
+    candidates: &[SocketAddr],
+    deadline: Instant,
+    connect: impl Fn(SocketAddr) -> F,
+) -> Result<T, String>
+where
+    F: Future<Output = io::Result<T>>,
+{
+    let mut last = connect_failed(&io::ErrorKind::AddrNotAvailable.into());
+    for (candidate, still) in candidates.iter().zip((1..=candidates.len()).rev()) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(still).unwrap_or(u32::MAX);
+        match timeout(share.max(SHARE_MIN.min(left)), connect(*candidate)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => last = connect_failed(&error),
+            Err(_elapsed) => last = TIMEOUT.to_owned(),
+        }
     }
+    Err(last)
+}
+
+fn connect_failed(error: &io::Error) -> String {
+    format!("connect: {}", os_text(error))
 }
 
 async fn dial_one(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpStream> {
@@ -198,7 +225,7 @@ async fn encrypt(
     let name = server_name(address).map_err(|error| failed(&error))?;
     let handshake = connector.connect(name, below);
     match timeout(settings.options.read_timeout, handshake).await {
-        Err(_elapsed) => Err(failed(&"handshake: i/o timeout")),
+        Err(_elapsed) => Err(failed(&format!("handshake: {TIMEOUT}"))),
         Ok(Err(error)) => Err(failed(&error)),
         Ok(Ok(stream)) => Ok(Box::new(stream)),
     }
@@ -237,7 +264,43 @@ async fn authorize(wire: &mut Wire, options: &Options) -> Result<(), ConnectErro
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
+
+    async fn dial_all(
+        ports: impl Iterator<Item = u16>,
+        connect: impl AsyncFn(u16) -> io::Result<u16>,
+    ) -> (Result<u16, String>, Duration) {
+        let start = Instant::now();
+        let candidates: Vec<_> = ports.map(address).collect();
+        let deadline = start + Duration::from_secs(1);
+        let dialled = dial_in_turn(&candidates, deadline, |candidate| connect(candidate.port()));
+        (dialled.await, start.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_address_that_does_not_answer_leaves_time_for_the_next() {
+        let second_answers = async |port| if port == 2 { Ok(port) } else { pending().await };
+        let (dialled, took) = dial_all(1..=2, second_answers).await;
+        assert_eq!(dialled, Ok(2));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_addresses_together_take_no_longer_than_one() {
+        let (dialled, took) = dial_all(1..=100, async |_| pending().await).await;
+        assert_eq!(dialled, Err("i/o timeout".to_owned()));
+        assert!(took <= Duration::from_millis(1010), "{took:?}");
+        let refuses = async |_| Err(io::Error::from_raw_os_error(111));
+        let (dialled, took) = dial_all(1..=2, refuses).await;
+        assert_eq!(dialled, Err("connect: connection refused".to_owned()));
+        assert_eq!(took, Duration::ZERO);
+    }
 
     #[test]
     fn server_name_is_the_host_of_the_address() {
