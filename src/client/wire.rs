@@ -18,8 +18,10 @@ use crate::{protocol::Frame, stream::Duplex};
 
 /// The largest frame that the protocol can have. Memory grows only with what arrives.
 const FRAME_BYTES_MAX: usize = i32::MAX as usize;
-/// Room for each read.
+/// Room that is made for reads at once.
 const READ_BYTES: usize = 64 * 1024;
+/// Where less room is left, more is made.
+const READ_BYTES_MIN: usize = 16 * 1024;
 /// Size, type, timestamp, attempts and id stand before a message's body.
 const BODY_AT: usize = 4 + 4 + 8 + 2 + 16;
 /// The same before the data of other frames.
@@ -147,7 +149,9 @@ impl Wire {
 
     /// Reads once. Ready with an error also when the deadline has passed.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        self.input.reserve(READ_BYTES);
+        if self.input.capacity() - self.input.len() < READ_BYTES_MIN {
+            self.input.reserve(READ_BYTES);
+        }
         let read = pin!(self.stream.read_buf(&mut self.input)).poll(cx)?;
         match read {
             Poll::Ready(0) => Poll::Ready(Err(Lost::Closed)),
@@ -240,7 +244,7 @@ fn poll_passed(timer: &mut Pin<Box<Sleep>>, due: Instant, cx: &mut Context<'_>) 
 mod tests {
     use std::io;
 
-    use tokio::io::{AsyncRead, ReadBuf};
+    use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
     use super::*;
 
@@ -291,5 +295,26 @@ mod tests {
         assert_eq!((wire.unwritten(), wire.has_left()), (0, false));
         assert!(wire.poll_write(&mut cx).is_ready());
         assert!(wire.has_left());
+    }
+
+    #[tokio::test]
+    async fn messages_share_a_buffer_and_a_size_that_is_only_said_takes_none() {
+        let second = Duration::from_secs(1);
+        let (ours, mut nsqds) = tokio::io::duplex(READ_BYTES);
+        let mut wire = Wire::new(Box::new(ours), second, second);
+        let frame = [&[0, 0, 0, 8, 0, 0, 0, 0][..], b"1234"].concat();
+        let mut buffers = Vec::new();
+        for _ in 0..100 {
+            nsqds.write_all(&frame).await.unwrap();
+            let Incoming::Response(data) = wire.read_frame().await.unwrap() else { panic!() };
+            buffers.push(data);
+        }
+        let apart =
+            buffers.windows(2).map(|two| two[1].as_ptr() as usize - two[0].as_ptr() as usize);
+        assert!(apart.into_iter().all(|bytes| bytes == frame.len()));
+        nsqds.write_all(&[0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0]).await.unwrap();
+        std::future::poll_fn(|cx| wire.poll_read(cx)).await.unwrap();
+        assert!(wire.next_frame().unwrap().is_none());
+        assert!(wire.input.capacity() <= READ_BYTES);
     }
 }
