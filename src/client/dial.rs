@@ -23,6 +23,7 @@ use crate::{
     protocol::{
         Agreement, Introduction, Magic,
         outgoing::{put_auth, put_identify, put_nop},
+        text_excerpt,
         upgrade::{Decode, DeflateDecoder, DeflateEncoder, Encode, SnappyDecoder, SnappyEncoder},
     },
     stream::{Compressed, Duplex},
@@ -152,7 +153,7 @@ async fn introduce(wire: &mut Wire, options: &Options) -> Result<Agreement, Conn
     wire.write().await?;
     match read_answer(wire).await? {
         Ok(answer) => {
-            Agreement::parse(&answer).map_err(|error| ConnectError::Agreement(error.to_string()))
+            Agreement::parse(&answer).map_err(|error| ConnectError::Agreement(text_excerpt(error)))
         }
         Err(error) => Err(ConnectError::Identify(error.text)),
     }

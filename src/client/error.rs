@@ -3,7 +3,10 @@
 use std::{io, sync::Arc, time::Duration};
 
 use crate::{
-    client::options::OptionError, os_error::os_text, protocol::FrameError, tls::FileError,
+    client::options::OptionError,
+    os_error::os_text,
+    protocol::{FrameError, excerpt},
+    tls::FileError,
 };
 
 /// Why a producer or a consumer cannot be made as its options say.
@@ -135,7 +138,7 @@ impl From<FrameError> for Lost {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct ServerError {
-    /// The whole text, such as `E_BAD_TOPIC PUB topic name "a$" is not valid`.
+    /// The text, such as `E_BAD_TOPIC PUB topic name "a$" is not valid`; no more than its first 512 bytes.
     pub text: String,
 }
 
@@ -145,7 +148,20 @@ impl ServerError {
         self.text.split(' ').next().unwrap_or_default()
     }
 
+    /// Keeps no more than the beginning of a text that is too long.
     pub(super) fn new(text: &[u8]) -> Self {
-        Self { text: String::from_utf8_lossy(text).into_owned() }
+        Self { text: String::from_utf8_lossy(excerpt(text)).into_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_servers_are_kept_up_to_a_length() {
+        let error = ServerError::new(b"E_BAD_TOPIC not valid");
+        assert_eq!((error.code(), error.text.as_str()), ("E_BAD_TOPIC", "E_BAD_TOPIC not valid"));
+        assert_eq!(ServerError::new(&[b'x'; 10_000]).text.len(), 512);
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{error::SetupError, options::Options, tls};
 use crate::{
-    protocol::{TopicName, host_port},
+    protocol::{TopicName, excerpt, host_port, text_excerpt},
     requests,
 };
 
@@ -188,7 +188,7 @@ impl Lookupds {
         let body = requests::read_body(response, ANSWER_BYTES_MAX).await;
         let body = body.map_err(|error| error.to_string())?;
         if status != StatusCode::OK {
-            let body = String::from_utf8_lossy(&body);
+            let body = String::from_utf8_lossy(excerpt(&body));
             return Err(format!("got response {status} {body:?}"));
         }
         parse_answer(&body)
@@ -197,12 +197,11 @@ impl Lookupds {
 
 /// The answer itself, or what stands under `data` in the answer of an nsqlookupd before 1.0.
 fn parse_answer<T: DeserializeOwned + Default>(body: &[u8]) -> Result<T, String> {
-    let mut answer: serde_json::Value =
-        serde_json::from_slice(body).map_err(|error| error.to_string())?;
+    let mut answer: serde_json::Value = serde_json::from_slice(body).map_err(text_excerpt)?;
     if let Some(data) = answer.get_mut("data").filter(|data| data.is_object()) {
         answer = data.take();
     }
-    serde_json::from_value(answer).map_err(|error| error.to_string())
+    serde_json::from_value(answer).map_err(text_excerpt)
 }
 
 impl Lookupd {
@@ -336,5 +335,7 @@ mod tests {
         let old = br#"{"status_code":200,"status_txt":"OK","data":{"topics":["a"]}}"#;
         assert_eq!(parse_answer::<Answer>(old).unwrap().topics, ["a"]);
         assert!(parse_answer::<Answer>(b"<html>").is_err());
+        let long = format!(r#"{{"topics":"{}"}}"#, "a".repeat(10_000));
+        assert!(parse_answer::<Answer>(long.as_bytes()).unwrap_err().len() <= 512);
     }
 }

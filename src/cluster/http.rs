@@ -8,6 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::{
     config::NSQ_VERSION,
+    protocol::{excerpt, text_excerpt},
     requests::{self, read_body, why},
     tls::trusting_the_system,
 };
@@ -104,7 +105,8 @@ fn https(mut url: Url, refusal: &[u8]) -> Result<Url, String> {
     struct Refusal {
         https_port: u16,
     }
-    let text = || format!("got response 403 Forbidden {:?}", String::from_utf8_lossy(refusal));
+    let text =
+        || format!("got response 403 Forbidden {:?}", String::from_utf8_lossy(excerpt(refusal)));
     let Refusal { https_port } = serde_json::from_slice(refusal).map_err(|_| text())?;
     url.set_scheme("https").map_err(|()| text())?;
     url.set_port(Some(https_port)).map_err(|()| text())?;
@@ -118,11 +120,11 @@ async fn read<T: DeserializeOwned>(response: Response) -> Result<Option<T>, Stri
     }
     let body = body(response).await?;
     if status != StatusCode::OK {
-        return Err(format!("got response {status} {:?}", String::from_utf8_lossy(&body)));
+        return Err(format!("got response {status} {:?}", String::from_utf8_lossy(excerpt(&body))));
     }
     serde_json::from_slice(&body)
         .map(Some)
-        .map_err(|error| format!("no answer that can be read: {error}"))
+        .map_err(|error| format!("no answer that can be read: {}", text_excerpt(error)))
 }
 
 async fn body(response: Response) -> Result<Vec<u8>, String> {
@@ -149,6 +151,7 @@ mod tests {
         let secure =
             https(plain.clone(), br#"{"message":"TLS_REQUIRED","https_port":4152}"#).unwrap();
         assert_eq!(secure.as_str(), "https://n:4152/stats");
+        assert!(https(plain.clone(), &[b'x'; 10_000]).unwrap_err().len() < 600);
         let error = https(plain, b"no").unwrap_err();
         assert_eq!(error, r#"got response 403 Forbidden "no""#);
     }

@@ -30,3 +30,4 @@ pub use introduction::{Agreement, Introduction};
 pub use magic::Magic;
 pub use message_id::MessageId;
 pub use names::{ChannelName, InvalidName, TopicName};
+pub use raw_text::{excerpt, text_excerpt};

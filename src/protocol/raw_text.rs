@@ -4,6 +4,19 @@ use std::{borrow::Cow, fmt};
 
 use super::quote::quote;
 
+/// What errors and logs repeat at most of something a server has sent.
+const EXCERPT_BYTES: usize = 512;
+
+/// The beginning of `bytes`, long enough to see what they are.
+pub fn excerpt(bytes: &[u8]) -> &[u8] {
+    bytes.get(..EXCERPT_BYTES).unwrap_or(bytes)
+}
+
+/// The beginning of a text that may repeat what a server has sent.
+pub fn text_excerpt(text: impl fmt::Display) -> String {
+    String::from_utf8_lossy(excerpt(text.to_string().as_bytes())).into_owned()
+}
+
 /// Bytes of the peer that an error repeats.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RawText(Box<[u8]>);

@@ -18,7 +18,7 @@ use crate::{
         wire::{HEARTBEAT, Incoming, Wire},
     },
     protocol::{
-        ChannelName, TopicName,
+        ChannelName, TopicName, excerpt,
         outgoing::{put_close, put_nop, put_subscribe},
     },
 };
@@ -116,7 +116,8 @@ impl Connection {
                 Incoming::Response(data) => self.hear_response(&data)?,
                 // After a fatal one nsqd closes the connection itself.
                 Incoming::Error(text) => {
-                    log::error!("{} protocol error - {}", self.subject, text.escape_ascii());
+                    let text = excerpt(&text).escape_ascii();
+                    log::error!("{} protocol error - {text}", self.subject);
                 }
             }
         }
@@ -129,7 +130,7 @@ impl Connection {
             b"CLOSE_WAIT" => self.may_close = true,
             b"OK" => self.line.subscribed(),
             other => {
-                let text = format!("unexpected response {}", other.escape_ascii());
+                let text = format!("unexpected response {}", excerpt(other).escape_ascii());
                 return Err(Lost::Protocol(text));
             }
         }

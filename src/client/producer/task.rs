@@ -18,7 +18,7 @@ use crate::{
         error::{ConnectError, Lost, ServerError},
         wire::{HEARTBEAT, Incoming, Wire},
     },
-    protocol::outgoing::put_nop,
+    protocol::{excerpt, outgoing::put_nop},
 };
 
 pub(super) struct Task {
@@ -264,7 +264,8 @@ impl<'a> Serving<'a> {
                 Ok(())
             }
             Incoming::Response(data) => {
-                Err(Lost::Protocol(format!("unexpected response {}", data.escape_ascii())))
+                let text = excerpt(&data).escape_ascii();
+                Err(Lost::Protocol(format!("unexpected response {text}")))
             }
             Incoming::Message(_) => Err(Lost::Protocol("message without SUB".to_owned())),
         }
