@@ -10,6 +10,8 @@ use serde::{
 use serde_json::Value;
 use tokio_rustls::rustls::ClientConfig;
 
+use crate::protocol::text_excerpt;
+
 /// As Go's client follows them: ten requests in all.
 pub const REDIRECTS_MAX: usize = 9;
 
@@ -59,14 +61,38 @@ where
     T: DeserializeOwned,
 {
     let entries = Option::<Vec<Value>>::deserialize(deserializer)?.unwrap_or_default();
-    let read = |entry: Value| match serde_json::from_value(entry) {
-        Ok(read) => Some(read),
-        Err(error) => {
-            log::warn!("an entry of an answer is left out, it cannot be read: {error}");
+    let (read, left_out) = split_readable(entries);
+    if let Some(LeftOut { count, first }) = left_out {
+        log::warn!(
+            "entries of an answer are left out, they cannot be read: {count}, the first: {first}"
+        );
+    }
+    Ok(read)
+}
+
+/// Entries of one answer that make no sense.
+#[derive(Debug, PartialEq, Eq)]
+struct LeftOut {
+    count: usize,
+    /// What is wrong with the first of them.
+    first: String,
+}
+
+fn split_readable<T: DeserializeOwned>(entries: Vec<Value>) -> (Vec<T>, Option<LeftOut>) {
+    let mut left_out: Option<LeftOut> = None;
+    let read = |entry| match (serde_json::from_value(entry), &mut left_out) {
+        (Ok(read), _) => Some(read),
+        (Err(_), Some(left_out)) => {
+            left_out.count += 1;
+            None
+        }
+        (Err(error), none) => {
+            *none = Some(LeftOut { count: 1, first: text_excerpt(error) });
             None
         }
     };
-    Ok(entries.into_iter().filter_map(read).collect())
+    let read = entries.into_iter().filter_map(read).collect();
+    (read, left_out)
 }
 
 /// Reads the host of a node; it cannot be empty.
@@ -129,6 +155,10 @@ mod tests {
         let ports = |text: &str| serde_json::from_str::<Answer>(text).unwrap().ports;
         assert_eq!(ports(r#"{"ports":[1,70000,-1,"x",null,{},2]}"#), [1, 2]);
         assert!(ports(r#"{"ports":null}"#).is_empty());
+        let entries = [Value::from(1), Value::from("x".repeat(10_000)), Value::Null];
+        let (read, left_out) = split_readable::<u16>(entries.to_vec());
+        let left_out = left_out.unwrap();
+        assert_eq!((read, left_out.count, left_out.first.len()), (vec![1], 2, 512));
         assert!(serde_json::from_str::<Answer>(r#"{"ports":1}"#).is_err());
     }
 }
