@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     client::{
-        delay::GrowingDelay,
+        delay::{GrowingDelay, after},
         dial::{self, Connected, Settings},
         subject::Subject,
     },
@@ -340,7 +340,7 @@ impl Manager {
             return Next::Event;
         }
         log::info!("{} stopping...", self.common.subject());
-        self.stop_at = Some(now + self.common.stop_timeout);
+        self.stop_at = Some(after(now, self.common.stop_timeout));
         if let Source::Discovered(search) = &mut self.source {
             search.end();
         }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::{Queue, Shared, error::PublishError, queue::Waiting};
 use crate::{
     client::{
-        delay::GrowingDelay,
+        delay::{GrowingDelay, after},
         dial::{self, Connected},
         error::{ConnectError, Lost, ServerError},
         wire::{HEARTBEAT, Incoming, Wire},
@@ -105,7 +105,7 @@ impl Task {
     /// Until when there is time for answers, if the producer is stopping.
     fn stop_time(&mut self) -> Option<Instant> {
         if self.stop_at.is_none() && self.shared.is_stopping() {
-            self.stop_at = Some(Instant::now() + self.shared.limits.stop_timeout);
+            self.stop_at = Some(after(Instant::now(), self.shared.limits.stop_timeout));
         }
         self.stop_at
     }
@@ -131,7 +131,7 @@ impl Task {
             if now >= resume || is_idle && stop_at.is_some() {
                 return Poll::Ready(());
             }
-            let lost_at = self.shared.oldest().map(|since| since + patience);
+            let lost_at = self.shared.oldest().map(|since| after(since, patience));
             let due = [lost_at, stop_at].into_iter().flatten().fold(resume, Instant::min);
             timer.as_mut().reset(due);
             timer.as_mut().poll(cx)
@@ -164,7 +164,7 @@ struct Serving<'a> {
 
 impl<'a> Serving<'a> {
     fn new(wire: Wire, shared: &'a Shared) -> Self {
-        let timer = Box::pin(sleep_until(Instant::now() + shared.limits.answer_timeout));
+        let timer = Box::pin(sleep_until(after(Instant::now(), shared.limits.answer_timeout)));
         Self { shared, wire, sent: Queue::default(), owes_nop: false, timer }
     }
 
@@ -275,7 +275,8 @@ impl<'a> Serving<'a> {
     fn check_time(&mut self, stop_at: Option<Instant>, cx: &mut Context<'_>) -> Result<(), Lost> {
         let limit: Duration = self.shared.limits.answer_timeout;
         let Some(oldest) = self.sent.waiting.front() else { return Ok(()) };
-        let due = (oldest.since + limit).min(stop_at.unwrap_or(oldest.since + limit));
+        let too_late = after(oldest.since, limit);
+        let due = stop_at.map_or(too_late, |stop_at| stop_at.min(too_late));
         if self.timer.deadline() > due {
             self.timer.as_mut().reset(due);
         }

@@ -187,6 +187,17 @@ async fn a_stop_does_not_wait_for_a_handler_that_never_ends() {
 }
 
 #[tokio::test]
+async fn a_stop_may_take_as_long_as_it_likes() {
+    let nsqd = ScriptedNsqd::start().await;
+    let stream = audit(&[]).nsqd(nsqd.address().to_string()).stop_timeout(Duration::MAX).stream();
+    let (messages, mut peer) = tokio::join!(stream, nsqd.consumer());
+    let messages = messages.unwrap();
+    peer.expect(b"RDY 1\n").await;
+    messages.consumer().begin_stop();
+    peer.expect(b"CLS\n").await;
+}
+
+#[tokio::test]
 async fn heartbeats_are_answered_and_silence_is_not_borne() {
     let texts = ["heartbeat_interval,100ms", "read_timeout,200ms"];
     let (nsqd, messages, mut peer) = stream_of(&texts).await;

@@ -49,6 +49,23 @@ async fn any_number_may_be_on_their_way_and_a_stop_waits_for_all() {
 }
 
 #[tokio::test]
+async fn limits_may_be_as_long_as_one_likes() {
+    let nsqd = Nsqd::start();
+    let for_ever = ProducerLimits {
+        connect_patience: Duration::MAX,
+        reconnect_delay_max: Duration::MAX,
+        answer_timeout: Duration::MAX,
+        stop_timeout: Duration::MAX,
+        ..ProducerLimits::default()
+    };
+    let options = Options { dial_timeout: Duration::MAX, ..Options::default() };
+    let producer = Producer::with_limits(nsqd.tcp().to_string(), &options, for_ever).unwrap();
+    let receipt = within(producer.enqueue(&topic("orders"), "one")).await.unwrap();
+    within(producer.stop()).await;
+    within(receipt).await.unwrap();
+}
+
+#[tokio::test]
 async fn what_was_enqueued_is_sent_though_the_producer_is_dropped() {
     let nsqd = Nsqd::start();
     let receipt = producer(&nsqd).enqueue(&topic("orders"), "one").await.unwrap();
