@@ -27,7 +27,7 @@ const BODY_AT: usize = 4 + 4 + 8 + 2 + 16;
 /// The same before the data of other frames.
 const DATA_AT: usize = 4 + 4;
 /// More than that is not kept for the next time.
-const KEPT_OUTPUT_BYTES: usize = 256 * 1024;
+pub(super) const KEPT_OUTPUT_BYTES: usize = 256 * 1024;
 
 /// What nsqd has said.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{ProducerLimits, PublishError};
-use crate::client::{dial::Settings, error::Lost, subject::Subject};
+use crate::client::{dial::Settings, error::Lost, subject::Subject, wire::KEPT_OUTPUT_BYTES};
 
 pub(super) type Reply = oneshot::Sender<Result<(), PublishError>>;
 
@@ -42,6 +42,12 @@ impl Queue {
         mem::swap(self, &mut unsent);
         self.commands.append(&mut unsent.commands);
         self.waiting.append(&mut unsent.waiting);
+    }
+
+    /// Gives back room that only a rush has needed.
+    pub(super) fn shrink(&mut self) {
+        self.commands.shrink_to(KEPT_OUTPUT_BYTES);
+        self.waiting.shrink_to(KEPT_OUTPUT_BYTES / size_of::<Waiting>());
     }
 
     /// Takes out the first commands, those that have waited since before `moment`.
@@ -152,9 +158,9 @@ impl Shared {
         Ok(needs_task)
     }
 
-    /// Everything that was enqueued.
-    pub(super) fn take(&self) -> Queue {
-        mem::take(&mut self.state().queue)
+    /// Everything that was enqueued, for an empty queue, whose room is used again.
+    pub(super) fn take(&self, empty: &mut Queue) {
+        mem::swap(&mut self.state().queue, empty);
     }
 
     pub(super) fn put_back(&self, unsent: Queue) {

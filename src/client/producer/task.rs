@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem,
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
@@ -158,6 +159,8 @@ struct Serving<'a> {
     wire: Wire,
     /// Commands without an answer; those at its end may not have left the wire's buffer.
     sent: Queue,
+    /// What was enqueued, while it is handed on; empty otherwise.
+    taken: Queue,
     owes_nop: bool,
     timer: Pin<Box<Sleep>>,
 }
@@ -165,7 +168,8 @@ struct Serving<'a> {
 impl<'a> Serving<'a> {
     fn new(wire: Wire, shared: &'a Shared) -> Self {
         let timer = Box::pin(sleep_until(after(Instant::now(), shared.limits.answer_timeout)));
-        Self { shared, wire, sent: Queue::default(), owes_nop: false, timer }
+        let (sent, taken) = (Queue::default(), Queue::default());
+        Self { shared, wire, sent, taken, owes_nop: false, timer }
     }
 
     /// Ready with `None` when there is nothing more to do.
@@ -200,28 +204,30 @@ impl<'a> Serving<'a> {
             return Ok(false);
         }
         // In front of the commands: what has not left at the end of the buffer is then commands alone.
-        if std::mem::take(&mut self.owes_nop) {
+        if mem::take(&mut self.owes_nop) {
             put_nop(self.wire.output());
         }
-        let mut taken = self.shared.take();
+        let taken = &mut self.taken;
+        self.shared.take(taken);
         if taken.waiting.is_empty() && self.wire.unwritten() == 0 {
             return Ok(false);
         }
-        let now = Instant::now();
-        taken.waiting.iter_mut().for_each(|waiting| waiting.since = now);
         if self.wire.unwritten() == 0 {
-            *self.wire.output() = taken.commands;
+            mem::swap(self.wire.output(), &mut taken.commands);
         } else {
             self.wire.output().append(&mut taken.commands);
         }
-        // A connection is all that some have waited for.
-        let (commands, others): (Vec<_>, Vec<_>) =
-            match taken.waiting.iter().all(|waiting| waiting.bytes > 0) {
-                true => (taken.waiting.into(), Vec::new()),
-                false => taken.waiting.into_iter().partition(|waiting| waiting.bytes > 0),
-            };
-        self.shared.answer(others, || Ok(()));
-        self.sent.waiting.extend(commands);
+        let (now, mut connects) = (Instant::now(), Vec::new());
+        for mut waiting in taken.waiting.drain(..) {
+            waiting.since = now;
+            match waiting.bytes {
+                0 => connects.push(waiting),
+                _ => self.sent.waiting.push_back(waiting),
+            }
+        }
+        taken.shrink();
+        // A connection is all that they have waited for.
+        self.shared.answer(connects, || Ok(()));
         Ok(self.wire.poll_write(cx)?.is_ready())
     }
 
