@@ -2,7 +2,7 @@
 //!
 //! Dependencies point one way:
 //! `main -> cli, http -> actors -> broker, storage -> protocol`, and
-//! `cli -> client -> stream, tls -> protocol`.
+//! `cli -> client, cluster -> requests, stream, tls -> protocol`.
 
 pub mod actors;
 pub mod broker;

@@ -282,7 +282,8 @@ impl Registrations {
     pub fn disconnect(&mut self, link: LinkId) -> Option<Arc<Producer>> {
         let slot = self.by_link.remove(&link)?;
         let topics = self.producers.get(slot).map(|known| known.topics.to_vec());
-        for topic in topics.into_iter().flatten() {
+        // Backwards: a removal from the end moves nothing, and slots are given out again in ascending order.
+        for topic in topics.into_iter().flatten().rev() {
             self.leave_topic(topic, slot);
         }
         self.producers.remove(slot).map(|known| known.producer)

@@ -153,13 +153,16 @@ impl Question {
 
     /// Ephemeral channels live with their consumers, here too.
     fn wanted(&self, names: impl Iterator<Item = String>) -> Vec<ChannelName> {
-        let (names, mut channels) = (names.collect::<BTreeSet<_>>(), Vec::new());
+        let (names, mut channels, mut invalid) = (names.collect::<BTreeSet<_>>(), Vec::new(), 0);
         for name in names {
             match ChannelName::parse(&name) {
                 Ok(channel) if channel.is_ephemeral() => {}
                 Ok(channel) => channels.push(channel),
-                Err(invalid) => self.warn(&format!("{name:?}: {invalid}")),
+                Err(_) => invalid += 1,
             }
+        }
+        if invalid > 0 {
+            self.warn(&format!("{invalid} names that no channel can have; they are left out"));
         }
         if channels.len() > CHANNELS_MAX {
             self.warn(&format!("more than {CHANNELS_MAX} channels; the others are not created"));

@@ -33,6 +33,8 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const READ_BYTES: usize = 4 * 1024;
 /// Changes that are told together are logged one by one up to this number.
 const LOGGED_MAX: usize = 16;
+/// What is shown of a registry's words.
+const SHOWN_BYTES_MAX: usize = 256;
 
 /// Why a connection has ended.
 #[derive(Debug, thiserror::Error)]
@@ -243,7 +245,9 @@ fn take_answer(input: &mut BytesMut) -> Result<Option<BytesMut>, ResponseError> 
 }
 
 fn refused(command: String, answer: &[u8]) -> LinkError {
-    LinkError::Refused { command, answer: String::from_utf8_lossy(answer).into_owned() }
+    let shown = &answer[..answer.len().min(SHOWN_BYTES_MAX)];
+    let answer = String::from_utf8_lossy(shown).escape_debug().to_string();
+    LinkError::Refused { command, answer }
 }
 
 /// As upstream's log has it: `channel REGISTER orders audit`.

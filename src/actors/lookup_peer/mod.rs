@@ -132,9 +132,10 @@ async fn open(
 
 fn log_answer(address: &str, answer: &IdentifyAnswer) {
     let IdentifyAnswer { tcp_port, http_port, version, broadcast_address, .. } = answer;
+    let (version, shown) = (version.escape_debug(), broadcast_address.escape_debug());
     log::info!(
         "LOOKUPD({address}): peer info {{TCPPort:{tcp_port} HTTPPort:{http_port} \
-         Version:{version} BroadcastAddress:{broadcast_address}}}"
+         Version:{version} BroadcastAddress:{shown}}}"
     );
     if broadcast_address.is_empty() {
         log::error!(

@@ -91,10 +91,18 @@ impl Topic {
     fn all_joined(&mut self, ctx: &mut Context<Self>) {
         self.awaits_channels = false;
         self.hand_on_after(|rules| rules.set_awaits_channels(false));
-        ctx.spawn(self.save_metadata().map(|saved, topic, _| {
-            if let Err(error) = saved {
-                log::warn!("topic={} not stored that its channels are there: {error}", topic.name);
+        self.save_that_all_joined(ctx);
+    }
+
+    /// Until it succeeds: a restart would wait again, and show new channels what was handed on long ago.
+    fn save_that_all_joined(&self, ctx: &mut Context<Self>) {
+        ctx.spawn(self.save_metadata().map(|saved, topic, ctx| {
+            let Err(error) = saved else { return };
+            if topic.is_exiting() {
+                return;
             }
+            log::warn!("topic={} not stored that its channels are there: {error}", topic.name);
+            ctx.run_later(RETRY_PAUSE, |topic, ctx| topic.save_that_all_joined(ctx));
         }));
     }
 

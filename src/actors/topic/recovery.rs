@@ -63,7 +63,7 @@ impl Topic {
     }
 
     /// True from the moment at which the topic is told to stop: its log may be gone.
-    fn is_exiting(&self) -> bool {
+    pub(super) fn is_exiting(&self) -> bool {
         matches!(self.appending.refusal, Some(PublishError::Exiting))
     }
 

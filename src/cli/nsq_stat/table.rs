@@ -37,9 +37,10 @@ impl Row {
             if let Some(before) = before.get(node) {
                 let is_new = counts.message_count < before.message_count;
                 let before = if is_new { ChannelCounts::default() } else { *before };
-                let more = counts.message_count - before.message_count;
-                came += more;
-                done += (more - (counts.depth - before.depth)).max(0);
+                let more = counts.message_count.saturating_sub(before.message_count);
+                let grown = counts.depth.saturating_sub(before.depth);
+                came = more.saturating_add(came);
+                done = more.saturating_sub(grown).max(0).saturating_add(done);
             }
         }
         row.ingress = per_second(came, passed);
@@ -50,7 +51,7 @@ impl Row {
     /// The line; a channel that is paused anywhere is said to be so where there is room for it.
     pub fn line(&self, width: Width) -> String {
         let ChannelCounts { depth, backend_depth: disk, .. } = self.sum;
-        let memory = depth - disk;
+        let memory = depth.saturating_sub(disk);
         let (inflight, deferred) = (self.sum.in_flight_count, self.sum.deferred_count);
         let (requeued, timed_out) = (self.sum.requeue_count, self.sum.timeout_count);
         let (messages, clients) = (self.sum.message_count, self.sum.client_count);
@@ -95,14 +96,14 @@ fn per_second(count: i64, passed: Duration) -> i64 {
 
 fn sum(one: ChannelCounts, other: ChannelCounts) -> ChannelCounts {
     ChannelCounts {
-        depth: one.depth + other.depth,
-        backend_depth: one.backend_depth + other.backend_depth,
-        in_flight_count: one.in_flight_count + other.in_flight_count,
-        deferred_count: one.deferred_count + other.deferred_count,
-        message_count: one.message_count + other.message_count,
-        requeue_count: one.requeue_count + other.requeue_count,
-        timeout_count: one.timeout_count + other.timeout_count,
-        client_count: one.client_count + other.client_count,
+        depth: one.depth.saturating_add(other.depth),
+        backend_depth: one.backend_depth.saturating_add(other.backend_depth),
+        in_flight_count: one.in_flight_count.saturating_add(other.in_flight_count),
+        deferred_count: one.deferred_count.saturating_add(other.deferred_count),
+        message_count: one.message_count.saturating_add(other.message_count),
+        requeue_count: one.requeue_count.saturating_add(other.requeue_count),
+        timeout_count: one.timeout_count.saturating_add(other.timeout_count),
+        client_count: one.client_count.saturating_add(other.client_count),
         paused: one.paused || other.paused,
     }
 }

@@ -118,7 +118,8 @@ impl Destinations {
             Spread::All => self.to_all(messages, send).await,
         };
         if self.counts(&delivered) {
-            self.log(messages, |statistics| statistics.add_to_aggregate(start.elapsed()));
+            let took = start.elapsed();
+            self.log(messages, |statistics| statistics.add_to_aggregate(took));
         }
         delivered
     }
@@ -199,10 +200,11 @@ impl Destinations {
     }
 
     fn log(&self, messages: usize, add: impl Fn(&mut Statistics) -> Option<String>) {
-        for _ in 0..messages {
-            let line = add(&mut self.known().statistics);
-            line.into_iter().for_each(|line| log::info!("{line}"));
-        }
+        let lines: Vec<_> = {
+            let mut known = self.known();
+            (0..messages).filter_map(|_| add(&mut known.statistics)).collect()
+        };
+        lines.iter().for_each(|line| log::info!("{line}"));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     auth::server::{AuthServer, Reply},
-    support::{Nsqd, tls::Authority},
+    support::{Nsqd, free_address, tls::Authority},
 };
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn clients_show_their_secret_where_one_is_required() {
 
 #[tokio::test]
 async fn an_nsqd_that_is_named_must_be_there_unless_it_is_waited_for() {
-    let address = format!("127.0.0.1:{}", super::free_port());
+    let address = free_address().to_string();
     let missing = within(audit(&[]).nsqd(&address).stream()).await.unwrap_err();
     let expected = format!("({address}) dial tcp {address}: connect: connection refused");
     assert_eq!(missing.to_string(), expected);

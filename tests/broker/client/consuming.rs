@@ -9,11 +9,11 @@ use std::{
 use nsq_actors::client::Producer;
 
 use super::{
-    audit, free_port, options, producer,
+    audit, options, producer,
     scripted::{ScriptedNsqd, within},
     stream_of, topic, until,
 };
-use crate::support::Nsqd;
+use crate::support::{Nsqd, free_address};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn handlers_get_every_message_and_a_stop_leaves_nothing_in_flight() {
@@ -92,7 +92,7 @@ async fn nodes_share_what_a_consumer_takes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_that_was_killed_is_connected_to_when_it_is_back() {
-    let address = format!("127.0.0.1:{}", free_port());
+    let address = free_address().to_string();
     let mut nsqd = Nsqd::with(&[&format!("--tcp-address={address}")]);
     let mut messages = audit(&[]).nsqd(&address).stream().await.unwrap();
     producer(&nsqd).publish(&topic("orders"), "one").await.unwrap();
@@ -199,7 +199,7 @@ async fn a_stop_may_take_as_long_as_it_likes() {
 
 #[tokio::test]
 async fn heartbeats_are_answered_and_silence_is_not_borne() {
-    let texts = ["heartbeat_interval,100ms", "read_timeout,200ms"];
+    let texts = ["heartbeat_interval,1s", "read_timeout,2s"];
     let (nsqd, messages, mut peer) = stream_of(&texts).await;
     peer.expect(b"RDY 1\n").await;
     peer.respond("_heartbeat_").await;

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 
 use super::{
-    audit, free_port, producer,
+    audit, producer,
     scripted::{ScriptedNsqd, within},
     topic,
 };
 use crate::{
     auth::server::{AuthServer as HttpServer, Reply},
-    support::Nsqd,
+    support::{Nsqd, free_address},
 };
 
 /// What an nsqlookupd says that knows these nodes.
@@ -34,7 +34,7 @@ async fn all_nsqlookupds_are_asked_at_the_start_and_know_together() {
         HttpServer::always(Reply::status("500 Internal Server Error")),
     ];
     let mut addresses: Vec<_> = lookupds.iter().map(HttpServer::address).collect();
-    addresses.insert(0, format!("127.0.0.1:{}", free_port()));
+    addresses.insert(0, free_address().to_string());
     let texts = ["max_in_flight,2", "auth_secret,s"];
     let mut messages = audit(&texts).lookupds(addresses).stream().await.unwrap();
     for _ in 0..2 {

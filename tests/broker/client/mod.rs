@@ -9,7 +9,7 @@ mod producing;
 mod scripted;
 mod settling;
 
-use std::{net::TcpListener, time::Duration};
+use std::time::Duration;
 
 use nsq_actors::client::{
     ChannelName, Consumer, ConsumerBuilder, Messages, Options, Producer, TopicName,
@@ -51,11 +51,6 @@ async fn stream_of(texts: &[&str]) -> (ScriptedNsqd, Messages, Peer) {
     let stream = audit(texts).nsqd(nsqd.address().to_string()).stream();
     let (messages, peer) = tokio::join!(stream, nsqd.consumer());
     (nsqd, messages.unwrap(), peer)
-}
-
-/// A port that nobody listens on; somebody might soon.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Waits until it holds, and lets the runtime go on meanwhile.

@@ -6,11 +6,11 @@ use futures_util::FutureExt;
 use nsq_actors::client::{Options, Producer, ProducerLimits, PublishError};
 
 use super::{
-    free_port, producer,
+    producer,
     scripted::{ScriptedNsqd, within},
     topic, until,
 };
-use crate::support::Nsqd;
+use crate::support::{Nsqd, free_address};
 
 const ONE: &[u8] = b"PUB orders\n\0\0\0\x03one";
 const TWO: &[u8] = b"PUB orders\n\0\0\0\x03two";
@@ -107,7 +107,7 @@ async fn what_cannot_be_published_is_not_sent() {
 
 #[tokio::test]
 async fn without_a_server_the_reason_comes_when_patience_ends() {
-    let address = format!("127.0.0.1:{}", free_port());
+    let address = free_address().to_string();
     for patience in [Duration::ZERO, Duration::from_millis(300)] {
         let limits = ProducerLimits { connect_patience: patience, ..ProducerLimits::default() };
         let producer = Producer::with_limits(&address, &Options::default(), limits).unwrap();
@@ -119,10 +119,9 @@ async fn without_a_server_the_reason_comes_when_patience_ends() {
 
 #[tokio::test]
 async fn a_server_that_comes_in_time_gets_what_has_waited() {
-    let port = free_port();
     let limits =
         ProducerLimits { connect_patience: Duration::from_secs(60), ..ProducerLimits::default() };
-    let address = format!("127.0.0.1:{port}");
+    let address = free_address().to_string();
     let producer = Producer::with_limits(&address, &Options::default(), limits).unwrap();
     let receipt = producer.enqueue(&topic("orders"), "one").await.unwrap();
     let nsqd = Nsqd::with(&[&format!("--tcp-address={address}")]);
@@ -251,7 +250,7 @@ async fn answers_to_nothing_end_the_connection() {
 /// What was confirmed before a kill is there afterwards, and publishing goes on by itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_may_be_killed_and_come_back() {
-    let address = format!("127.0.0.1:{}", free_port());
+    let address = free_address().to_string();
     let mut nsqd = Nsqd::with(&[&format!("--tcp-address={address}")]);
     let limits =
         ProducerLimits { connect_patience: Duration::from_secs(60), ..ProducerLimits::default() };

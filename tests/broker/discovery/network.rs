@@ -19,7 +19,16 @@ fn cut() -> Duration {
     seconds.map_or(CUT, Duration::from_secs)
 }
 
-/// Runs nearly never, until it is dropped.
+/// Stops whoever looks at it, also when its owner panics.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Has the host run nearly never meanwhile.
 fn with_slow<T>(host: &Host, meanwhile: impl FnOnce() -> T) -> T {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -31,9 +40,8 @@ fn with_slow<T>(host: &Host, meanwhile: impl FnOnce() -> T) -> T {
                 thread::sleep(Duration::from_millis(20));
             }
         });
-        let done = meanwhile();
-        stop.store(true, Ordering::Relaxed);
-        done
+        let _stop = Stop(&stop);
+        meanwhile()
     })
 }
 

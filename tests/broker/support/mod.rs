@@ -23,7 +23,7 @@ pub use frame::{Frame, NsqMessage};
 pub use lookup_client::{LookupClient, identify_json};
 pub use nsqd::Nsqd;
 pub use nsqlookupd::Nsqlookupd;
-pub use program::{Ended, command, nsq_command, ours, run_to_end, wait_for_exit};
+pub use program::{Ended, command, free_address, nsq_command, ours, run_to_end, wait_for_exit};
 pub use random::Random;
 pub use small_disk::SmallDisk;
 pub use traffic::{Ledger, body_of, consume, drain, key_of, publish_until_cut, publish_until_told};

@@ -18,7 +18,7 @@ use super::{
     client::Client,
     http::{self, Response},
     log::Log,
-    program,
+    program::{self, free_address},
     wait::{DEADLINE, Pace},
 };
 
@@ -46,6 +46,12 @@ impl Nsqd {
     #[track_caller]
     pub fn with(flags: &[&str]) -> Self {
         Self::with_environment(flags, &[])
+    }
+
+    /// A broker that has its address again when it is started again.
+    #[track_caller]
+    pub fn at_an_address() -> Self {
+        Self::with(&[&format!("--tcp-address={}", free_address())])
     }
 
     /// The same with variables in its environment.

@@ -4,6 +4,7 @@ use std::{
     env,
     ffi::OsString,
     io::Read,
+    net::{SocketAddr, TcpListener},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
@@ -103,4 +104,10 @@ pub fn wait_for_exit(child: &mut Child, deadline: Duration) -> Option<ExitStatus
             return None;
         }
     }
+}
+
+/// An address that nobody listens at, nor connects from: tests connect from 127.0.0.1. What is let go there can be had
+/// again.
+pub fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap()
 }

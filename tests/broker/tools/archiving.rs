@@ -147,12 +147,15 @@ fn a_hangup_reopens_the_file_for_logrotate() {
 #[test]
 fn hangups_move_finished_files_to_the_output_directory() {
     let nsqd = Nsqd::start();
-    let archive = Archive::with_work_dir(&nsqd, &["--gzip", "--skip-empty-files"]);
+    let flags = ["--gzip", "--skip-empty-files", "--sync-interval=20ms"];
+    let archive = Archive::with_work_dir(&nsqd, &flags);
     let tool = archive.start();
     for round in 0..3 {
         publish(&nsqd, round * 10..round * 10 + 10);
         let count = (round as u64 + 1) * 10;
-        nsqd.expect_channel("orders", "nsq_to_file", &[("message_count", count), ("depth", 0)]);
+        // Written, not only sent: nothing orders a signal behind a message.
+        let written = [("message_count", count), ("depth", 0), ("in_flight_count", 0)];
+        nsqd.expect_channel("orders", "nsq_to_file", &written);
         tool.signal(Signal::HUP);
         tool.signal(Signal::HUP);
         let name = format!("orders.h-00000{round}.now.log.gz");

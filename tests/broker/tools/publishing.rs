@@ -1,7 +1,5 @@
 //! `to_nsq`.
 
-use std::net::TcpListener;
-
 use rustix::process::Signal;
 
 use super::{Tool, messages};
@@ -75,18 +73,12 @@ fn messages_come_as_they_are_read_and_a_signal_ends_it_well() {
     }
 }
 
-/// On an address of its own, which it has again when it is started again.
-fn nsqd_at_one_address() -> Nsqd {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    Nsqd::with(&[&format!("--tcp-address=127.0.0.1:{port}")])
-}
-
 #[test]
 fn an_nsqd_may_be_away_for_a_moment() {
     if !ours() {
         return; // messages that were answered must be there after a kill -9
     }
-    let mut nsqd = nsqd_at_one_address();
+    let mut nsqd = Nsqd::at_an_address();
     let [topic, address] = flags(&nsqd);
     let mut tool = Tool::start("to_nsq", &[&topic, &address]);
     let all = messages(0..3000);
