@@ -39,7 +39,7 @@ pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
     tool::run::<NsqStatOptions>(PROGRAM, arguments, console, |typed, console| {
         let plan = Plan::new(typed)?;
         let ask = Ask::new(PROGRAM, plan.timeouts).map_err(Refusal::new)?;
-        tool::runtime()?.block_on(Watch::new(plan, ask).run(console))
+        tool::block_on(Watch::new(plan, ask).run(console))?
     })
 }
 

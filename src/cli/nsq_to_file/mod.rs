@@ -72,7 +72,7 @@ fn start(parsed: &Parsed, console: &mut Console<'_>) -> Result<ExitCode, Refusal
     let plan = Plan::new(options)?;
     logging::init_utility(OwnLines::Prefixed(prefix.clone(), level));
     plan.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-    if let Err(error) = tool::runtime()?.block_on(Archiving::new(plan).run()) {
+    if let Err(error) = tool::block_on(Archiving::new(plan).run()).flatten() {
         console.complain(&logging::fatal_line_with(&prefix, error));
         return Ok(ExitCode::Failure);
     }
@@ -95,16 +95,7 @@ impl Archiving {
 
     async fn run(mut self) -> Result<(), Refusal> {
         let mut stop = StopSignals::new().map_err(Refusal::new)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(Refusal::new)?;
-        let (lookupds, mut looks) = self.begin().await?;
-        loop {
-            tokio::select! {
-                () = stop.next() => break,
-                _ = hangup.recv() => self.loggers.values().for_each(Logger::hang_up),
-                () = next(&mut looks) => self.look(lookupds.as_ref()).await,
-                Some(end) = self.ends.next() => ended(end)?,
-            }
-        }
+        self.archive(&mut stop).await?;
         self.loggers.values().for_each(Logger::begin_stop);
         loop {
             tokio::select! {
@@ -116,6 +107,26 @@ impl Archiving {
                     log::warn!("second signal, exiting at once");
                     return Ok(());
                 }
+            }
+        }
+    }
+
+    /// Until it is told to stop.
+    async fn archive(&mut self, stop: &mut StopSignals) -> Result<(), Refusal> {
+        let mut hangup = signal(SignalKind::hangup()).map_err(Refusal::new)?;
+        let Some(begun) = stop.unless_stopped(self.begin()).await else { return Ok(()) };
+        let (lookupds, mut looks) = begun?;
+        loop {
+            tokio::select! {
+                () = stop.next() => return Ok(()),
+                _ = hangup.recv() => self.loggers.values().for_each(Logger::hang_up),
+                () = next(&mut looks) => {
+                    let looking = self.look(lookupds.as_ref());
+                    if stop.unless_stopped(looking).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                Some(end) = self.ends.next() => ended(end)?,
             }
         }
     }

@@ -51,7 +51,7 @@ pub fn run(arguments: &[String], input: impl AsFd, console: &mut Console<'_>) ->
     tool::run::<ToNsqOptions>(PROGRAM, arguments, console, |typed, _| {
         let plan = Plan::new(typed)?;
         logging::init_utility(OwnLines::Plain);
-        tool::runtime()?.block_on(publish(plan, input))
+        tool::block_on(publish(plan, input))?
     })
 }
 

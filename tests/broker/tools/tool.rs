@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread,
 };
@@ -99,6 +99,22 @@ impl Tool {
         let out = Written::follow(child.stdout.take().unwrap());
         let err = Written::follow(child.stderr.take().unwrap());
         Self { child, stdin, out, err }
+    }
+
+    /// Starts it with an output that is read by nobody, but stays open as long as the second value lives.
+    #[track_caller]
+    pub fn unread(name: &str, arguments: &[&str]) -> (Self, ChildStdout) {
+        let mut child = nsq_command()
+            .arg(name)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.stdout.take().unwrap();
+        let err = Written::follow(child.stderr.take().unwrap());
+        (Self { child, stdin: None, out: Written::nothing(), err }, output)
     }
 
     /// Starts it at a terminal of 80 columns; what it says stands among what it prints.
