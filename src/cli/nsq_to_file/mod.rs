@@ -95,23 +95,26 @@ impl Archiving {
 
     async fn run(mut self) -> Result<(), Refusal> {
         let mut stop = StopSignals::new().map_err(Refusal::new)?;
-        self.archive(&mut stop).await?;
+        let mut result = self.archive(&mut stop).await;
+        if let Err(error) = &result {
+            log::error!("stopping, as there is no way to go on: {error}");
+        }
         self.loggers.values().for_each(Logger::begin_stop);
         loop {
             tokio::select! {
                 end = self.ends.next() => match end {
-                    Some(end) => ended(end)?,
-                    None => return Ok(()),
+                    Some(end) => result = result.and(ended(end)),
+                    None => return result,
                 },
                 () = stop.next() => {
                     log::warn!("second signal, exiting at once");
-                    return Ok(());
+                    return result;
                 }
             }
         }
     }
 
-    /// Until it is told to stop.
+    /// Until it is told to stop, or one topic fails.
     async fn archive(&mut self, stop: &mut StopSignals) -> Result<(), Refusal> {
         let mut hangup = signal(SignalKind::hangup()).map_err(Refusal::new)?;
         let Some(begun) = stop.unless_stopped(self.begin()).await else { return Ok(()) };
