@@ -13,13 +13,16 @@ use crate::{
     client,
     config::{
         GoDuration, NSQ_VERSION,
-        declaration::Options,
+        declaration::{Bounds, Options},
         flags::{self, FlagError, Parsed},
         typed::TypedOptions,
         usage::usage,
     },
     protocol::{ChannelName, TopicName},
 };
+
+/// Of `--max-in-flight`: none would come, or more than nsqd can count.
+pub const IN_FLIGHT: Bounds = Bounds::new(1, 1 << 31, "must be [1,2147483648]");
 
 /// Why a tool does not start, or ends early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -224,6 +224,15 @@ mod tests {
     }
 
     #[test]
+    fn messages_in_flight_are_one_at_least_and_no_more_than_nsqd_can_count() {
+        for count in ["0", "-1", "2147483649", "5000000000"] {
+            let flag = format!("--max-in-flight={count}");
+            refused(&[&flag], "--max-in-flight must be [1,2147483648]");
+        }
+        refused(&["--max-in-flight=2147483648", "--channel="], "--channel is required");
+    }
+
+    #[test]
     fn flags_are_checked_in_upstreams_order() {
         let mut flags = vec![
             "--channel=",
