@@ -46,6 +46,7 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         health: Health::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
+        removers: disk_queue::removers(),
         tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),

@@ -1,5 +1,6 @@
 //! Actors with a disk that does as it is told.
 
+mod deleting;
 mod full_disk;
 mod power;
 

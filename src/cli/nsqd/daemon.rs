@@ -211,6 +211,7 @@ fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<T
         taking_reserve: AtomicBool::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
+        removers: disk_queue::removers(),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,
