@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { WrittenNumber, describeBody, hexDump } from "../../../static/js/body.js";
+import { WrittenNumber, describeBody, hexDump } from "../../../static/js/rules/body.js";
 
 test("objects and arrays are JSON, all other text is text", () => {
   assert.deepEqual(describeBody({ text: ' {"a":[1,null]}', base64: null }).value, { a: [1, null] });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nameFault } from "../../../static/js/names.js";
+import { nameFault } from "../../../static/js/rules/names.js";
 
 test("every legal character and length is taken", () => {
   for (const name of ["a", "orders.v1_new-2", "A".repeat(64), "tmp#ephemeral", `${"b".repeat(54)}#ephemeral`]) {
