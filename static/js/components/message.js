@@ -7,7 +7,7 @@ import { badge } from "./badge.js";
 import { jsonTree } from "./json-tree.js";
 
 const NS_PER_MS = 1_000_000n;
-const DIGITS_OF_MS = 3;
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
 /**
  * @param {any} message as `api/v1/tail` sends it
@@ -37,12 +37,11 @@ function head(message, body) {
 
 /** Time of day with milliseconds; the timestamp has nanoseconds and is more than a number can hold. */
 function clockOf(timestamp) {
-  const milliseconds = Number(BigInt(timestamp) / NS_PER_MS);
-  return new Date(milliseconds).toLocaleTimeString("en-GB", { fractionalSecondDigits: DIGITS_OF_MS });
+  return CLOCK.format(Number(BigInt(timestamp) / NS_PER_MS));
 }
 
 function render(body, view) {
-  if (body.kind === "binary") return h("pre.message-bytes", hexDump(body.bytes));
+  if (body.kind === "binary") return h("pre.message-bytes", { tabindex: "0", "aria-label": "Bytes" }, hexDump(body.bytes));
   if (body.kind === "json" && view === "tree") return jsonTree(body.value);
-  return body.text === "" ? h("p.quiet", "empty") : h("pre", body.text);
+  return body.text === "" ? h("p.quiet", "empty") : h("pre", { tabindex: "0", "aria-label": "Text" }, body.text);
 }

@@ -28,6 +28,15 @@ function states(node) {
   return found;
 }
 
+/**
+ * Why it is unreachable or unhealthy, in its own words; empty when it is neither.
+ * @param {any} node
+ */
+export function nodeReason({ reachable, error, health }) {
+  if (!reachable) return error ?? "";
+  return health && health !== "OK" ? health.replace(/^NOK - /, "") : "";
+}
+
 /** How many of the registries know the node: `2 of 2`. */
 export function registriesText({ registries }) {
   return `${registries.filter(({ known }) => known).length} of ${registries.length}`;

@@ -35,8 +35,8 @@ function inactiveTable(session, query) {
     query,
     key: (row) => row.topic,
     columns: [
-      { id: "topic", label: "Topic", head: true, className: "name-cell", text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
-      { id: "channels", label: "Channels", className: "name-cell", text: (row) => row.channels.join(", ") || "none", cell: channelsCell },
+      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
+      { id: "channels", label: "Channels", className: "wide", text: (row) => row.channels.join(", ") || "none", cell: channelsCell },
       { id: "reason", label: "Why", text: (row) => row.reason, cell: (row) => badge(row.reason, row.reason === "tombstoned" ? "info" : "neutral") },
       ...(session.is_admin ? [deleteColumn()] : []),
     ],

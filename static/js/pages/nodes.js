@@ -4,7 +4,7 @@ import { links } from "../core/base.js";
 import { bytes, compact, counted, integer, rate, span } from "../rules/format.js";
 import { badge } from "../components/badge.js";
 import { createHeading } from "../components/heading.js";
-import { nodeBadges, nodeStateText, registriesBadge, registriesText } from "../components/node-state.js";
+import { nodeBadges, nodeReason, nodeStateText, registriesBadge, registriesText } from "../components/node-state.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 
@@ -40,8 +40,8 @@ export const page = {
 
 function columns(session) {
   return [
-    { id: "node", label: "Node", head: true, className: "name-cell", text: nodeText, cell: nodeCell, value: (row) => row.node },
-    { id: "state", label: "State", text: (row) => nodeStateText(row) || "OK", cell: stateCell },
+    { id: "node", label: "Node", head: true, text: nodeText, cell: nodeCell, value: (row) => row.node },
+    { id: "state", label: "State", className: "wide", text: (row) => `${nodeStateText(row) || "OK"} ${nodeReason(row)}`, cell: stateCell },
     { id: "version", label: "Version", text: (row) => row.version || "–" },
     { id: "place", label: "Region, zone", text: placeText },
     { id: "uptime", label: "Up for", numeric: true, text: (row) => span(row.uptime_s), value: (row) => row.uptime_s },
@@ -66,7 +66,9 @@ function nodeCell({ node, hostname, broadcast_address }) {
 
 function stateCell(row) {
   const badges = nodeBadges(row);
-  return badges.length ? h("span.badges", badges) : badge("OK", "good");
+  if (badges.length === 0) return badge("OK", "good");
+  const reason = nodeReason(row);
+  return [h("span.badges", badges), reason ? h("span.quiet.second-line", reason) : null];
 }
 
 function placeText({ region, zone }) {

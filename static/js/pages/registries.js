@@ -23,7 +23,13 @@ export const page = {
     const tombstones = tombstonesTable(query);
     return {
       heading: heading.element,
-      body: h("div.stack", registries.element, differences.element, matrix.element, tombstones.element),
+      body: h(
+        "div",
+        registries.element,
+        section("Differences", differences.element),
+        section("Nodes, as each registry sees them", matrix.element),
+        section("Tombstones", tombstones.element),
+      ),
       update(data) {
         registries.update(data.registries);
         differences.update(data);
@@ -33,6 +39,10 @@ export const page = {
     };
   },
 };
+
+function section(title, ...children) {
+  return h("section.section", h("h2", title), children);
+}
 
 function direct() {
   const text = "nsqadmin was started with --nsqd-http-address: it asks the nodes themselves, and no nsqlookupd.";
@@ -44,11 +54,10 @@ function registriesTable(query) {
   return createTable({
     name: "registries",
     caption: "Registries",
-    heading: true,
     query,
     key: (row) => row.address,
     columns: [
-      { id: "address", label: "Address", head: true, className: "name-cell", text: (row) => row.address },
+      { id: "address", label: "Address", head: true, text: (row) => row.address },
       { id: "state", label: "State", text: (row) => (row.ok ? "OK" : `unreachable ${row.error}`), cell: registryState },
       { id: "version", label: "Version", text: (row) => row.version ?? "–" },
       count("topics", "Topics", (row) => row.topic_count),
@@ -67,7 +76,7 @@ function createDifferences() {
   const list = h("div");
   let shown = null;
   return {
-    element: h("section", h("h2", "Differences"), list),
+    element: list,
     update({ differences, registries }) {
       const next = JSON.stringify([differences, registries.map(({ ok }) => ok)]);
       if (next === shown) return;
@@ -120,6 +129,7 @@ function matrixTable(query, addresses, now) {
   const column = (address, number) => ({
     id: `registry-${number}`,
     label: address,
+    className: "wide",
     text: (row) => sightText(seenBy(row, address), now()),
     cell: (row) => sightCell(seenBy(row, address), now()),
     value: (row) => seenBy(row, address)?.last_update ?? null,
@@ -127,11 +137,10 @@ function matrixTable(query, addresses, now) {
   return createTable({
     name: "nodes",
     caption: "Nodes, as each registry sees them",
-    heading: true,
     query,
     key: (row) => row.node,
     columns: [
-      { id: "node", label: "Node", head: true, className: "name-cell", text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
+      { id: "node", label: "Node", head: true, text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
       ...addresses.map(column),
     ],
     sort: { id: "node", direction: "asc" },
@@ -161,13 +170,12 @@ function tombstonesTable(query) {
   return createTable({
     name: "tombstones",
     caption: "Tombstones",
-    heading: true,
     query,
     key: ({ topic, node, registry }) => `${topic}/${node}/${registry}`,
     columns: [
-      { id: "topic", label: "Topic", head: true, className: "name-cell", text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
-      { id: "node", label: "Node", text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
-      { id: "registry", label: "Registry", text: (row) => row.registry },
+      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
+      { id: "node", label: "Node", className: "wide", text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
+      { id: "registry", label: "Registry", className: "wide", text: (row) => row.registry },
       { id: "left", label: "Ends in", numeric: true, title: "Until then the registry hides this node from consumers of the topic", text: (row) => span(row.left), value: (row) => row.left },
     ],
     sort: { id: "topic", direction: "asc" },

@@ -43,11 +43,12 @@ function bytesOf(base64) {
 /** Bytes as `hexdump -C` shows them: offset, hexadecimal, and what is printable. */
 export function hexDump(bytes) {
   const lines = [];
+  const width = 3 * Math.min(bytes.length, LINE_BYTES) - 1;
   for (let at = 0; at < bytes.length; at += LINE_BYTES) {
     const part = [...bytes.subarray(at, at + LINE_BYTES)];
     const hex = part.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const shown = part.map((byte) => String.fromCharCode(byte)).map((character) => (PRINTABLE.test(character) ? character : "."));
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${hex.padEnd(3 * LINE_BYTES - 1)}  ${shown.join("")}`);
+    lines.push(`${at.toString(16).padStart(6, "0")}  ${hex.padEnd(width)}  ${shown.join("")}`);
   }
   return lines.join("\n");
 }
