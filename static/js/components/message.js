@@ -1,11 +1,12 @@
 /** One message of a tail: when and where it was, and its body as JSON tree, text, or bytes. */
 import { h, replace } from "../core/dom.js";
 import { links } from "../core/base.js";
-import { bytes, counted } from "../rules/format.js";
+import { bytes, counted, integer } from "../rules/format.js";
 import { describeBody, hexDump } from "../rules/body.js";
 import { badge } from "./badge.js";
 import { jsonTree } from "./json-tree.js";
 
+const SHOWN_LENGTH = 2000;
 const NS_PER_MS = 1_000_000n;
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3 });
 
@@ -41,7 +42,19 @@ function clockOf(timestamp) {
 }
 
 function render(body, view) {
-  if (body.kind === "binary") return h("pre.message-bytes", { tabindex: "0", "aria-label": "Bytes" }, hexDump(body.bytes));
+  if (body.kind === "binary") return long(hexDump(body.bytes), "pre.message-bytes");
   if (body.kind === "json" && view === "tree") return jsonTree(body.value);
-  return body.text === "" ? h("p.quiet", "empty") : h("pre", { tabindex: "0", "aria-label": "Text" }, body.text);
+  return body.text === "" ? h("p.quiet", "empty") : long(body.text, "pre");
+}
+
+/** The beginning of a long text, and all of it on demand. */
+function long(text, spec) {
+  const pre = h(spec, text.slice(0, SHOWN_LENGTH));
+  if (text.length <= SHOWN_LENGTH) return pre;
+  const more = h("button.button", { type: "button" }, `Show all ${integer(text.length)} characters`);
+  more.addEventListener("click", () => {
+    pre.textContent = text;
+    more.remove();
+  });
+  return [pre, more];
 }

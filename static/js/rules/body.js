@@ -1,6 +1,6 @@
 // What a message holds: JSON, other text, or bytes that are no text.
 
-const LINE_BYTES = 16;
+const LINE_BYTES = 8; // a line fits on a narrow screen
 const PRINTABLE = /^[\x20-\x7e]$/;
 
 /** A number that JavaScript would show otherwise than it was written, e.g. an id of 19 digits. */
@@ -48,7 +48,7 @@ export function hexDump(bytes) {
     const part = [...bytes.subarray(at, at + LINE_BYTES)];
     const hex = part.map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     const shown = part.map((byte) => String.fromCharCode(byte)).map((character) => (PRINTABLE.test(character) ? character : "."));
-    lines.push(`${at.toString(16).padStart(6, "0")}  ${hex.padEnd(width)}  ${shown.join("")}`);
+    lines.push(`${at.toString(16).padStart(4, "0")}  ${hex.padEnd(width)}  ${shown.join("")}`);
   }
   return lines.join("\n");
 }

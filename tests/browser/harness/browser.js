@@ -45,6 +45,7 @@ export class Visit {
     page.on("pageerror", (error) => this.faults.push(`uncaught ${error.stack ?? error}`));
     page.on("console", (message) => this.heard(message));
     page.on("request", (request) => this.asked(request.url()));
+    page.on("dialog", (dialog) => this.faults.push(`a dialog of the browser: ${dialog.message()}`));
   }
 
   heard(message) {
@@ -91,9 +92,8 @@ export class Visit {
     return this.page.screenshot({ path: join(process.env.SCREENSHOTS, file), fullPage: true });
   }
 
-  /** Ends the visit; fails if the page did what no page may do. */
-  async end() {
-    await this.page.context().close();
+  /** Fails if the page did what no page may do. */
+  check() {
     assert.deepEqual(this.faults, []);
   }
 }

@@ -26,8 +26,9 @@ test("bytes that are no text are shown with offset, hexadecimal and what is prin
   assert.equal(body.kind, "binary");
   assert.equal(
     hexDump(body.bytes),
-    "000000  00 01 ff 4e 53 51 20 6d 65 73 73 61 67 65 20 31  ...NSQ message 1\n" +
-      "000010  32 33                                            23",
+    "0000  00 01 ff 4e 53 51 20 6d  ...NSQ m\n" + //
+      "0008  65 73 73 61 67 65 20 31  essage 1\n" +
+      "0010  32 33                    23",
   );
   assert.equal(hexDump(new Uint8Array()), "");
 });
