@@ -4,7 +4,7 @@ import { links } from "../core/base.js";
 import { bytes, counted, integer } from "../rules/format.js";
 import { describeBody, hexDump } from "../rules/body.js";
 import { badge } from "./badge.js";
-import { jsonTree } from "./json-tree.js";
+import { jsonTree } from "./jsontree.js";
 
 const SHOWN_LENGTH = 2000;
 const NS_PER_MS = 1_000_000n;

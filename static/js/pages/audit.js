@@ -6,7 +6,7 @@ import { counted, dateTime } from "../rules/format.js";
 import { badge } from "../components/badge.js";
 import { createHeading } from "../components/heading.js";
 import { icon } from "../components/icons.js";
-import { resultList } from "../components/results.js";
+import { createResults } from "../components/results.js";
 import { emptyState, failedState, loadingState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 
@@ -47,7 +47,7 @@ function auditTable(query) {
     query,
     key: (row) => row.key,
     columns: [
-      { id: "at", label: "When", head: true, numeric: false, text: (row) => dateTime(row.at), value: (row) => row.at },
+      { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at },
       { id: "user", label: "Who", text: (row) => row.user ?? row.remote_ip, cell: userCell },
       { id: "action", label: "What", text: (row) => actionText(row) },
       { id: "target", label: "Where", className: "wide", text: targetText, cell: targetCell },
@@ -82,5 +82,5 @@ function targetCell({ topic, channel, node }) {
 function outcomeCell({ ok, text, results }) {
   const label = ok ? badge("done", "good") : badge("failed", "critical");
   if (!results?.length) return [label, text ? h("span.quiet.second-line", text) : null];
-  return h("details.outcome", h("summary", label, ` ${counted(results.length, "address", "addresses")}`), text ? h("p", text) : null, resultList(results));
+  return h("details.outcome", h("summary", label, ` ${counted(results.length, "address", "addresses")}`), text ? h("p", text) : null, createResults(results));
 }

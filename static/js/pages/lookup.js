@@ -1,10 +1,12 @@
 /** What the registries know and no node has: inactive topics with their channels; and the form that makes topics and channels. */
 import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
+import { openAction } from "../components/actiondialog.js";
 import { badge } from "../components/badge.js";
+import { createTopicButton } from "../components/createdialog.js";
 import { createHeading } from "../components/heading.js";
-import { createMaker } from "../components/maker.js";
 import { emptyState } from "../components/states.js";
+import { icon } from "../components/icons.js";
 import { createTable } from "../components/table.js";
 
 const LEAD = "Topics that a registry knows and no node has now. They take no space, but a consumer that asks for one finds nobody.";
@@ -15,10 +17,10 @@ export const page = {
   create({ session, query }) {
     const heading = createHeading({ title: "Lookup", lead: LEAD });
     const table = session.mode === "lookupd" ? inactiveTable(session, query) : null;
-    const maker = session.is_admin ? createMaker(session) : null;
+    if (session.is_admin) heading.setActions(createTopicButton());
     return {
       heading: heading.element,
-      body: h("div.stack", maker?.element, table?.element ?? direct()),
+      body: h("div", table?.element ?? direct()),
       update: (data) => table?.update(data.topics),
     };
   },
@@ -31,7 +33,6 @@ function direct() {
 function inactiveTable(session, query) {
   return createTable({
     caption: "Inactive topics",
-    heading: true,
     query,
     key: (row) => row.topic,
     columns: [
@@ -45,4 +46,17 @@ function inactiveTable(session, query) {
     searched: (row) => [row.topic, ...row.channels].join(" "),
     empty: () => emptyState("No inactive topics", "Every topic that a registry knows is on a node that answers."),
   });
+}
+
+function channelsCell({ topic, channels }) {
+  if (channels.length === 0) return h("span.quiet", "none");
+  return h("ul.inline", channels.map((channel) => h("li", h("a", { href: links.channel(topic, channel) }, channel))));
+}
+
+function deleteColumn() {
+  const cell = ({ topic }) => {
+    const remove = () => openAction("delete_topic", { topic });
+    return h("button.icon-button", { type: "button", "aria-label": `Delete ${topic}`, title: "Delete the topic from the registries", onclick: remove }, icon("trash"));
+  };
+  return { id: "actions", label: "", sortable: false, className: "actions", text: () => "", cell };
 }

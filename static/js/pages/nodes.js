@@ -4,7 +4,7 @@ import { links } from "../core/base.js";
 import { bytes, compact, counted, integer, rate, span } from "../rules/format.js";
 import { badge } from "../components/badge.js";
 import { createHeading } from "../components/heading.js";
-import { nodeBadges, nodeReason, nodeStateText, registriesBadge, registriesText } from "../components/node-state.js";
+import { nodeBadges, nodeReason, nodeStateText, registriesBadge, registriesText } from "../components/nodestate.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 

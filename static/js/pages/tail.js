@@ -5,8 +5,8 @@ import { openTail } from "../core/tail.js";
 import { counted, integer } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
 import { createHeading } from "../components/heading.js";
-import { createMessageList } from "../components/message-list.js";
-import { createTailForm } from "../components/tail-form.js";
+import { createMessageList } from "../components/messagelist.js";
+import { createTailForm } from "../components/tailform.js";
 import { emptyState } from "../components/states.js";
 
 const ENDS = {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { MessageLog, SHOWN_MAX } from "../../../static/js/rules/message-log.js";
+import { MessageLog, SHOWN_MAX } from "../../../static/js/rules/messagelog.js";
 
 const add = (log, count) => {
   for (let number = 0; number < count; number += 1) log.add({ number });

@@ -1,7 +1,7 @@
 /** The messages of a tail, newest first. They are put on screen at most a few times a second, however fast they come. */
 import { h, replace, setText } from "../core/dom.js";
 import { integer } from "../rules/format.js";
-import { MessageLog, SHOWN_MAX } from "../rules/message-log.js";
+import { MessageLog, SHOWN_MAX } from "../rules/messagelog.js";
 import { createMessage } from "./message.js";
 import { icon } from "./icons.js";
 
