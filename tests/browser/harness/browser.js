@@ -72,6 +72,15 @@ export class Visit {
     await this.page.locator("main .loading").waitFor({ state: "detached" });
   }
 
+  get main() {
+    return this.page.locator("main");
+  }
+
+  /** The heading of the page, once it says this. */
+  heading(text) {
+    return this.page.getByRole("heading", { level: 1 }).filter({ hasText: text });
+  }
+
   /** Violations of WCAG A and AA that axe-core calls serious or critical, in words. */
   async violations() {
     await this.page.evaluate(AXE);
