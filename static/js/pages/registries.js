@@ -58,7 +58,7 @@ function registriesTable(query) {
     key: (row) => row.address,
     columns: [
       { id: "address", label: "Address", head: true, text: (row) => row.address },
-      { id: "state", label: "State", text: (row) => (row.ok ? "OK" : `unreachable ${row.error}`), cell: registryState },
+      { id: "state", label: "State", className: "wide", text: (row) => (row.ok ? "OK" : `unreachable ${row.error}`), cell: registryState },
       { id: "version", label: "Version", text: (row) => row.version ?? "–" },
       count("topics", "Topics", (row) => row.topic_count),
       count("channels", "Channels", (row) => row.channel_count),
@@ -69,7 +69,7 @@ function registriesTable(query) {
 }
 
 function registryState({ ok, error }) {
-  return ok ? badge("OK", "good") : [badge("unreachable", "critical"), h("span.quiet.second-line", error ?? "")];
+  return ok ? badge("OK", "good") : h("div", badge("unreachable", "critical"), h("span.quiet.second-line", error ?? ""));
 }
 
 function createDifferences() {
