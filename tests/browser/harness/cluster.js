@@ -13,6 +13,7 @@ export class Cluster {
   /** Starts everything. `admin` are further flags of nsqadmin, `nsqd` of both nsqd, `direct` leaves the registries out. */
   static async start({ admin = [], nsqd = [], direct = false } = {}) {
     const cluster = new Cluster();
+    cluster.base = admin.find((flag) => flag.startsWith("--base-path="))?.replace(/^[^=]*=|\/$/g, "") ?? "";
     cluster.folder = mkdtempSync(join(tmpdir(), "nsq-browser-"));
     process.once("exit", () => rmSync(cluster.folder, { recursive: true, force: true }));
     try {
@@ -47,7 +48,7 @@ export class Cluster {
     const upstream = this.registries.length
       ? this.registries.map((registry) => `--lookupd-http-address=${registry.http}`)
       : this.nodes.map((node) => `--nsqd-http-address=${node.http}`);
-    const admin = await new Daemon("nsqadmin", [...HERE, POLL, ...upstream, ...flags]).start();
+    const admin = await new Daemon("nsqadmin", [...(flags.some((flag) => flag.startsWith("--http-address")) ? [] : HERE), POLL, ...upstream, ...flags]).start();
     this.admins.push(admin);
     return admin;
   }
@@ -65,6 +66,25 @@ export class Cluster {
   async topic(node, name) {
     const { topics } = await node.ask(`/stats?format=json&topic=${encodeURIComponent(name)}`);
     return topics?.find((topic) => topic.topic_name === name) ?? null;
+  }
+
+  /** Waits until nsqadmin's pages know the topic. */
+  listed(name) {
+    const known = async () => (await this.admin.ask(`${this.base}/api/v1/topics`)).topics.some(({ topic }) => topic === name);
+    return until(known, `${name} in nsqadmin`);
+  }
+
+  /** Stops a daemon as a machine that hangs would: its sockets stay open and say nothing. */
+  freeze(daemon) {
+    daemon.child.kill("SIGSTOP");
+  }
+
+  thaw(daemon) {
+    daemon.child.kill("SIGCONT");
+  }
+
+  freePort() {
+    return freePort();
   }
 
   async stop() {
