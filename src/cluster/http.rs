@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use reqwest::{Client, Response, StatusCode, Url, header};
 use serde::{Deserialize, de::DeserializeOwned};
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::{
     config::NSQ_VERSION,
@@ -46,7 +47,16 @@ pub struct Ask {
 impl Ask {
     /// Reads the authorities that the system trusts. `user_agent` is what nodes log.
     pub fn new(user_agent: &str, timeouts: Timeouts) -> Result<Self, String> {
-        let client = requests::client(trusting_the_system(), timeouts.connect)
+        Self::with_tls(user_agent, timeouts, trusting_the_system())
+    }
+
+    /// The same with other authorities, or a certificate to show.
+    pub fn with_tls(
+        user_agent: &str,
+        timeouts: Timeouts,
+        tls: ClientConfig,
+    ) -> Result<Self, String> {
+        let client = requests::client(tls, timeouts.connect)
             .timeout(timeouts.request)
             .user_agent(format!("{user_agent}/{NSQ_VERSION}"))
             .build();

@@ -3,11 +3,13 @@
 pub mod channel_counts;
 mod http;
 pub mod producers;
+pub mod sources;
 
 pub use self::{
     channel_counts::{ChannelCounts, channel_counts},
     http::{Ask, AskError, Timeouts},
     producers::{Nsqd, producers},
+    sources::{Source, Sources, SourcesError},
 };
 
 /// What nodes have said together.
