@@ -1,6 +1,8 @@
 //! Asks many nodes over HTTP and merges what they say. Nodes that do not answer are named and keep nobody else waiting.
 
+pub mod actions;
 pub mod answers;
+pub mod audit;
 mod failure;
 mod fan_out;
 mod http;
@@ -9,6 +11,7 @@ mod producers;
 mod reach;
 mod stats;
 mod topics;
+pub mod totals;
 mod version;
 
 pub use self::{
