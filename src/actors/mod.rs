@@ -8,6 +8,8 @@
 //!
 //! LookupRegistry
 //! LookupListener ─ LookupConnection
+//!
+//! NotificationSender
 //! ```
 //!
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
@@ -35,6 +37,7 @@ pub mod lookup_registry;
 pub mod lookup_shared;
 pub mod meters;
 pub mod node;
+pub mod notifier;
 pub mod process;
 pub mod shared;
 pub mod snapshot;
@@ -66,5 +69,6 @@ pub use lookup_listener::LookupListener;
 pub use lookup_peer::LookupPeer;
 pub use lookup_registry::LookupRegistry;
 pub use node::Node;
+pub use notifier::Notifier;
 pub use statsd::Statsd;
 pub use topic::Topic;

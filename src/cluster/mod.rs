@@ -9,10 +9,13 @@ mod http;
 mod nodes;
 mod producers;
 mod reach;
+pub mod sources;
 mod stats;
 mod topics;
 pub mod totals;
 mod version;
+
+use std::sync::Arc;
 
 pub use self::{
     failure::{AskError, ClusterError, Merged, Stage, warning},
@@ -20,6 +23,7 @@ pub use self::{
     nodes::Node,
     producers::producers,
     reach::Reach,
+    sources::{Source, Sources, SourcesError},
     stats::{Selection, stats_at, stats_of},
     topics::InactiveTopics,
 };
@@ -33,17 +37,21 @@ pub enum Mode {
     Direct,
 }
 
-/// The nsqlookupds and nsqds that are asked; with nsqlookupds, nsqds are those that they know.
+/// The nsqlookupds or nsqds that are asked, as they were configured at one moment.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     ask: Ask,
-    lookupds: Vec<String>,
-    nsqds: Vec<String>,
+    lookupds: Arc<[String]>,
+    nsqds: Arc<[String]>,
 }
 
 impl Cluster {
-    /// Addresses are `host:port` for HTTP. Without nsqlookupds the nsqds count.
-    pub fn new(ask: Ask, lookupds: Vec<String>, nsqds: Vec<String>) -> Self {
+    /// Asks those of the source.
+    pub fn new(ask: Ask, source: Source) -> Self {
+        let (lookupds, nsqds) = match source {
+            Source::Lookupds(lookupds) => (lookupds, Arc::default()),
+            Source::Nsqds(nsqds) => (Arc::default(), nsqds),
+        };
         Self { ask, lookupds, nsqds }
     }
 

@@ -186,7 +186,7 @@ impl Cluster {
     /// What each nsqlookupd says of all nodes, with its address.
     pub async fn registered(&self) -> Merged<Vec<(&str, Vec<RegisteredNode>)>> {
         let question = Question { stage: Stage::Nodes, path: "/nodes", query: &[] };
-        let answers = ask_all(&self.lookupds, |registry| async move {
+        let answers = ask_all(self.lookupds(), |registry| async move {
             let list: NodeList = self.ask.get(&Reach::at(registry), question).await?;
             Ok((registry.as_str(), list.producers))
         });
@@ -198,7 +198,7 @@ impl Cluster {
         &self,
         failures: &mut Vec<AskError>,
     ) -> Result<Vec<Node>, ClusterError> {
-        let answers = ask_all(&self.nsqds, |configured| async move {
+        let answers = ask_all(self.nsqds(), |configured| async move {
             Ok(Node::of_info(self.ask.info(configured).await?, configured))
         });
         let add = |nodes: &mut Vec<Node>, node: Node| {

@@ -49,7 +49,7 @@ impl Cluster {
         let before = failures.len();
         let found = match self.mode() {
             Mode::Lookupd => {
-                let found = producers(&self.ask, &self.lookupds, topic).await;
+                let found = producers(&self.ask, self.lookupds(), topic).await;
                 found.unless_all_failed(failures)?
             }
             Mode::Direct => self.direct_producers(topic, failures).await?,
