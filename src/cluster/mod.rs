@@ -1,8 +1,12 @@
 //! Asks many nodes over HTTP and merges what they say. Nodes that do not answer are named and keep nobody else waiting.
 
 pub mod channel_counts;
+pub mod history;
 mod http;
+pub mod picture;
+pub mod problems;
 pub mod producers;
+pub mod snapshot;
 
 pub use self::{
     channel_counts::{ChannelCounts, channel_counts},
