@@ -1,24 +1,70 @@
 //! Asks many nodes over HTTP and merges what they say. Nodes that do not answer are named and keep nobody else waiting.
 
-pub mod channel_counts;
+pub mod answers;
+mod failure;
+mod fan_out;
 pub mod history;
 mod http;
+mod nodes;
 pub mod picture;
 pub mod problems;
-pub mod producers;
+mod producers;
+mod reach;
 pub mod snapshot;
+mod stats;
+mod topics;
+mod version;
 
 pub use self::{
-    channel_counts::{ChannelCounts, channel_counts},
-    http::{Ask, AskError, Timeouts},
-    producers::{Nsqd, producers},
+    failure::{AskError, ClusterError, Merged, Stage, warning},
+    http::{Ask, Timeouts},
+    nodes::Node,
+    producers::producers,
+    reach::Reach,
+    stats::{Selection, stats_at, stats_of},
+    topics::InactiveTopics,
 };
 
-/// What nodes have said together.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Merged<T> {
-    /// Of those that have answered.
-    pub known: T,
-    /// Those that have not, each with the reason.
-    pub failures: Vec<AskError>,
+/// Where topics and nodes are learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// From nsqlookupds.
+    Lookupd,
+    /// From the nsqds themselves.
+    Direct,
+}
+
+/// The nsqlookupds and nsqds that are asked; with nsqlookupds, nsqds are those that they know.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    ask: Ask,
+    lookupds: Vec<String>,
+    nsqds: Vec<String>,
+}
+
+impl Cluster {
+    /// Addresses are `host:port` for HTTP. Without nsqlookupds the nsqds count.
+    pub fn new(ask: Ask, lookupds: Vec<String>, nsqds: Vec<String>) -> Self {
+        Self { ask, lookupds, nsqds }
+    }
+
+    /// Who is asked for topics and nodes.
+    pub fn mode(&self) -> Mode {
+        if self.lookupds.is_empty() { Mode::Direct } else { Mode::Lookupd }
+    }
+
+    /// Asks single nodes.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// The nsqlookupds, `host:port`; none in direct mode.
+    pub fn lookupds(&self) -> &[String] {
+        &self.lookupds
+    }
+
+    /// The nsqds of direct mode as they were given, `host:port`.
+    pub fn nsqds(&self) -> &[String] {
+        &self.nsqds
+    }
 }
