@@ -10,6 +10,7 @@ pub mod picture;
 pub mod problems;
 mod producers;
 mod reach;
+pub mod roster;
 pub mod snapshot;
 mod stats;
 mod topics;
@@ -26,9 +27,10 @@ pub use self::{
 };
 
 /// Where topics and nodes are learnt from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     /// From nsqlookupds.
+    #[default]
     Lookupd,
     /// From the nsqds themselves.
     Direct,

@@ -2,8 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::{LookupMode, Node, RegisteredNode, Registry};
-use crate::{broker::Moment, cluster::snapshot::Name};
+use super::{Node, Registered, Registry};
+use crate::{
+    broker::Moment,
+    cluster::{Mode, snapshot::Name},
+};
 
 /// So many are told of.
 pub const DIFFERENCES_MAX: usize = 500;
@@ -70,11 +73,11 @@ fn list(names: &[Name]) -> String {
 pub fn differences(
     registries: &[Registry],
     nodes: &[Node],
-    mode: LookupMode,
+    mode: Mode,
     before: &[Difference],
     now: Moment,
 ) -> Vec<Difference> {
-    if mode == LookupMode::Direct {
+    if mode == Mode::Direct {
         return Vec::new();
     }
     // Who does not answer is another problem.
@@ -136,7 +139,7 @@ fn known(registry: &Registry) -> Known<'_> {
     registry.nodes.iter().map(|node| (&node.address, topics_of(node))).collect()
 }
 
-fn topics_of(node: &RegisteredNode) -> BTreeMap<&Name, bool> {
+fn topics_of(node: &Registered) -> BTreeMap<&Name, bool> {
     node.topics.iter().map(|(topic, is_hidden)| (topic, *is_hidden)).collect()
 }
 

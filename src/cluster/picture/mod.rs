@@ -13,10 +13,13 @@ pub(super) mod tests;
 pub use self::{
     differences::Difference,
     merging::{Channel, ChannelAt, Counts, Topic, TopicAt, Totals},
-    node::{Lives, Node, NodeInfo, SHARE_UNKNOWN, Share},
-    registry::{LookupMode, RegisteredNode, Registry, RegistryDetails},
+    node::{Lives, Node, NodeIdentity, SHARE_UNKNOWN, Share},
+    registry::{Registered, Registry, RegistryDetails},
 };
-use super::snapshot::{ChannelEntry, Name, TopicEntry};
+use super::{
+    AskError, Mode, Stage,
+    snapshot::{ChannelEntry, Name, TopicEntry},
+};
 use crate::broker::Moment;
 
 /// A question that was not answered.
@@ -34,20 +37,17 @@ pub struct Failure {
     pub since: Moment,
 }
 
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stage {
-    /// `/stats` of an nsqd.
-    Stats,
-    /// `/info` of an nsqd.
-    Info,
-    /// `/nodes` of an nsqlookupd.
-    Nodes,
-    /// `/topics` of an nsqlookupd.
-    Topics,
-    /// `/channels` of an nsqlookupd.
-    Lookup,
+impl Failure {
+    /// A question that has failed now; if the same had failed before, it fails since then.
+    pub fn new(error: &AskError, address: &Name, now: Moment, before: Option<&Self>) -> Self {
+        Self {
+            address: address.clone(),
+            stage: error.stage,
+            status: error.status,
+            text: error.text.as_str().into(),
+            since: before.map_or(now, |before| before.since),
+        }
+    }
 }
 
 /// A topic that registries know and no node has.
@@ -75,7 +75,7 @@ pub struct Picture {
     /// In the order in which they are configured.
     pub registries: Vec<Registry>,
     /// How nodes are found.
-    pub mode: LookupMode,
+    pub mode: Mode,
     /// Sorted by name.
     pub topics: Vec<Topic>,
     /// Sorted by name.

@@ -13,7 +13,7 @@ pub const SHARE_UNKNOWN: Duration = Duration::from_secs(60);
 
 /// What a node is called and where it can be reached.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
-pub struct NodeInfo {
+pub struct NodeIdentity {
     /// Its host, as it says.
     pub hostname: Name,
     /// Where it wants to be reached.
@@ -64,7 +64,7 @@ pub struct Node {
     /// `broadcast_address:http_port`, by which it is known.
     pub address: Name,
     /// What it is called.
-    pub info: Arc<NodeInfo>,
+    pub identity: Arc<NodeIdentity>,
     /// What it has said last.
     pub snapshot: Option<Arc<NodeSnapshot>>,
     /// Why it has not answered the last question.
@@ -100,6 +100,6 @@ impl Node {
     /// Its version: what it says itself counts more than what a registry was told.
     pub fn version(&self) -> &Name {
         let said = self.snapshot.as_ref().map(|snapshot| &snapshot.version);
-        said.filter(|version| !version.is_empty()).unwrap_or(&self.info.version)
+        said.filter(|version| !version.is_empty()).unwrap_or(&self.identity.version)
     }
 }

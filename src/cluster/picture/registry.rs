@@ -5,18 +5,8 @@ use std::{
     sync::Arc,
 };
 
-use super::{Failure, InactiveTopic, NodeInfo, Topic};
+use super::{Failure, InactiveTopic, NodeIdentity, Topic};
 use crate::cluster::snapshot::Name;
-
-/// How nodes are found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum LookupMode {
-    /// By the registries.
-    #[default]
-    Lookupd,
-    /// They are configured.
-    Direct,
-}
 
 /// One nsqlookupd.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +18,7 @@ pub struct Registry {
     /// None if it is not known.
     pub version: Option<Name>,
     /// The nodes that it knows, as it has said last.
-    pub nodes: Arc<[RegisteredNode]>,
+    pub nodes: Arc<[Registered]>,
     /// The topics that it knows, those without nodes included; sorted.
     pub topics: Arc<[Name]>,
     /// The channels of topics that no node has.
@@ -41,18 +31,18 @@ pub struct Registry {
 
 /// An nsqd in a registry.
 #[derive(Debug, Clone)]
-pub struct RegisteredNode {
+pub struct Registered {
     /// `broadcast_address:http_port`.
     pub address: Name,
     /// What it has said of itself when it registered.
-    pub info: Arc<NodeInfo>,
+    pub identity: Arc<NodeIdentity>,
     /// Where its link comes from.
     pub remote_address: Name,
     /// Its topics, and whether it is hidden for them.
     pub topics: Vec<(Name, bool)>,
 }
 
-impl RegisteredNode {
+impl Registered {
     /// The topics for which it is hidden.
     pub fn tombstoned(&self) -> impl Iterator<Item = &Name> {
         self.topics.iter().filter(|(_, is_hidden)| *is_hidden).map(|(topic, _)| topic)
@@ -72,7 +62,7 @@ pub struct RegistryDetails {
 
 impl Registry {
     /// What it knows of a node.
-    pub fn node(&self, address: &str) -> Option<&RegisteredNode> {
+    pub fn node(&self, address: &str) -> Option<&Registered> {
         self.nodes.iter().find(|node| &*node.address == address)
     }
 

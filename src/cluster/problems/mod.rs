@@ -14,7 +14,7 @@ use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
 use serde::Serialize;
 
-pub use self::{clients::stuck, nodes::order as version_order};
+pub use self::clients::stuck;
 use super::{
     history::{History, Line, Subject},
     picture::{Channel, Picture, Topic},

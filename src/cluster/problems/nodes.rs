@@ -1,14 +1,16 @@
 //! Nodes and registries that are not as they should be.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Kind, Problem, Scene, Severity,
     text::{counted, list, time},
 };
 use crate::cluster::{
-    picture::{LookupMode, Node, Registry, differences::DifferenceKind},
+    Mode,
+    picture::{Difference, Node, Registry, differences::DifferenceKind},
     snapshot::Name,
+    version,
 };
 
 /// Registries are asked one after the other, and a node needs a moment to register everywhere.
@@ -64,7 +66,7 @@ fn unreachable(node: &Node, scene: &Scene<'_>) -> Option<Problem> {
         None => "nothing is known of it".to_owned(),
     };
     let listed = match (scene.picture.mode, node.is_listed) {
-        (LookupMode::Lookupd, false) => ", and no nsqlookupd knows it any more",
+        (Mode::Lookupd, false) => ", and no nsqlookupd knows it any more",
         _ => "",
     };
     let text = format!(
@@ -125,38 +127,28 @@ fn cut(node: &Node) -> Option<Problem> {
 }
 
 fn skew(nodes: &[Node]) -> Option<Problem> {
-    let mut versions: BTreeMap<(Vec<u64>, &Name), Vec<&Name>> = BTreeMap::new();
-    for node in nodes.iter().filter(|node| !node.version().is_empty()) {
-        let version = node.version();
-        versions.entry((order(version), version)).or_default().push(&node.address);
-    }
-    let ((_, newest), _) = versions.last_key_value()?;
-    let older: Vec<_> = versions.iter().filter(|((_, version), _)| version != newest).collect();
-    if older.is_empty() {
+    let known: Vec<_> = nodes.iter().filter(|node| !node.version().is_empty()).collect();
+    let newest = version::newest(known.iter().map(|node| &**node.version()))?;
+    let is_behind = |node: &&&Node| version::is_older(node.version(), &newest);
+    let behind: Vec<_> = known.iter().filter(is_behind).collect();
+    if behind.is_empty() {
         return None;
     }
-    let behind: Vec<_> = older.iter().flat_map(|(_, nodes)| nodes.iter().copied()).collect();
-    let olds: Vec<_> = older.iter().map(|((_, version), _)| *version).collect();
+    let versions: BTreeSet<&Name> = behind.iter().map(|node| node.version()).collect();
     let text = format!(
-        "{} of {} not of version {newest} but of {}: {}.",
+        "{} of {} older than version {newest}, which others have: {} (version {}).",
         behind.len(),
         counted(nodes.len() as u64, "node is", "nodes are"),
-        list(&olds),
-        list(&behind)
+        list(&behind.iter().map(|node| &node.address).collect::<Vec<_>>()),
+        list(&versions.into_iter().collect::<Vec<_>>())
     );
     Some(Problem::new(Severity::Info, Kind::VersionSkew, text))
-}
-
-/// A version's numbers, to compare.
-pub fn order(version: &str) -> Vec<u64> {
-    let core = version.split(['-', '+']).next().unwrap_or_default();
-    core.split('.').map(|part| part.parse().unwrap_or(0)).collect()
 }
 
 fn differences(scene: &Scene<'_>) -> Vec<Problem> {
     let lasting = scene.picture.differences.iter();
     let lasting = lasting.filter(|difference| scene.now.since(difference.since) >= DIFFERENCE_MIN);
-    let problem = |difference: &crate::cluster::picture::Difference| {
+    let problem = |difference: &Difference| {
         let is_lost = difference.kind == DifferenceKind::NodeNowhere;
         let severity = if is_lost { Severity::Critical } else { Severity::Warning };
         let problem = Problem::new(severity, Kind::NodeMissing, difference.text());

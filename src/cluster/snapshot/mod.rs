@@ -6,6 +6,7 @@
 mod following;
 mod names;
 mod rate;
+mod reading;
 #[cfg(test)]
 mod tests;
 
@@ -14,6 +15,7 @@ use std::sync::Arc;
 pub use self::{
     names::{Name, Names},
     rate::{Rate, Rates},
+    reading::Room,
 };
 use crate::broker::Moment;
 
