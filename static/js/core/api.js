@@ -26,6 +26,14 @@ export class ApiError extends Error {
     this.status = status;
     this.code = code;
   }
+
+  /**
+   * What an answer that is no success says.
+   * @param {Response} response
+   */
+  static async of(response) {
+    return refusal(response.status, await decode(response));
+  }
 }
 
 /**

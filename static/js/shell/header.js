@@ -57,7 +57,7 @@ function markCurrent(link, current) {
 
 function mark() {
   const image = h("img", { src: `${base}static/img/favicon.svg`, alt: "", width: "26", height: "26" });
-  return h("a.mark", { href: links.overview() }, image, h("span", "nsqadmin"));
+  return h("a.mark", { href: links.overview(), "aria-label": "nsqadmin" }, image, h("span", "nsqadmin"));
 }
 
 function createMenu(nav) {

@@ -1,0 +1,27 @@
+/** One large number: messages published, for a screen on the wall. */
+import { h, setText } from "../core/dom.js";
+import { integer, rate } from "../rules/format.js";
+import { createHeading } from "../components/heading.js";
+
+const LEAD = "Messages published to the topics that are there, as the nodes that answer have counted them.";
+
+export const page = {
+  title: () => "Counter",
+  view: () => "counter",
+  create() {
+    const heading = createHeading({ title: "Counter", lead: LEAD });
+    const total = h("p.counter-total");
+    const published = h("dd");
+    const finished = h("dd");
+    const rates = h("dl.counter-rates", h("div", h("dt", "Published"), published), h("div", h("dt", "Finished"), finished));
+    return {
+      heading: heading.element,
+      body: h("div.counter", total, rates),
+      update(data) {
+        setText(total, integer(data.messages));
+        setText(published, rate(data.in_rate));
+        setText(finished, rate(data.finished_rate));
+      },
+    };
+  },
+};
