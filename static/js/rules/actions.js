@@ -16,7 +16,7 @@ import { counted } from "./format.js";
 const WORDS = {
   create: { verb: "Create", done: "Created", destroys: false },
   pause: { verb: "Pause", done: "Paused", destroys: false },
-  unpause: { verb: "Go on with", done: "Goes on:", destroys: false },
+  unpause: { verb: "Unpause", done: "Unpaused", destroys: false },
   empty: { verb: "Empty", done: "Emptied", destroys: true },
   delete: { verb: "Delete", done: "Deleted", destroys: true },
   tombstone: { verb: "Remove", done: "Removed", destroys: true },
@@ -24,7 +24,7 @@ const WORDS = {
 
 /** What it means, in a sentence or two, beyond the numbers. */
 const MEANINGS = {
-  pause_topic: "Messages stay in the topic's own queue; no channel gets new ones until it goes on. Publishing works as before.",
+  pause_topic: "Messages stay in the topic's own queue; no channel gets new ones until it is unpaused. Publishing works as before.",
   unpause_topic: "The messages that have waited in the topic go to its channels.",
   empty_topic: "The messages in the topic's own queue are thrown away for good. Those in its channels stay.",
   delete_topic: "The topic, its channels and all their messages are removed from every node. Who publishes to it makes it again.",
