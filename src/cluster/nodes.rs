@@ -169,18 +169,26 @@ impl Cluster {
         }
     }
 
+    /// All nsqds; their topics are known only where they cost no further questions.
+    pub async fn nodes_without_topics(
+        &self,
+        failures: &mut Vec<AskError>,
+    ) -> Result<Vec<Node>, ClusterError> {
+        match self.mode() {
+            Mode::Lookupd => self.nodes(failures).await,
+            Mode::Direct => self.described(failures).await,
+        }
+    }
+
     /// The nsqd with this address.
     pub async fn node(
         &self,
         address: &str,
         failures: &mut Vec<AskError>,
     ) -> Result<Node, ClusterError> {
-        let nodes = match self.mode() {
-            Mode::Lookupd => self.nodes(failures).await?,
-            Mode::Direct => self.described(failures).await?,
-        };
-        let mut nodes = nodes.into_iter();
-        nodes.find(|node| node.address == address).ok_or(ClusterError::NodeNotFound)
+        let mut nodes = self.nodes_without_topics(failures).await?.into_iter();
+        let found = nodes.find(|node| node.address == address);
+        found.ok_or_else(|| ClusterError::unknown(ClusterError::NodeNotFound, failures))
     }
 
     /// What each nsqlookupd says of all nodes, with its address.

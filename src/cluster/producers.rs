@@ -54,12 +54,7 @@ impl Cluster {
             }
             Mode::Direct => self.direct_producers(topic, failures).await?,
         };
-        // Whether those know it who did not answer cannot be said.
-        let program = if self.mode() == Mode::Direct { "nsqd" } else { "nsqlookupd" };
-        found.ok_or_else(|| match failures[before..].to_vec() {
-            failed if failed.is_empty() => ClusterError::TopicNotFound,
-            failures => ClusterError::NoAnswer { program, failures },
-        })
+        found.ok_or_else(|| ClusterError::unknown(ClusterError::TopicNotFound, &failures[before..]))
     }
 
     async fn direct_producers(

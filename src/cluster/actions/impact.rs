@@ -41,16 +41,12 @@ impl Cluster {
     pub async fn impact(&self, order: &Order) -> Result<Impact, ClusterError> {
         let mut failures = Vec::new();
         let nodes = self.nodes_of(order, &mut failures).await?;
-        let channel = order.channel.as_ref();
         let select =
             Selection { topic: Some(&order.topic), channel: None, clients: true, memory: false };
         let stats = stats_of(self.ask(), &nodes, select).await.unless_all_failed(&mut failures)?;
         let seen = Seen::new(&stats, order);
-        if channel.is_some() && !order.action.creates() && seen.channels.is_empty() {
-            let all_have_answered = failures.is_empty();
-            if all_have_answered {
-                return Err(ClusterError::ChannelNotFound);
-            }
+        if order.channel.is_some() && !order.action.creates() && seen.channels.is_empty() {
+            return Err(ClusterError::unknown(ClusterError::ChannelNotFound, &failures));
         }
         let lookupds = if order.is_for_registries() { self.lookupds() } else { &[] };
         let mut impact = Impact {
