@@ -10,8 +10,10 @@ pub mod picture;
 pub mod problems;
 mod producers;
 mod reach;
+mod registry_questions;
 pub mod roster;
 pub mod snapshot;
+mod sources;
 mod stats;
 mod topics;
 mod version;
@@ -22,6 +24,7 @@ pub use self::{
     nodes::Node,
     producers::producers,
     reach::Reach,
+    sources::{Source, Sources, SourcesError},
     stats::{Selection, stats_at, stats_of},
     topics::InactiveTopics,
 };

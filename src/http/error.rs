@@ -52,6 +52,14 @@ pub enum HttpError {
     ValueSize,
     /// `--enable-experiment=chaos` is off.
     ChaosDisabled,
+    /// Not one of those who may do that.
+    Forbidden,
+    /// The request was made by a page of somebody else.
+    CrossOrigin,
+    /// Nobody knows from where the request comes.
+    InvalidRemoteAddress,
+    /// Nobody of those who were asked has given an answer, for these reasons.
+    Upstream(String),
     /// There is no such path.
     NotFound,
     /// The path knows other methods: the value of `Allow`.
@@ -65,6 +73,7 @@ impl HttpError {
         let (status, message) = match self {
             Self::MissingArg(name) => return (400, format!("MISSING_ARG_{name}").into()),
             Self::InvalidArg(name) => return (400, format!("INVALID_ARG_{name}").into()),
+            Self::Upstream(text) => return (502, format!("UPSTREAM_ERROR: {text}").into()),
             Self::NotStored(reason) => return (503, reason.clone().into()),
             Self::InvalidRequest => (400, "INVALID_REQUEST"),
             Self::InvalidTopic => (400, "INVALID_TOPIC"),
@@ -82,6 +91,9 @@ impl HttpError {
             Self::InvalidValue => (400, "INVALID_VALUE"),
             Self::ValueSize => (413, "INVALID_VALUE"),
             Self::ChaosDisabled => (403, "CHAOS_DISABLED"),
+            Self::Forbidden => (403, "FORBIDDEN"),
+            Self::CrossOrigin => (403, "CROSS_ORIGIN"),
+            Self::InvalidRemoteAddress => (400, "INVALID_REMOTE_ADDR"),
             Self::NotFound => (404, "NOT_FOUND"),
             Self::MethodNotAllowed(_) => (405, "METHOD_NOT_ALLOWED"),
             Self::Internal => (500, "INTERNAL_ERROR"),
@@ -187,6 +199,10 @@ mod tests {
         is(&HttpError::InvalidOption, 400, "INVALID_OPTION");
         is(&HttpError::InvalidValue, 400, "INVALID_VALUE");
         is(&HttpError::ValueSize, 413, "INVALID_VALUE");
+        is(&HttpError::Forbidden, 403, "FORBIDDEN");
+        is(&HttpError::CrossOrigin, 403, "CROSS_ORIGIN");
+        is(&HttpError::InvalidRemoteAddress, 400, "INVALID_REMOTE_ADDR");
+        is(&HttpError::Upstream("a: gone".into()), 502, "UPSTREAM_ERROR: a: gone");
         is(&HttpError::NotFound, 404, "NOT_FOUND");
         is(&HttpError::MethodNotAllowed("GET".into()), 405, "METHOD_NOT_ALLOWED");
         is(&HttpError::Internal, 500, "INTERNAL_ERROR");
