@@ -12,6 +12,7 @@ pub mod picture;
 pub mod problems;
 mod producers;
 mod reach;
+mod registry_questions;
 pub mod roster;
 pub mod snapshot;
 pub mod sources;

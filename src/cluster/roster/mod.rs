@@ -57,6 +57,8 @@ pub struct ToAsk {
     pub reach: Reach,
     /// Consumers are wanted, too.
     pub with_clients: bool,
+    /// It has not answered the last question.
+    pub is_doubtful: bool,
 }
 
 /// Everybody.

@@ -29,6 +29,7 @@ impl Roster {
             address: address.clone(),
             reach: Reach { address: address.to_string(), otherwise: member.otherwise.clone() },
             with_clients: member.is_small() || now >= member.clients_at,
+            is_doubtful: member.node.failure.is_some(),
         };
         self.members.iter().map(ask).collect()
     }
