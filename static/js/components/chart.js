@@ -17,7 +17,6 @@ import { clock, compact } from "../rules/format.js";
 import { describe, timesOf } from "../rules/series.js";
 import { colour, paleColour } from "./colours.js";
 
-const HEIGHT = 170;
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 const SYNC = "page";
 
@@ -41,7 +40,7 @@ class Chart {
     this.values = lines.map(() => h("span.chart-value"));
     this.box = h("div.chart-box", { tabindex: "0", role: "img", "aria-label": `${title}, a chart of the last hour`, "aria-describedby": this.summary.id });
     const legend = lines.map((line, i) => h("span.chart-key", swatch(line), h("span.quiet", line.label), this.values[i]));
-    this.element = h("figure.chart.card", h("figcaption", h("h3", title), h("div.chart-legend", this.time, legend)), this.box, this.summary);
+    this.element = h("figure.chart.card", h("figcaption", h("h3", title), this.time, h("div.chart-legend", legend)), this.box, this.summary);
     this.box.addEventListener("keydown", (event) => this.moveCursor(event));
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.box);
@@ -72,14 +71,10 @@ class Chart {
   }
 
   resize() {
-    const width = this.box.clientWidth;
+    const { clientWidth: width, clientHeight: height } = this.box;
     if (width === 0 || !this.data) return;
-    if (this.plot) this.plot.setSize({ width, height: HEIGHT });
-    else this.build(width);
-  }
-
-  build(width) {
-    this.plot = new uPlot(this.plotOptions(width), this.data, this.box);
+    if (this.plot) return this.plot.setSize({ width, height });
+    this.plot = new uPlot(this.plotOptions(width, height), this.data, this.box);
     this.redraw();
   }
 
@@ -91,11 +86,11 @@ class Chart {
     this.resize();
   }
 
-  plotOptions(width) {
+  plotOptions(width, height) {
     const axis = { stroke: colour("--quiet"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false }, grid: { stroke: colour("--chart-grid"), width: 1 } };
     return {
       width,
-      height: HEIGHT,
+      height,
       padding: [10, 12, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: SYNC, setSeries: false } },

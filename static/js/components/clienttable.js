@@ -51,7 +51,7 @@ function columns(where, now) {
   return [
     clientColumn(),
     where === "node" ? nodeColumn() : channelColumn(),
-    count("rate", "Finished", (client) => client.rate, rate, "Messages finished per second"),
+    count("rate", "Rate", (client) => client.rate, rate, "Messages finished per second"),
     {
       id: "in-flight",
       label: "In flight / ready",
@@ -60,7 +60,7 @@ function columns(where, now) {
       value: (client) => client.in_flight,
       text: (client) => `${integer(client.in_flight)} / ${integer(client.ready)}`,
     },
-    count("finished", "Finished in all", (client) => client.finished, integer),
+    count("finished", "Finished", (client) => client.finished, integer),
     count("messages", "Delivered", (client) => client.messages, integer),
     count("requeues", "Requeued", (client) => client.requeues, integer),
     {
@@ -71,7 +71,6 @@ function columns(where, now) {
       text: (client) => (isKnown(client.connected_at) ? span((now() - client.connected_at) / 1000) : UNKNOWN),
       cell: (client) => h("span", { title: `since ${dateTime(client.connected_at)}` }, isKnown(client.connected_at) ? span((now() - client.connected_at) / 1000) : UNKNOWN),
     },
-    { id: "agent", label: "Agent", text: (client) => client.user_agent || UNKNOWN, className: "wide" },
     attributeColumn(),
   ];
 }
@@ -82,11 +81,11 @@ function clientColumn() {
     label: "Client",
     head: true,
     value: (client) => nameOf(client),
-    text: (client) => [nameOf(client), client.remote_address, client.stuck ?? ""].join(" "),
+    text: (client) => [nameOf(client), originOf(client), client.stuck ?? ""].join(" "),
     cell: (client) => [
       h("span.name", nameOf(client)),
       client.stuck ? badge("stuck", "warning") : null,
-      h("span.under", client.remote_address, client.hostname && client.hostname !== nameOf(client) ? ` · ${client.hostname}` : ""),
+      h("span.under", originOf(client)),
       client.stuck ? h("span.under.warning", client.stuck) : null,
     ],
   };
@@ -94,6 +93,13 @@ function clientColumn() {
 
 function nameOf({ client_id: id, hostname, remote_address: address }) {
   return id || hostname || address;
+}
+
+// Address, agent, and the host unless the name says it already (in short or in full).
+function originOf(client) {
+  const { hostname, remote_address: address, user_agent: agent } = client;
+  const named = [hostname, hostname?.split(".")[0]].includes(nameOf(client));
+  return [address, named ? "" : hostname, agent].filter(Boolean).join(" · ");
 }
 
 function nodeColumn() {
@@ -144,5 +150,5 @@ function attributesOf(client) {
 const LOCALITIES = {
   zone: ["same zone", "good", "In the zone of the node"],
   region: ["same region", "info", "In the region of the node, but in another zone"],
-  other: ["far", "warning", "In another region than the node"],
+  other: ["other region", "warning", "In another region than the node"],
 };
