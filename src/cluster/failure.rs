@@ -85,7 +85,7 @@ impl<T> Merged<T> {
 
     /// What is known, unless all who were asked have failed. None of none is an empty answer. Failures go to those that
     /// were there before.
-    pub(super) fn unless_all_failed(self, before: &mut Vec<AskError>) -> Result<T, ClusterError> {
+    pub fn unless_all_failed(self, before: &mut Vec<AskError>) -> Result<T, ClusterError> {
         if let (0, [first, ..]) = (self.answered, &self.failures[..]) {
             let program = first.stage.program();
             return Err(ClusterError::NoAnswer { program, failures: self.failures });
@@ -115,6 +115,18 @@ pub enum ClusterError {
     /// No node has this address.
     #[error("node not found")]
     NodeNotFound,
+}
+
+impl ClusterError {
+    /// That something is not known, unless those who have failed may know it.
+    pub fn unknown(what: Self, failures: &[AskError]) -> Self {
+        match failures.last() {
+            None => what,
+            Some(last) => {
+                Self::NoAnswer { program: last.stage.program(), failures: failures.to_vec() }
+            }
+        }
+    }
 }
 
 struct Lines<'a>(&'a [AskError]);

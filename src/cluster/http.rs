@@ -65,7 +65,7 @@ impl Ask {
         Self::with_tls(user_agent, timeouts, trusting_the_system())
     }
 
-    /// The same with other authorities, or a certificate to show.
+    /// Speaks TLS like this with nodes that want it.
     pub fn with_tls(
         user_agent: &str,
         timeouts: Timeouts,

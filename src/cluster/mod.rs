@@ -1,6 +1,8 @@
 //! Asks many nodes over HTTP and merges what they say. Nodes that do not answer are named and keep nobody else waiting.
 
+pub mod actions;
 pub mod answers;
+pub mod audit;
 mod failure;
 mod fan_out;
 pub mod history;
@@ -13,10 +15,13 @@ mod reach;
 mod registry_questions;
 pub mod roster;
 pub mod snapshot;
-mod sources;
+pub mod sources;
 mod stats;
 mod topics;
+pub mod totals;
 mod version;
+
+use std::sync::Arc;
 
 pub use self::{
     failure::{AskError, ClusterError, Merged, Stage, warning},
@@ -39,17 +44,21 @@ pub enum Mode {
     Direct,
 }
 
-/// The nsqlookupds and nsqds that are asked; with nsqlookupds, nsqds are those that they know.
+/// The nsqlookupds or nsqds that are asked, as they were configured at one moment.
 #[derive(Debug, Clone)]
 pub struct Cluster {
     ask: Ask,
-    lookupds: Vec<String>,
-    nsqds: Vec<String>,
+    lookupds: Arc<[String]>,
+    nsqds: Arc<[String]>,
 }
 
 impl Cluster {
-    /// Addresses are `host:port` for HTTP. Without nsqlookupds the nsqds count.
-    pub fn new(ask: Ask, lookupds: Vec<String>, nsqds: Vec<String>) -> Self {
+    /// Asks those of the source.
+    pub fn new(ask: Ask, source: Source) -> Self {
+        let (lookupds, nsqds) = match source {
+            Source::Lookupds(lookupds) => (lookupds, Arc::default()),
+            Source::Nsqds(nsqds) => (Arc::default(), nsqds),
+        };
         Self { ask, lookupds, nsqds }
     }
 

@@ -169,24 +169,32 @@ impl Cluster {
         }
     }
 
+    /// All nsqds; their topics are known only where they cost no further questions.
+    pub async fn nodes_without_topics(
+        &self,
+        failures: &mut Vec<AskError>,
+    ) -> Result<Vec<Node>, ClusterError> {
+        match self.mode() {
+            Mode::Lookupd => self.nodes(failures).await,
+            Mode::Direct => self.described(failures).await,
+        }
+    }
+
     /// The nsqd with this address.
     pub async fn node(
         &self,
         address: &str,
         failures: &mut Vec<AskError>,
     ) -> Result<Node, ClusterError> {
-        let nodes = match self.mode() {
-            Mode::Lookupd => self.nodes(failures).await?,
-            Mode::Direct => self.described(failures).await?,
-        };
-        let mut nodes = nodes.into_iter();
-        nodes.find(|node| node.address == address).ok_or(ClusterError::NodeNotFound)
+        let mut nodes = self.nodes_without_topics(failures).await?.into_iter();
+        let found = nodes.find(|node| node.address == address);
+        found.ok_or_else(|| ClusterError::unknown(ClusterError::NodeNotFound, failures))
     }
 
     /// What each nsqlookupd says of all nodes, with its address.
     pub async fn registered(&self) -> Merged<Vec<(&str, Vec<RegisteredNode>)>> {
         let question = Question { stage: Stage::Nodes, path: "/nodes", query: &[] };
-        let answers = ask_all(&self.lookupds, |registry| async move {
+        let answers = ask_all(self.lookupds(), |registry| async move {
             let list: NodeList = self.ask.get(&Reach::at(registry), question).await?;
             Ok((registry.as_str(), list.producers))
         });
@@ -198,7 +206,7 @@ impl Cluster {
         &self,
         failures: &mut Vec<AskError>,
     ) -> Result<Vec<Node>, ClusterError> {
-        let answers = ask_all(&self.nsqds, |configured| async move {
+        let answers = ask_all(self.nsqds(), |configured| async move {
             Ok(Node::of_info(self.ask.info(configured).await?, configured))
         });
         let add = |nodes: &mut Vec<Node>, node: Node| {
@@ -230,5 +238,121 @@ impl Cluster {
             node.topics = known.remove(&node.address).unwrap_or_default();
         }
         Ok(nodes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn node(host: &str, hostname: &str, topics: &[(&str, bool)]) -> RegisteredNode {
+        RegisteredNode {
+            remote_address: format!("{host}:5"),
+            hostname: hostname.to_owned(),
+            broadcast_address: host.to_owned(),
+            tcp_port: 4150,
+            http_port: 4151,
+            version: "1.3.0".to_owned(),
+            tombstones: topics.iter().map(|(_, hidden)| *hidden).collect(),
+            topics: topics.iter().map(|(topic, _)| (*topic).into()).collect(),
+            ..RegisteredNode::default()
+        }
+    }
+
+    fn merged(lists: Vec<(&str, Vec<RegisteredNode>)>) -> Vec<Node> {
+        merge(lists, |node| (node.broadcast_address.clone(), node.tcp_port))
+    }
+
+    #[test]
+    fn topics_and_tombstones_are_those_of_all_registries() {
+        let nodes = merged(vec![
+            ("l1:1", vec![node("a", "h", &[("x", false), ("y", true)])]),
+            ("l2:1", vec![node("a", "h", &[("x", true), ("z", false)])]),
+        ]);
+        let topics: Vec<_> =
+            nodes[0].topics.iter().map(|(name, of)| (name.as_str(), *of)).collect();
+        assert_eq!(topics, [("x", true), ("y", true), ("z", false)]);
+        assert_eq!(nodes[0].remote_addresses, ["l1:1/a:5", "l2:1/a:5"]);
+        assert_eq!(nodes[0].registries, ["l1:1", "l2:1"]);
+    }
+
+    #[test]
+    fn every_connection_is_shown_and_one_from_nowhere_too() {
+        let mut nowhere = node("a", "h", &[]);
+        nowhere.remote_address.clear();
+        let nodes = merged(vec![("l:1", vec![node("a", "h", &[]), nowhere])]);
+        assert_eq!(nodes[0].remote_addresses, ["l:1/a:5", "l:1/N/A"]);
+        assert_eq!((nodes.len(), nodes[0].registries.len()), (1, 1));
+    }
+
+    #[test]
+    fn nodes_of_one_host_are_in_the_order_of_their_addresses() {
+        let hosts = [node("c", "h", &[]), node("a", "z", &[]), node("b", "h", &[])];
+        let nodes = merged(vec![("l:1", hosts.to_vec())]);
+        let addresses: Vec<_> = nodes.iter().map(|node| node.address.as_str()).collect();
+        assert_eq!(addresses, ["b:4151", "c:4151", "a:4151"]);
+    }
+
+    #[test]
+    fn a_node_below_the_newest_version_is_out_of_date() {
+        let old = RegisteredNode { version: "1.2.9".into(), ..node("a", "a", &[]) };
+        let nodes = merged(vec![("l:1", vec![old, node("b", "b", &[])])]);
+        assert_eq!((nodes[0].out_of_date, nodes[1].out_of_date), (true, false));
+    }
+
+    #[test]
+    fn a_node_without_http_is_shown_and_cannot_be_asked() {
+        for http_port in [-1, 0, 70_000] {
+            let nodes =
+                merged(vec![("l:1", vec![RegisteredNode { http_port, ..node("::1", "h", &[]) }])]);
+            assert!(nodes[0].reach().is_err(), "{http_port}");
+        }
+        assert!(merged(vec![("l:1", vec![node("::1", "h", &[])])])[0].reach().is_ok());
+    }
+
+    #[test]
+    fn what_a_node_does_not_say_of_its_address_is_taken_from_where_it_was_asked() {
+        let info = |host: &str, http_port| NodeInfo {
+            broadcast_address: host.to_owned(),
+            http_port,
+            ..NodeInfo::default()
+        };
+        let reach = |info, configured| Node::of_info(info, configured).reach().unwrap();
+        let elsewhere = reach(info("inner", 4151), "outer:80");
+        assert_eq!(
+            (elsewhere.address.as_str(), elsewhere.otherwise.as_deref()),
+            ("inner:4151", Some("outer:80"))
+        );
+        assert_eq!(reach(info("inner", 4151), "inner:4151"), Reach::at("inner:4151"));
+        assert_eq!(reach(info("", 4151), "outer:80"), Reach::at("outer:80"));
+        assert_eq!(reach(info("inner", 0), "[::1]:80"), Reach::at("[::1]:80"));
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_matter_who_knows_what(
+            known in prop::collection::vec((0..3_usize, 0..4_u8, 0..4_u8, any::<bool>()), 0..20),
+        ) {
+            let registries = ["l0:1", "l1:1", "l2:1"];
+            let lists = |order: &[usize]| {
+                let of = |index: usize| {
+                    let known = known.iter().filter(move |(registry, ..)| *registry == index);
+                    known.map(|(_, host, topic, hidden)| {
+                        node(&format!("h{host}"), "same", &[(&format!("t{topic}"), *hidden)])
+                    })
+                };
+                order.iter().map(|&index| (registries[index], of(index).collect())).collect()
+            };
+            let summary = |nodes: Vec<Node>| -> Vec<_> {
+                let seen = nodes.into_iter();
+                seen.map(|node| (node.address, node.topics, node.remote_addresses.len())).collect()
+            };
+            let (one, other) = (merged(lists(&[0, 1, 2])), merged(lists(&[2, 0, 1])));
+            let seen: usize = one.iter().map(|node| node.remote_addresses.len()).sum();
+            prop_assert_eq!(seen, known.len());
+            prop_assert_eq!(summary(one), summary(other));
+        }
     }
 }

@@ -49,17 +49,12 @@ impl Cluster {
         let before = failures.len();
         let found = match self.mode() {
             Mode::Lookupd => {
-                let found = producers(&self.ask, &self.lookupds, topic).await;
+                let found = producers(&self.ask, self.lookupds(), topic).await;
                 found.unless_all_failed(failures)?
             }
             Mode::Direct => self.direct_producers(topic, failures).await?,
         };
-        // Whether those know it who did not answer cannot be said.
-        let program = if self.mode() == Mode::Direct { "nsqd" } else { "nsqlookupd" };
-        found.ok_or_else(|| match failures[before..].to_vec() {
-            failed if failed.is_empty() => ClusterError::TopicNotFound,
-            failures => ClusterError::NoAnswer { program, failures },
-        })
+        found.ok_or_else(|| ClusterError::unknown(ClusterError::TopicNotFound, &failures[before..]))
     }
 
     async fn direct_producers(

@@ -53,7 +53,7 @@ impl Cluster {
 
     async fn registered_topics(&self) -> Merged<BTreeSet<TopicName>> {
         let question = Question { stage: Stage::Topics, path: "/topics", query: &[] };
-        let answers = ask_all(&self.lookupds, |registry| async move {
+        let answers = ask_all(self.lookupds(), |registry| async move {
             let list: TopicList = self.ask.get(&Reach::at(registry), question).await?;
             Ok(list.topics)
         });
@@ -61,7 +61,7 @@ impl Cluster {
     }
 
     async fn direct_topics(&self) -> Merged<BTreeSet<TopicName>> {
-        let answers = ask_all(&self.nsqds, |nsqd| async move {
+        let answers = ask_all(self.nsqds(), |nsqd| async move {
             let stats = self.ask.stats(&Reach::at(nsqd), Selection::default()).await?;
             Ok(stats.topics.into_iter().map(|topic| topic.topic_name))
         });
@@ -73,7 +73,7 @@ impl Cluster {
         &self,
         topics: impl Iterator<Item = &TopicName>,
     ) -> Merged<Vec<(TopicName, Vec<ChannelName>)>> {
-        let both = topics.flat_map(|topic| self.lookupds.iter().map(move |of| (topic, of)));
+        let both = topics.flat_map(|topic| self.lookupds().iter().map(move |of| (topic, of)));
         let answers = ask_all(both, |(topic, registry)| async move {
             let query = [("topic", topic.as_str())];
             let question = Question { stage: Stage::Channels, path: "/channels", query: &query };

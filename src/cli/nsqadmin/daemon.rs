@@ -24,7 +24,7 @@ use crate::{
     },
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
-    http::nsqadmin::{self, Admin, Graphite, Seats, Shelf, events::STREAMS_MAX},
+    http::nsqadmin::{self, Admin, AuditLog, Graphite, Seats, Shelf, events::STREAMS_MAX},
 };
 
 /// Runs nsqadmin until it is told to stop; `on_ready` hears when it can be reached.
@@ -106,6 +106,7 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
         streams: Seats::new(STREAMS_MAX),
         sources,
         ask,
+        audit: AuditLog::new(options.audit_log.clone()),
         notifier: Notifier::start(endpoint, root.clone().recipient())?,
         graphite,
         log_level: watch::Sender::new(options.log_level),

@@ -180,7 +180,7 @@ pub struct LookupPeerStats {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::PublishCount, *};
 
     fn read(text: &str) -> NodeStats {
         serde_json::from_str(text).unwrap()
