@@ -108,7 +108,8 @@ fn what_is_made_is_known_to_registries_and_to_nodes_that_have_the_topic() {
 #[test]
 fn without_registries_topics_and_channels_are_made_on_the_nodes() {
     let nsqds = [Nsqd::start(), Nsqd::start()];
-    let flags: Vec<_> = nsqds.iter().map(|nsqd| format!("--nsqd-http-address={}", nsqd.http_address())).collect();
+    let flags: Vec<_> =
+        nsqds.iter().map(|nsqd| format!("--nsqd-http-address={}", nsqd.http_address())).collect();
     let admin = Nsqadmin::with(&flags.iter().map(String::as_str).collect::<Vec<_>>());
     done(&admin, "POST", "/api/topics", r#"{"topic":"new"}"#);
     done(&admin, "POST", "/api/topics", r#"{"topic":"newer","channel":"c"}"#);
@@ -124,7 +125,12 @@ fn without_registries_topics_and_channels_are_made_on_the_nodes() {
 fn a_node_is_hidden_for_a_topic_and_loses_it() {
     let (cluster, admin) = orders();
     let node = cluster.node(HOSTS[1], 1);
-    done(&admin, "DELETE", &format!("/api/nodes/{}", node.replace(':', "%3A")), r#"{"topic":"orders"}"#);
+    done(
+        &admin,
+        "DELETE",
+        &format!("/api/nodes/{}", node.replace(':', "%3A")),
+        r#"{"topic":"orders"}"#,
+    );
     assert_eq!(cluster.nsqds[1].stats()["topics"], json!([]));
     assert_eq!(cluster.nsqds[0].topic("orders")["depth"], 2);
     for lookupd in &cluster.lookupds {
@@ -138,14 +144,17 @@ fn only_nodes_of_the_cluster_are_spoken_to() {
     let nsqd = server(&[("/topic/delete", "")]);
     let lookupd = registry(&[&nsqd.address()]);
     let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd)]);
-    let delete = |node: &str| {
-        admin.http("DELETE", &format!("/api/nodes/{node}"), r#"{"topic":"orders"}"#)
-    };
+    let delete =
+        |node: &str| admin.http("DELETE", &format!("/api/nodes/{node}"), r#"{"topic":"orders"}"#);
     let refused = delete(&stranger.address());
-    assert_eq!((refused.status, refused.text()), (404, r#"{"message":"NODE_NOT_FOUND"}"#.to_owned()));
+    assert_eq!(
+        (refused.status, refused.text()),
+        (404, r#"{"message":"NODE_NOT_FOUND"}"#.to_owned())
+    );
     assert!(stranger.requests().is_empty() && posts(&lookupd).is_empty());
     assert_eq!(delete(&nsqd.address()).text(), DONE);
-    let tombstone = format!("/topic/tombstone?topic=orders&node={}", nsqd.address().replace(':', "%3A"));
+    let tombstone =
+        format!("/topic/tombstone?topic=orders&node={}", nsqd.address().replace(':', "%3A"));
     assert_eq!(posts(&lookupd), [tombstone]);
     assert_eq!(posts(&nsqd).len(), 1);
 }
@@ -195,7 +204,9 @@ fn not_to_have_what_is_to_go_is_no_failure_unless_nobody_has_it() {
 fn results_are_given_node_by_node_and_can_be_tried_again_where_they_failed() {
     let good = server(&[("/topic/delete", "")]);
     let heals = HttpServer::scripted(|request, _| match path(request) {
-        "/topic/delete" if request.line.contains("orders") => Reply::status("503 Service Unavailable"),
+        "/topic/delete" if request.line.contains("orders") => {
+            Reply::status("503 Service Unavailable")
+        }
         _ => Reply::ok(b""),
     });
     let lookupd = registry(&[&good.address(), &heals.address()]);
@@ -204,9 +215,22 @@ fn results_are_given_node_by_node_and_can_be_tried_again_where_they_failed() {
     let order = json!({ "action": "delete_topic", "topic": "orders", "confirm": "orders" });
     let first = act(order.clone());
     let report = first.json();
-    assert_eq!((first.status, &report["ok"], &report["failures"]), (200, &false.into(), &json!([])));
+    assert_eq!(
+        (first.status, &report["ok"], &report["failures"]),
+        (200, &false.into(), &json!([]))
+    );
     let results = report["results"].as_array().unwrap();
-    let seen: Vec<_> = results.iter().map(|result| (result["address"].as_str().unwrap(), result["stage"].as_str().unwrap(), result["ok"].as_bool().unwrap(), result["status"].as_u64())).collect();
+    let seen: Vec<_> = results
+        .iter()
+        .map(|result| {
+            (
+                result["address"].as_str().unwrap(),
+                result["stage"].as_str().unwrap(),
+                result["ok"].as_bool().unwrap(),
+                result["status"].as_u64(),
+            )
+        })
+        .collect();
     let (at, bad) = (good.address(), heals.address());
     let registry = lookupd.address();
     assert_eq!(seen[0], (registry.as_str(), "nsqlookupd", true, Some(200)));
@@ -218,10 +242,17 @@ fn results_are_given_node_by_node_and_can_be_tried_again_where_they_failed() {
     again["only"] = json!([bad]);
     let second = act(again.clone()).json();
     assert_eq!(second["results"].as_array().unwrap().len(), 1);
-    assert_eq!((posts(&good).len(), posts(&lookupd).len()), (before, told), "others are left alone");
+    assert_eq!(
+        (posts(&good).len(), posts(&lookupd).len()),
+        (before, told),
+        "others are left alone"
+    );
     again["only"] = json!([bad, "127.0.0.1:1"]);
     let refused = act(again);
-    assert_eq!((refused.status, refused.text()), (404, r#"{"message":"NODE_NOT_FOUND"}"#.to_owned()));
+    assert_eq!(
+        (refused.status, refused.text()),
+        (404, r#"{"message":"NODE_NOT_FOUND"}"#.to_owned())
+    );
 }
 
 #[test]
@@ -258,11 +289,15 @@ fn the_impact_is_told_before() {
     consumer.subscribe("orders", "archive");
     let impact = |query: &str| admin.get(&format!("/api/v1/impact?{query}"));
     let delete = impact("action=delete_topic&topic=orders");
-    let numbers = ["messages", "in_flight", "clients", "channels"].map(|key| delete[key].as_i64().unwrap());
+    let numbers =
+        ["messages", "in_flight", "clients", "channels"].map(|key| delete[key].as_i64().unwrap());
     assert_eq!((&delete["confirm"], numbers), (&"orders".into(), [6, 0, 1, 1]));
     assert_eq!(delete["nodes"].as_array().unwrap().len(), 2);
     assert_eq!(delete["lookupds"].as_array().unwrap().len(), 2);
-    let warnings = ["1 channel and all messages in them are deleted, too.", "1 consumer will be disconnected."];
+    let warnings = [
+        "1 channel and all messages in them are deleted, too.",
+        "1 consumer will be disconnected.",
+    ];
     assert_eq!(delete["warnings"], json!(warnings));
     let pause = impact("action=pause_channel&topic=orders&channel=archive");
     assert_eq!((&pause["confirm"], &pause["messages"]), (&Value::Null, &2.into()));
@@ -278,7 +313,11 @@ fn the_impact_is_told_before() {
         ("action=delete_topic&topic=%3Cb%3E", 400, "INVALID_TOPIC"),
     ] {
         let refused = admin.http("GET", &format!("/api/v1/impact?{query}"), "");
-        assert_eq!((refused.status, refused.json()), (status, json!({ "message": code })), "{query}");
+        assert_eq!(
+            (refused.status, refused.json()),
+            (status, json!({ "message": code })),
+            "{query}"
+        );
     }
 }
 
@@ -289,7 +328,10 @@ fn who_cannot_be_asked_does_not_count_and_is_named() {
     let lookupd = registry(&[&nsqd.address(), &gone]);
     let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd)]);
     let impact = admin.get("/api/v1/impact?action=empty_topic&topic=orders");
-    assert_eq!((&impact["messages"], &impact["failures"][0]["address"]), (&3.into(), &gone.as_str().into()));
+    assert_eq!(
+        (&impact["messages"], &impact["failures"][0]["address"]),
+        (&3.into(), &gone.as_str().into())
+    );
     assert_eq!(impact["warnings"], json!(["1 node did not answer: what is there is not counted."]));
 }
 
@@ -311,16 +353,26 @@ fn every_action_is_written_down() {
     assert_eq!(gone.status, 404);
     let audit = admin.get("/api/v1/audit");
     let entries = audit["entries"].as_array().unwrap();
-    let said: Vec<_> = entries.iter().map(|entry| (entry["action"].as_str().unwrap(), entry["ok"].as_bool().unwrap())).collect();
-    let expected = [("tombstone_topic_producer", false), ("create_channel", false), ("pause_topic", false)];
+    let said: Vec<_> = entries
+        .iter()
+        .map(|entry| (entry["action"].as_str().unwrap(), entry["ok"].as_bool().unwrap()))
+        .collect();
+    let expected =
+        [("tombstone_topic_producer", false), ("create_channel", false), ("pause_topic", false)];
     assert_eq!((said, &audit["file_error"]), (expected.to_vec(), &Value::Null));
     let pause = &entries[2];
-    assert_eq!((&pause["user"], &pause["topic"], &pause["channel"]), (&"carol".into(), &"orders".into(), &Value::Null));
+    assert_eq!(
+        (&pause["user"], &pause["topic"], &pause["channel"]),
+        (&"carol".into(), &"orders".into(), &Value::Null)
+    );
     assert!(pause["remote_ip"].as_str().unwrap().starts_with("127.0.0.1:"));
     assert!(pause["at"].as_u64().unwrap() > 1_700_000_000_000);
     assert_eq!(pause["results"].as_array().unwrap().len(), 2);
     assert!(pause["text"].as_str().unwrap().contains("got response 500"));
-    assert_eq!((&entries[0]["node"], &entries[0]["text"]), (&"h:1".into(), &"node not found".into()));
+    assert_eq!(
+        (&entries[0]["node"], &entries[0]["text"]),
+        (&"h:1".into(), &"node not found".into())
+    );
     let lines = fs::read_to_string(file).unwrap();
     let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let newest_first: Vec<_> = lines.iter().rev().collect();
@@ -355,7 +407,8 @@ fn others_are_told_of_actions_in_upstreams_words() {
         let requests = told.requests();
         (requests.len() >= 4).then_some(requests)
     });
-    let said: Vec<Value> = told.iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect();
+    let said: Vec<Value> =
+        told.iter().map(|request| serde_json::from_str(&request.body).unwrap()).collect();
     let actions: Vec<_> = said.iter().map(|of| of["action"].as_str().unwrap()).collect();
     let expected = ["create_topic", "create_channel", "pause_topic", "empty_topic"];
     assert_eq!(actions, expected, "a tombstone that could not begin is not told of");

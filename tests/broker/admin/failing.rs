@@ -11,8 +11,7 @@ use crate::{
 };
 
 const GOOD: &str = r#"{"version":"1.3.0","topics":[{"topic_name":"orders","depth":7,"channels":[{"channel_name":"archive","depth":5}]}]}"#;
-const QUICK: [&str; 2] =
-    ["--http-client-connect-timeout=1s", "--http-client-request-timeout=2s"];
+const QUICK: [&str; 2] = ["--http-client-connect-timeout=1s", "--http-client-request-timeout=2s"];
 
 /// What is shown of `orders` if one of two nodes is this one, and how long that has taken.
 #[track_caller]
@@ -103,15 +102,27 @@ fn when_all_have_failed_nothing_is_shown_and_all_are_named() {
         let refused = admin.http("GET", path, "");
         let said = refused.json();
         let message = said["message"].as_str().unwrap();
-        assert!(message.starts_with(&format!("UPSTREAM_ERROR: failed to query any nsqd: {gone}: ")));
+        assert!(
+            message.starts_with(&format!("UPSTREAM_ERROR: failed to query any nsqd: {gone}: "))
+        );
         assert_eq!((refused.status, &said["failures"][0]["address"]), (502, &gone.as_str().into()));
     }
     let alone = Nsqadmin::alone(&[]);
-    for path in ["/api/topics", "/api/topics?inactive=true", "/api/topics/orders", "/api/nodes", "/api/nodes/h:1", "/api/counter"] {
+    for path in [
+        "/api/topics",
+        "/api/topics?inactive=true",
+        "/api/topics/orders",
+        "/api/nodes",
+        "/api/nodes/h:1",
+        "/api/counter",
+    ] {
         let refused = alone.http("GET", path, "");
         let said = refused.json();
         let message = said["message"].as_str().unwrap();
-        assert!(message.starts_with("UPSTREAM_ERROR: failed to query any nsqlookupd: "), "{message}");
+        assert!(
+            message.starts_with("UPSTREAM_ERROR: failed to query any nsqlookupd: "),
+            "{message}"
+        );
         assert_eq!((refused.status, said["failures"].as_array().unwrap().len()), (502, 1));
     }
 }
@@ -132,7 +143,8 @@ fn a_registry_that_is_gone_is_named_and_what_the_other_knows_is_shown() {
     ] {
         let shown = admin.get(path);
         let failures = shown["failures"].as_array().unwrap();
-        let of: Vec<_> = failures.iter().map(|failure| failure["stage"].as_str().unwrap()).collect();
+        let of: Vec<_> =
+            failures.iter().map(|failure| failure["stage"].as_str().unwrap()).collect();
         assert_eq!(of, stages, "{path}");
         assert!(failures.iter().all(|failure| failure["address"] == gone.as_str()));
         let message = shown["message"].as_str().unwrap();
@@ -149,6 +161,9 @@ fn what_those_do_not_know_who_answer_may_still_be_there() {
     let admin = Nsqadmin::with(&[&lookupd_flag(&unknown), &dead]);
     for (method, body) in [("GET", ""), ("DELETE", ""), ("POST", r#"{"action":"empty"}"#)] {
         let refused = admin.http(method, "/api/topics/orders", body);
-        assert_eq!((refused.status, &refused.json()["failures"][0]["address"]), (502, &gone.as_str().into()));
+        assert_eq!(
+            (refused.status, &refused.json()["failures"][0]["address"]),
+            (502, &gone.as_str().into())
+        );
     }
 }

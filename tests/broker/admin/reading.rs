@@ -167,10 +167,11 @@ fn nodes_are_shown_with_those_who_know_them() {
     }
     let nsqd = &cluster.nsqds[0];
     let rest = format!(
-        r#""hostname":"{}","broadcast_address":"127.0.0.1","tcp_port":{},"http_port":{},"version":"1.3.0","topology_zone":"eu-a","topology_region":"eu","topics":[{{"topic":"orders","tombstoned":true}}],"out_of_date":false}}],"message":"","failures":[]}}"#,
+        r#""hostname":"{}","broadcast_address":"127.0.0.1","tcp_port":{},"http_port":{},"version":{},"topology_zone":"eu-a","topology_region":"eu","topics":[{{"topic":"orders","tombstoned":true}}],"out_of_date":false}}],"message":"","failures":[]}}"#,
         hostname(),
         port(nsqd.tcp()),
-        port(nsqd.http_address())
+        port(nsqd.http_address()),
+        nsqd.stats()["version"]
     );
     let text = admin.http("GET", "/api/nodes", "").text();
     assert!(

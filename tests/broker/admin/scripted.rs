@@ -48,7 +48,7 @@ pub fn registry(nodes: &[&str]) -> HttpServer {
 fn node(address: &str) -> String {
     let (host, port) = address.rsplit_once(':').unwrap();
     format!(
-        r#"{{"remote_address":"10.0.0.5:35262","hostname":"h{port}","broadcast_address":"{host}","tcp_port":4150,"http_port":{port},"version":"1.3.0","tombstones":[false],"topics":["orders"]}}"#
+        r#"{{"remote_address":"10.0.0.5:35262","hostname":"h{port}","broadcast_address":"{host}","tcp_port":{port},"http_port":{port},"version":"1.3.0","tombstones":[false],"topics":["orders"]}}"#
     )
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::scripted::{lookupd_flag, registry, server};
-use crate::support::{Nsqadmin, tls::Authority, Nsqd};
+use crate::support::{Nsqadmin, Nsqd, tls::Authority};
 
 const STATS: &str = r#"{"version":"1.3.0","health":"OK","start_time":1795367506,"topics":[{"topic_name":"orders","channels":[
     {"channel_name":"archive","depth":3,"backend_depth":1,"in_flight_count":2,"deferred_count":1,"message_count":9,"global_msg_count":4,"requeue_count":1,"timeout_count":0,"client_count":1,"clients":[
@@ -75,7 +75,10 @@ fn empty_answers_may_be_null() {
     assert_eq!(admin.get("/api/nodes")["nodes"], json!([]));
     assert_eq!(admin.get("/api/counter")["stats"], json!({}));
     assert_eq!(admin.get("/api/topics/orders")["nodes"], json!([]));
-    let unknown = server(&[("/stats", r#"{"version":"1.3.0","topics":null,"producers":null}"#), ("/info", r#"{"version":"1.3.0"}"#)]);
+    let unknown = server(&[
+        ("/stats", r#"{"version":"1.3.0","topics":null,"producers":null}"#),
+        ("/info", r#"{"version":"1.3.0"}"#),
+    ]);
     let admin = Nsqadmin::with(&[&format!("--nsqd-http-address={}", unknown.address())]);
     assert_eq!(admin.get("/api/topics")["topics"], json!([]));
     assert_eq!(admin.http("GET", "/api/topics/orders", "").status, 404);
@@ -86,10 +89,16 @@ fn empty_answers_may_be_null() {
 #[test]
 fn registries_that_know_different_things_are_merged() {
     let node = |rest: &str| {
-        format!(r#"{{"producers":[{{"remote_address":"10.0.0.5:1","hostname":"h","broadcast_address":"a","tcp_port":1,"http_port":2,{rest}}}]}}"#)
+        format!(
+            r#"{{"producers":[{{"remote_address":"10.0.0.5:1","hostname":"h","broadcast_address":"a","tcp_port":1,"http_port":2,{rest}}}]}}"#
+        )
     };
-    let one = server(&[("/nodes", &node(r#""version":"1.2.0","tombstones":[false,false],"topics":["x","y"]"#))]);
-    let other = server(&[("/nodes", &node(r#""version":"1.2.0","tombstones":[true],"topics":["x"]"#))]);
+    let one = server(&[(
+        "/nodes",
+        &node(r#""version":"1.2.0","tombstones":[false,false],"topics":["x","y"]"#),
+    )]);
+    let other =
+        server(&[("/nodes", &node(r#""version":"1.2.0","tombstones":[true],"topics":["x"]"#))]);
     let admin = Nsqadmin::with(&[&lookupd_flag(&one), &lookupd_flag(&other)]);
     let nodes = admin.get("/api/nodes");
     let expected = json!([{"topic": "x", "tombstoned": true}, {"topic": "y", "tombstoned": false}]);
@@ -103,16 +112,18 @@ fn who_wants_tls_is_asked_over_tls() {
     let authority = Authority::new();
     let own = authority.server("node").flags();
     let flags = own.iter().map(String::as_str);
-    let nsqd = Nsqd::with(&flags.chain(["--tls-required", "--broadcast-address=127.0.0.1"]).collect::<Vec<_>>());
+    let nsqd = Nsqd::with(
+        &flags.chain(["--tls-required", "--broadcast-address=127.0.0.1"]).collect::<Vec<_>>(),
+    );
     let address = nsqd.http_address().to_string();
-    let lookupd = registry(&[&address]);
     let trusted = format!("--http-client-tls-root-ca-file={}", authority.file().display());
-    let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd), &trusted]);
-    let topic = admin.get("/api/topics/orders");
-    assert_eq!((&topic["message"], &topic["nodes"]), (&"".into(), &json!([])));
+    let admin = Nsqadmin::of_nsqds(&[&nsqd], &[&trusted]);
     let created = admin.http("POST", "/api/topics", r#"{"topic":"orders","channel":"c"}"#);
     assert_eq!(created.status, 200, "{}", created.text());
-    let stranger = Nsqadmin::with(&[&lookupd_flag(&lookupd)]);
+    let topic = admin.get("/api/topics/orders");
+    let shown = (&topic["message"], &topic["nodes"][0]["node"], &topic["channels"][0]["depth"]);
+    assert_eq!(shown, (&"".into(), &address.as_str().into(), &0.into()));
+    let stranger = Nsqadmin::of_nsqds(&[&nsqd], &[]);
     let refused = stranger.http("GET", "/api/topics/orders", "");
     assert_eq!(refused.status, 502, "a certificate of nobody known is not trusted");
     assert_eq!(refused.json()["failures"][0]["address"], address.as_str());
