@@ -23,7 +23,7 @@ use crate::{
     },
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
-    http::nsqadmin::{self, Admin, Graphite},
+    http::nsqadmin::{self, Admin, AuditLog, Graphite},
 };
 
 /// Runs nsqadmin until it is told to stop; `on_ready` hears when it can be reached.
@@ -94,6 +94,7 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
         access,
         sources: Arc::new(sources),
         ask: Ask::with_tls(PROGRAM, timeouts, tls)?,
+        audit: AuditLog::new(options.audit_log.clone()),
         notifier: Notifier::start(endpoint, root.clone().recipient())?,
         graphite,
         log_level: watch::Sender::new(options.log_level),

@@ -1,6 +1,9 @@
 //! nsqadmin: its pages, the API of upstream's nsqadmin, and the one that the pages use.
 
 pub mod access;
+mod acting;
+mod api;
+pub mod audit;
 pub mod base_path;
 pub mod caller;
 mod config;
@@ -29,6 +32,7 @@ use tokio::sync::watch;
 use self::security_headers::SecurityHeaders;
 pub use self::{
     access::{Access, AdminOnly},
+    audit::AuditLog,
     base_path::BasePath,
     caller::Caller,
     graphite::Graphite,
@@ -42,7 +46,7 @@ use super::{
 };
 use crate::{
     actors::{Notifier, socket::BoundListener},
-    cluster::{Ask, Sources},
+    cluster::{Ask, Cluster, Sources},
     config::{LogLevel, NsqadminOptions},
 };
 
@@ -69,12 +73,21 @@ pub struct Admin {
     pub sources: Arc<Sources>,
     /// How they are asked.
     pub ask: Ask,
+    /// Where every action is written down.
+    pub audit: AuditLog,
     /// Hears of every action.
     pub notifier: Notifier,
     /// If there is one.
     pub graphite: Option<Graphite>,
     /// What is logged, as `/config` has set it.
     pub log_level: watch::Sender<LogLevel>,
+}
+
+impl Admin {
+    /// Those who are asked now.
+    fn cluster(&self) -> Cluster {
+        Cluster::new(self.ask.clone(), self.sources.now())
+    }
 }
 
 /// How handlers get at it.
@@ -102,7 +115,7 @@ fn register(config: &mut ServiceConfig, admin: State) {
     let base = admin.base.clone();
     config.app_data(admin);
     let routes = Routes::below(config, base.prefix()).get("/ping", ping);
-    pages::register(routes)
+    api::register(pages::register(routes))
         .get("/config/{opt}", config::get)
         .put("/config/{opt}", config::put)
         .get("/render", graphite::render)
