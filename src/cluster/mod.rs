@@ -5,10 +5,16 @@ pub mod answers;
 pub mod audit;
 mod failure;
 mod fan_out;
+pub mod history;
 mod http;
 mod nodes;
+pub mod picture;
+pub mod problems;
 mod producers;
 mod reach;
+mod registry_questions;
+pub mod roster;
+pub mod snapshot;
 pub mod sources;
 mod stats;
 mod topics;
@@ -29,9 +35,10 @@ pub use self::{
 };
 
 /// Where topics and nodes are learnt from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Mode {
     /// From nsqlookupds.
+    #[default]
     Lookupd,
     /// From the nsqds themselves.
     Direct,

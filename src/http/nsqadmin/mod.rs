@@ -8,10 +8,13 @@ pub mod base_path;
 pub mod caller;
 mod config;
 mod cross_origin;
+pub mod events;
 pub mod graphite;
 mod pages;
 mod security_headers;
 mod session;
+pub mod sse;
+pub mod views;
 
 use std::{future::Future, io, sync::Arc};
 
@@ -20,11 +23,16 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{Method, StatusCode},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderValue},
+    },
     middleware::{Compress, Next, from_fn},
     web::{Data, ServiceConfig},
 };
 use tokio::sync::watch;
+
+use actix::Addr;
 
 use self::security_headers::SecurityHeaders;
 pub use self::{
@@ -33,6 +41,8 @@ pub use self::{
     base_path::BasePath,
     caller::Caller,
     graphite::Graphite,
+    sse::Seats,
+    views::Shelf,
 };
 use super::{
     HttpError,
@@ -42,7 +52,7 @@ use super::{
     server,
 };
 use crate::{
-    actors::{Notifier, socket::BoundListener},
+    actors::{Collector, Notifier, socket::BoundListener},
     cluster::{Ask, Cluster, Sources},
     config::{LogLevel, NsqadminOptions},
 };
@@ -54,6 +64,9 @@ const HABITS: Habits = Habits {
 };
 /// Reads a topic as everybody sees it, and makes a channel for that.
 const TAIL: &str = "/api/v1/tail";
+
+/// A stream of events, as browsers know it.
+const EVENTS: &str = "text/event-stream";
 
 /// What the handlers know.
 pub struct Admin {
@@ -67,6 +80,12 @@ pub struct Admin {
     pub sources: Arc<Sources>,
     /// How they are asked.
     pub ask: Ask,
+    /// Looks at all of it.
+    pub collector: Addr<Collector>,
+    /// What it sees, as the pages show it.
+    pub shelf: Shelf,
+    /// For those who look on.
+    pub streams: Seats,
     /// Where every action is written down.
     pub audit: AuditLog,
     /// Hears of every action.
@@ -97,9 +116,11 @@ pub fn serve(http: BoundListener, admin: Admin) -> io::Result<impl Future<Output
         App::new()
             .app_data(headers)
             .configure(|config| register(config, admin))
+            .wrap(from_fn(keep_streams_plain))
             .wrap(Compress::default())
+            .wrap(from_fn(refuse_foreign))
             .wrap(from_fn(log_and_catch))
-            .wrap(from_fn(guard))
+            .wrap(from_fn(tell_browsers))
     })
 }
 
@@ -107,17 +128,43 @@ fn register(config: &mut ServiceConfig, admin: State) {
     let base = admin.base.clone();
     config.app_data(admin);
     let routes = Routes::below(config, base.prefix()).get("/ping", ping);
-    api::register(pages::register(routes))
+    views::register(api::register(pages::register(routes)))
         .get("/config/{opt}", config::get)
         .put("/config/{opt}", config::put)
         .get("/render", graphite::render)
         .get("/api/graphite", graphite::rate)
         .get("/api/v1/session", session::session)
+        .get("/api/v1/events", events::stream)
         .end();
 }
 
 async fn ping() -> HttpResponse {
     reply::plain(StatusCode::OK, "OK")
+}
+
+/// Events are read one by one; compressed they would wait for those that follow.
+async fn keep_streams_plain<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if kind.starts_with(EVENTS.as_bytes()) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    Ok(response)
+}
+
+/// Refuses what pages of others ask for.
+async fn refuse_foreign<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    match is_foreign(&request) {
+        true => Ok(request.error_response(HttpError::CrossOrigin)),
+        false => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+    }
 }
 
 async fn log_and_catch<B: MessageBody + 'static>(
@@ -127,16 +174,13 @@ async fn log_and_catch<B: MessageBody + 'static>(
     serve_by(HABITS, request, next).await
 }
 
-/// Refuses what pages of others ask for, and tells browsers what ours may do.
-async fn guard<B: MessageBody + 'static>(
+/// Tells browsers what they may do with every answer.
+async fn tell_browsers<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse, Error> {
+) -> Result<ServiceResponse<B>, Error> {
     let headers = request.app_data::<Data<SecurityHeaders>>().cloned();
-    let mut answered = match is_foreign(&request) {
-        true => Ok(request.error_response(HttpError::CrossOrigin)),
-        false => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-    };
+    let mut answered = next.call(request).await;
     if let Some(headers) = headers {
         answered = answered.map_err(|error| with_headers(error, &headers));
         if let Ok(response) = &mut answered {
