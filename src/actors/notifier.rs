@@ -32,7 +32,7 @@ pub struct Notification {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub node: String,
     /// When, in seconds since 1970.
-    pub timestamp: u64,
+    pub timestamp: i64,
     /// By whom, if anybody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
@@ -107,10 +107,6 @@ impl NotificationSender {
 
 impl Actor for NotificationSender {
     type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Self::Context) {
-        context.set_mailbox_capacity(WAITING_MAX);
-    }
 }
 
 impl Supervised for NotificationSender {}
@@ -130,5 +126,128 @@ impl Handler<Notification> for NotificationSender {
             Err(error) => log::warn!("NOTIFY: {} not told: {}", notification.action, why(error)),
         });
         context.wait(reported);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::{TcpListener, TcpStream},
+    };
+
+    use super::*;
+    use crate::{actors::testing::nobody, tls::trusting_nobody};
+
+    fn notification(action: &'static str) -> Notification {
+        Notification {
+            action,
+            topic: "orders".into(),
+            channel: String::new(),
+            node: String::new(),
+            timestamp: 1_795_367_673,
+            user: None,
+            remote_ip: "10.1.2.3:50420".into(),
+            user_agent: "curl/8".into(),
+            url: "http://admin/api/topics".into(),
+            via: "adminhost".into(),
+        }
+    }
+
+    async fn listening() -> (TcpListener, Notifier) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?a=b", listener.local_addr().unwrap());
+        let endpoint = Endpoint {
+            url: url.parse().unwrap(),
+            connect_timeout: Duration::from_secs(60),
+            request_timeout: Duration::from_secs(60),
+            tls: trusting_nobody(),
+        };
+        (listener, Notifier::start(Some(endpoint), nobody()).unwrap())
+    }
+
+    /// A request's head and its body, which is JSON.
+    async fn request(listener: &TcpListener) -> (TcpStream, String, Value) {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut received = Vec::new();
+        loop {
+            stream.read_buf(&mut received).await.unwrap();
+            let text = String::from_utf8_lossy(&received);
+            if let Some((head, body)) = text.split_once("\r\n\r\n")
+                && let Ok(body) = serde_json::from_str(body)
+            {
+                let head = head.to_owned();
+                return (stream, head, body);
+            }
+        }
+    }
+
+    async fn answer(mut stream: TcpStream, status: &str) {
+        let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[actix::test]
+    async fn an_action_is_told_as_upstream_tells_it() {
+        let (listener, notifier) = listening().await;
+        notifier.notify(notification("create_topic"));
+        let (stream, head, body) = request(&listener).await;
+        assert!(head.starts_with("POST /hook?a=b HTTP/1.1\r\n"), "{head}");
+        assert!(head.to_lowercase().contains("content-type: application/json"), "{head}");
+        let mut expected = json!({"action": "create_topic", "topic": "orders",
+            "timestamp": 1_795_367_673, "remote_ip": "10.1.2.3:50420", "user_agent": "curl/8",
+            "url": "http://admin/api/topics", "via": "adminhost"});
+        assert_eq!(body, expected);
+        answer(stream, "200 OK").await;
+        notifier.notify(Notification {
+            channel: "audit".into(),
+            node: "n:4151".into(),
+            user: Some("carol".into()),
+            ..notification("create_topic")
+        });
+        expected["channel"] = json!("audit");
+        expected["node"] = json!("n:4151");
+        expected["user"] = json!("carol");
+        assert_eq!(request(&listener).await.2, expected);
+    }
+
+    #[actix::test]
+    async fn one_that_fails_holds_up_no_other_and_is_not_repeated() {
+        let (listener, notifier) = listening().await;
+        for action in ["first", "second", "third"] {
+            notifier.notify(notification(action));
+        }
+        let (closed, _, body) = request(&listener).await;
+        assert_eq!(body["action"], "first");
+        drop(closed);
+        let (refused, _, body) = request(&listener).await;
+        assert_eq!(body["action"], "second");
+        answer(refused, "500 Oops").await;
+        assert_eq!(request(&listener).await.2["action"], "third");
+    }
+
+    #[actix::test]
+    async fn more_than_can_wait_are_lost() {
+        let (listener, notifier) = listening().await;
+        notifier.notify(notification("first"));
+        let (stream, _, _) = request(&listener).await;
+        for _ in 0..2 * WAITING_MAX {
+            notifier.notify(notification("next"));
+        }
+        answer(stream, "200 OK").await;
+        let mut told = 0;
+        loop {
+            let (stream, _, body) = request(&listener).await;
+            if body["action"] == "last" {
+                break;
+            }
+            answer(stream, "200 OK").await;
+            told += 1;
+            if told == WAITING_MAX / 2 {
+                notifier.notify(notification("last"));
+            }
+        }
+        assert!((WAITING_MAX..WAITING_MAX + 10).contains(&told), "{told}");
     }
 }

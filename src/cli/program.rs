@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn the_other_daemons_run_by_their_names_and_by_the_first_argument() {
         for name in ["nsqlookupd", "nsqadmin"] {
-            for command_line in [&[&format!("/usr/bin/{name}")][..], &["nsq", name]] {
+            for command_line in [&[format!("/usr/bin/{name}").as_str()][..], &["nsq", name]] {
                 let ran = call(command_line);
                 assert_eq!(ran.code, ExitCode::Failure);
                 let end = format!("failed to instantiate {name} - no network\n");

@@ -1,6 +1,9 @@
 //! The topics of a cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
 
 use super::{
     Cluster, Mode,
@@ -12,6 +15,11 @@ use super::{
     stats::Selection,
 };
 use crate::protocol::{ChannelName, TopicName};
+
+/// Questions about channels that are under way at once to one nsqlookupd.
+const AT_ONCE: usize = 16;
+/// How long one is asked about channels, topic by topic.
+const TIME_MAX: Duration = Duration::from_secs(10);
 
 /// Topics without a node, each with its channels.
 pub type InactiveTopics = BTreeMap<TopicName, BTreeSet<ChannelName>>;
@@ -42,11 +50,15 @@ impl Cluster {
         for node in self.nodes(failures).await? {
             inactive.retain(|topic| !node.topics.contains_key(topic));
         }
-        let channels = self.channels_of_each(inactive.iter()).await;
+        let names: Vec<_> = inactive.into_iter().collect();
+        let asked = ask_all(self.lookupds(), |registry| self.channels_of(registry, &names)).await;
         let mut topics: InactiveTopics =
-            inactive.into_iter().map(|topic| (topic, BTreeSet::new())).collect();
-        for (topic, channels) in channels.unless_all_failed(failures)? {
-            topics.entry(topic).or_default().extend(channels);
+            names.iter().map(|topic| (topic.clone(), BTreeSet::new())).collect();
+        for (channels, failure) in asked {
+            failures.extend(failure);
+            for (topic, channels) in channels {
+                topics.entry(topic.clone()).or_default().extend(channels);
+            }
         }
         Ok(topics)
     }
@@ -68,18 +80,41 @@ impl Cluster {
         Merged::fold(BTreeSet::new(), answers.await, BTreeSet::extend)
     }
 
-    /// Asks every nsqlookupd for the channels of each topic.
-    async fn channels_of_each(
+    /// What one nsqlookupd says of the channels of each topic, until it fails or takes too long.
+    async fn channels_of<'a>(
         &self,
-        topics: impl Iterator<Item = &TopicName>,
-    ) -> Merged<Vec<(TopicName, Vec<ChannelName>)>> {
-        let both = topics.flat_map(|topic| self.lookupds().iter().map(move |of| (topic, of)));
-        let answers = ask_all(both, |(topic, registry)| async move {
-            let query = [("topic", topic.as_str())];
-            let question = Question { stage: Stage::Channels, path: "/channels", query: &query };
-            let found: Option<ChannelList> = self.ask.find(&Reach::at(registry), question).await?;
-            Ok((topic.clone(), found.unwrap_or_default().channels))
-        });
-        Merged::fold(Vec::new(), answers.await, Vec::push)
+        registry: &str,
+        topics: &'a [TopicName],
+    ) -> (Vec<(&'a TopicName, Vec<ChannelName>)>, Option<AskError>) {
+        let (begun, mut found) = (Instant::now(), Vec::new());
+        for some in topics.chunks(AT_ONCE) {
+            if begun.elapsed() > TIME_MAX {
+                let count = topics.len() - found.len();
+                return (found, Some(left_out(registry, count)));
+            }
+            let answers = ask_all(some, |topic| async move {
+                let query = [("topic", topic.as_str())];
+                let question =
+                    Question { stage: Stage::Channels, path: "/channels", query: &query };
+                let list = self.ask.find::<ChannelList>(&Reach::at(registry), question).await?;
+                Ok((topic, list.unwrap_or_default().channels))
+            });
+            for answer in answers.await {
+                match answer {
+                    Ok(channels) => found.push(channels),
+                    Err(failure) => return (found, Some(failure)),
+                }
+            }
+        }
+        (found, None)
+    }
+}
+
+fn left_out(registry: &str, count: usize) -> AskError {
+    AskError {
+        address: registry.to_owned(),
+        stage: Stage::Channels,
+        status: None,
+        text: format!("not asked for the channels of {count} topics, that takes too long"),
     }
 }

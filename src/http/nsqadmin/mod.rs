@@ -23,7 +23,10 @@ use actix_web::{
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{Method, StatusCode},
+    http::{
+        Method, StatusCode,
+        header::{self, HeaderValue},
+    },
     middleware::{Compress, Next, from_fn},
     web::{Data, ServiceConfig},
 };
@@ -61,6 +64,9 @@ const HABITS: Habits = Habits {
 };
 /// Reads a topic as everybody sees it, and makes a channel for that.
 const TAIL: &str = "/api/v1/tail";
+
+/// A stream of events, as browsers know it.
+const EVENTS: &str = "text/event-stream";
 
 /// What the handlers know.
 pub struct Admin {
@@ -110,9 +116,11 @@ pub fn serve(http: BoundListener, admin: Admin) -> io::Result<impl Future<Output
         App::new()
             .app_data(headers)
             .configure(|config| register(config, admin))
+            .wrap(from_fn(keep_streams_plain))
             .wrap(Compress::default())
+            .wrap(from_fn(refuse_foreign))
             .wrap(from_fn(log_and_catch))
-            .wrap(from_fn(guard))
+            .wrap(from_fn(tell_browsers))
     })
 }
 
@@ -134,6 +142,31 @@ async fn ping() -> HttpResponse {
     reply::plain(StatusCode::OK, "OK")
 }
 
+/// Events are read one by one; compressed they would wait for those that follow.
+async fn keep_streams_plain<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let mut response = next.call(request).await?;
+    let headers = response.headers_mut();
+    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    if kind.starts_with(EVENTS.as_bytes()) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
+    Ok(response)
+}
+
+/// Refuses what pages of others ask for.
+async fn refuse_foreign<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    match is_foreign(&request) {
+        true => Ok(request.error_response(HttpError::CrossOrigin)),
+        false => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
+    }
+}
+
 async fn log_and_catch<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -141,16 +174,13 @@ async fn log_and_catch<B: MessageBody + 'static>(
     serve_by(HABITS, request, next).await
 }
 
-/// Refuses what pages of others ask for, and tells browsers what ours may do.
-async fn guard<B: MessageBody + 'static>(
+/// Tells browsers what they may do with every answer.
+async fn tell_browsers<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
-) -> Result<ServiceResponse, Error> {
+) -> Result<ServiceResponse<B>, Error> {
     let headers = request.app_data::<Data<SecurityHeaders>>().cloned();
-    let mut answered = match is_foreign(&request) {
-        true => Ok(request.error_response(HttpError::CrossOrigin)),
-        false => next.call(request).await.map(ServiceResponse::map_into_boxed_body),
-    };
+    let mut answered = next.call(request).await;
     if let Some(headers) = headers {
         answered = answered.map_err(|error| with_headers(error, &headers));
         if let Ok(response) = &mut answered {
