@@ -8,7 +8,7 @@ use super::{
     api::{ApiError, answer},
 };
 use crate::{
-    actors::{clock, notifier::Notification},
+    actors::{clock, collector::LookNow, notifier::Notification},
     cluster::{
         ClusterError,
         actions::{Action, ActionReport, Order},
@@ -44,6 +44,7 @@ pub(super) async fn act(
         let done = admin.cluster().carry_out(&order, &only).await;
         admin.notify(&order, &caller, &done);
         admin.audit.record(entry(&order, &caller, &done)).await;
+        admin.collector.do_send(LookNow);
         done
     });
     let done = acting.await.map_err(|_| HttpError::Internal)?;
@@ -79,7 +80,7 @@ fn notification(action: Action, channel: &str, order: &Order, caller: &Caller) -
         topic: order.topic.to_string(),
         channel: channel.to_owned(),
         node: order.node.clone().unwrap_or_default(),
-        timestamp: u64::try_from(clock::wall_ns() / NS_PER_SECOND).unwrap_or_default(),
+        timestamp: clock::wall_ns() / NS_PER_SECOND,
         user: caller.user.clone(),
         remote_ip: caller.remote_ip.clone(),
         user_agent: caller.user_agent.clone(),
