@@ -11,6 +11,7 @@ mod nodes;
 pub mod picture;
 pub mod problems;
 mod producers;
+mod publishing;
 mod reach;
 mod registry_questions;
 pub mod roster;

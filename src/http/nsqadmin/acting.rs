@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{
     Admin, Caller, State,
-    api::{ApiError, answer, now_s},
+    api::{ApiError, answer},
 };
 use crate::{
-    actors::notifier::Notification,
+    actors::{clock, collector::LookNow, notifier::Notification},
     cluster::{
         ClusterError,
         actions::{Action, ActionReport, Order},
@@ -18,6 +18,8 @@ use crate::{
     config::host,
     http::HttpError,
 };
+
+const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Does what upstream's API is asked for: 502 if it has failed everywhere.
 pub(super) async fn act_or_fail(
@@ -42,6 +44,7 @@ pub(super) async fn act(
         let done = admin.cluster().carry_out(&order, &only).await;
         admin.notify(&order, &caller, &done);
         admin.audit.record(entry(&order, &caller, &done)).await;
+        admin.collector.do_send(LookNow);
         done
     });
     let done = acting.await.map_err(|_| HttpError::Internal)?;
@@ -77,7 +80,7 @@ fn notification(action: Action, channel: &str, order: &Order, caller: &Caller) -
         topic: order.topic.to_string(),
         channel: channel.to_owned(),
         node: order.node.clone().unwrap_or_default(),
-        timestamp: now_s(),
+        timestamp: clock::wall_ns() / NS_PER_SECOND,
         user: caller.user.clone(),
         remote_ip: caller.remote_ip.clone(),
         user_agent: caller.user_agent.clone(),
