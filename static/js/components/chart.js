@@ -11,9 +11,9 @@
  *   chart.destroy();
  */
 import uPlot from "../../vendor/uPlot.esm.js";
-import { h, replace, setText, svg, uniqueId } from "../core/dom.js";
+import { h, setText, svg, uniqueId } from "../core/dom.js";
 import { onThemeChange } from "../core/theme.js";
-import { clock, compact } from "../rules/format.js";
+import { clock, compact, isKnown } from "../rules/format.js";
 import { describe, timesOf } from "../rules/series.js";
 import { colour, paleColour } from "./colours.js";
 
@@ -42,6 +42,8 @@ class Chart {
     const legend = lines.map((line, i) => h("span.chart-key", swatch(line), h("span.quiet", line.label), this.values[i]));
     this.element = h("figure.chart.card", h("figcaption", h("h3", title), this.time, h("div.chart-legend", legend)), this.box, this.summary);
     this.box.addEventListener("keydown", (event) => this.moveCursor(event));
+    this.vacant = h("span.chart-vacant", { hidden: true, "aria-hidden": "true" }, "Nothing is known yet");
+    this.box.append(this.vacant);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.box);
     this.stopTheme = onThemeChange(() => this.rebuild());
@@ -52,6 +54,7 @@ class Chart {
     this.series = series;
     const columns = this.lines.map((line) => series[line.key] ?? []);
     const length = Math.max(0, ...columns.map((column) => column.length));
+    this.vacant.hidden = columns.flat().some(isKnown);
     this.data = [timesOf(series.end, series.step_ms, length), ...columns];
     setText(this.summary, this.lines.map((line, i) => describe(line.label, columns[i], series.step_ms, this.format)).join(" "));
     if (this.plot) this.redraw();
@@ -82,7 +85,6 @@ class Chart {
     if (!this.plot) return;
     this.plot.destroy();
     this.plot = null;
-    replace(this.box);
     this.resize();
   }
 
@@ -131,12 +133,17 @@ class Chart {
   moveCursor(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12 }[event.key];
     if (!this.plot) return;
-    if (event.key === "Escape") return this.plot.setCursor({ left: -10, top: -10 });
+    if (event.key === "Escape") return this.setCursor(-10);
     if (!step) return;
     event.preventDefault();
     const last = this.data[0].length - 1;
     const index = Math.min(last, Math.max(0, (this.plot.cursor.idx ?? last) + step));
-    this.plot.setCursor({ left: this.plot.valToPos(this.data[0][index], "x"), top: 10 });
+    this.setCursor(this.plot.valToPos(this.data[0][index], "x"));
+  }
+
+  // Both flags: the other charts of the page follow.
+  setCursor(left) {
+    this.plot.setCursor({ left, top: left < 0 ? left : 10 }, true, true);
   }
 
   destroy() {
