@@ -25,14 +25,36 @@ const BUSY_PATHS: [&str; 2] = ["/pub", "/mpub"];
 /// What tools ask for over and over while they measure.
 const PROFILES: &str = "/debug/pprof/";
 
-/// Serves one request: its handler may panic, and the log has a line of it.
+/// What an API says of its paths, unescaped as routes see them.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// True if each request leaves a line in the log.
+    pub has_line: fn(path: &str) -> bool,
+    /// True if the request's body is left to its handler.
+    pub keeps_body: fn(method: &Method, path: &str) -> bool,
+}
+
+/// Those of nsqd and nsqlookupd.
+const OF_BROKER: Habits = Habits { has_line, keeps_body };
+
+/// Serves one request of nsqd or nsqlookupd: its handler may panic, and the log has a line of it.
 pub async fn serve<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    serve_by(OF_BROKER, request, next).await
+}
+
+/// The same in an API with habits of its own.
+pub async fn serve_by<B: MessageBody + 'static>(
+    habits: Habits,
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let path = request.match_info().as_str(); // unescaped, as routes see it
-    let started = is_logged(path).then(Instant::now);
-    let keeps_body = keeps_body(request.method(), path);
+    let path = request.match_info().as_str();
+    let is_logged = log::log_enabled!(log::Level::Info) && (habits.has_line)(path);
+    let started = is_logged.then(Instant::now);
+    let keeps_body = (habits.keeps_body)(request.method(), path);
     let body = KeptBody::of(&mut request);
     if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
@@ -47,15 +69,10 @@ pub async fn serve<B: MessageBody + 'static>(
     Ok(in_camel_case(response))
 }
 
-fn is_logged(path: &str) -> bool {
-    log::log_enabled!(log::Level::Info) && has_line(path)
-}
-
 fn has_line(path: &str) -> bool {
     !BUSY_PATHS.contains(&path) && !path.starts_with(PROFILES)
 }
 
-/// True if the request's body is left to its handler.
 fn keeps_body(method: &Method, path: &str) -> bool {
     let is_setting = || path.starts_with("/config/") || path == "/debug/setblockrate";
     // All that follows a CONNECT would count as its body.

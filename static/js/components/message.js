@@ -27,7 +27,7 @@ function head(message, body) {
   return h(
     "div.message-head",
     h("time.message-time", { title: message.timestamp }, clockOf(message.timestamp)),
-    h("a", { href: links.node(message.node) }, message.node),
+    h("a.name", { href: links.node(message.node) }, message.node),
     h("span", bytes(message.size)),
     body.kind === "binary" ? badge("binary") : null,
     message.attempts > 1 ? badge(counted(message.attempts, "attempt"), "warning", "It was delivered here before") : null,

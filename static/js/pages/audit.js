@@ -66,7 +66,7 @@ function actionText({ action }) {
 }
 
 function userCell({ user, remote_ip }) {
-  return user ? h("div", user, h("span.quiet.second-line", remote_ip)) : h("span", remote_ip);
+  return user ? h("div", user, h("span.under", remote_ip)) : h("span", remote_ip);
 }
 
 function targetText({ topic, channel, node }) {
@@ -76,11 +76,11 @@ function targetText({ topic, channel, node }) {
 function targetCell({ topic, channel, node }) {
   const name = channel ? `${topic}/${channel}` : topic;
   const href = channel ? links.channel(topic, channel) : links.topic(topic ?? "");
-  return h("div", topic ? h("a", { href }, name) : null, node ? h("span.quiet.second-line", "on ", h("a", { href: links.node(node) }, node)) : null);
+  return h("div", topic ? h("a.name", { href }, name) : null, node ? h("span.under", "on ", h("a.name", { href: links.node(node) }, node)) : null);
 }
 
 function outcomeCell({ ok, text, results }) {
   const label = ok ? badge("done", "good") : badge("failed", "critical");
-  if (!results?.length) return h("div", label, text ? h("span.quiet.second-line", text) : null);
+  if (!results?.length) return h("div", label, text ? h("span.under", text) : null);
   return h("details.outcome", h("summary", label, ` ${counted(results.length, "address", "addresses")}`), text ? h("p", text) : null, createResults(results));
 }

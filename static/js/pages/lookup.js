@@ -36,7 +36,7 @@ function inactiveTable(session, query) {
     query,
     key: (row) => row.topic,
     columns: [
-      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
+      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a.name", { href: links.topic(row.topic) }, row.topic) },
       { id: "channels", label: "Channels", className: "wide", text: (row) => row.channels.join(", ") || "none", cell: channelsCell },
       { id: "reason", label: "Why", text: (row) => row.reason, cell: (row) => badge(row.reason, row.reason === "tombstoned" ? "info" : "neutral") },
       ...(session.is_admin ? [deleteColumn()] : []),
@@ -50,7 +50,7 @@ function inactiveTable(session, query) {
 
 function channelsCell({ topic, channels }) {
   if (channels.length === 0) return h("span.quiet", "none");
-  return h("ul.inline", channels.map((channel) => h("li", h("a", { href: links.channel(topic, channel) }, channel))));
+  return h("ul.inline", channels.map((channel) => h("li", h("a.name", { href: links.channel(topic, channel) }, channel))));
 }
 
 function deleteColumn() {

@@ -60,15 +60,15 @@ function nodeText({ node, hostname }) {
 }
 
 function nodeCell({ node, hostname, broadcast_address }) {
-  const other = hostname && hostname !== broadcast_address ? h("span.quiet.second-line", hostname) : null;
-  return [h("a", { href: links.node(node) }, node), other];
+  const other = hostname && hostname !== broadcast_address ? h("span.under", hostname) : null;
+  return [h("a.name", { href: links.node(node) }, node), other];
 }
 
 function stateCell(row) {
   const badges = nodeBadges(row);
   if (badges.length === 0) return badge("OK", "good");
   const reason = nodeReason(row);
-  return h("div", h("span.badges", badges), reason ? h("span.quiet.second-line", reason) : null);
+  return h("div", h("span.badges", badges), reason ? h("span.under", reason) : null);
 }
 
 function placeText({ region, zone }) {

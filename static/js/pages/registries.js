@@ -69,7 +69,7 @@ function registriesTable(query) {
 }
 
 function registryState({ ok, error }) {
-  return ok ? badge("OK", "good") : h("div", badge("unreachable", "critical"), h("span.quiet.second-line", error ?? ""));
+  return ok ? badge("OK", "good") : h("div", badge("unreachable", "critical"), h("span.under", error ?? ""));
 }
 
 function createDifferences() {
@@ -140,7 +140,7 @@ function matrixTable(query, addresses, now) {
     query,
     key: (row) => row.node,
     columns: [
-      { id: "node", label: "Node", head: true, text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
+      { id: "node", label: "Node", head: true, text: (row) => row.node, cell: (row) => h("a.name", { href: links.node(row.node) }, row.node) },
       ...addresses.map(column),
     ],
     sort: { id: "node", direction: "asc" },
@@ -173,8 +173,8 @@ function tombstonesTable(query) {
     query,
     key: ({ topic, node, registry }) => `${topic}/${node}/${registry}`,
     columns: [
-      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a", { href: links.topic(row.topic) }, row.topic) },
-      { id: "node", label: "Node", className: "wide", text: (row) => row.node, cell: (row) => h("a", { href: links.node(row.node) }, row.node) },
+      { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a.name", { href: links.topic(row.topic) }, row.topic) },
+      { id: "node", label: "Node", className: "wide", text: (row) => row.node, cell: (row) => h("a.name", { href: links.node(row.node) }, row.node) },
       { id: "registry", label: "Registry", className: "wide", text: (row) => row.registry },
       { id: "left", label: "Ends in", numeric: true, title: "Until then the registry hides this node from consumers of the topic", text: (row) => span(row.left), value: (row) => row.left },
     ],

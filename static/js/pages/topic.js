@@ -12,8 +12,8 @@ import { createHeading } from "../components/heading.js";
 import { icon } from "../components/icons.js";
 import { createLatency } from "../components/latency.js";
 import { createMatrix } from "../components/matrix.js";
-import { createPublishButton } from "../components/publishdialog.js";
 import { createProblems } from "../components/problems.js";
+import { createPublishButton } from "../components/publishdialog.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
@@ -33,7 +33,7 @@ export const page = {
 class TopicPage {
   constructor({ params, query, session }) {
     this.topic = params.topic;
-    this.addresses = [];
+    this.nodeNames = [];
     this.headingParts = createHeading({ crumbs: [["Topics", links.topics()]], title: this.topic, kind: "Topic", code: true });
     this.heading = this.headingParts.element;
     this.actions = this.createActions(session);
@@ -59,13 +59,13 @@ class TopicPage {
 
   createActions(session) {
     const tail = h("a.button", { href: links.tail(this.topic) }, icon("tail"), "Tail");
-    const publish = createPublishButton(this.topic, () => this.addresses);
+    const publish = createPublishButton(this.topic, () => this.nodeNames);
     const before = [tail, publish, createChannelButton(this.topic)];
     return createActionButtons(this.headingParts, { topic: this.topic }, session, { before, onDeleted: () => navigate(links.topics()) });
   }
 
   update(data) {
-    this.addresses = data.nodes.map(({ node }) => node);
+    this.nodeNames = data.nodes.map(({ node }) => node);
     this.headingParts.setBadges(stateBadges(data.topic));
     this.actions.update(data.topic.paused);
     this.tiles.update(data.topic);

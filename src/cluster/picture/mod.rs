@@ -1,0 +1,155 @@
+//! The whole cluster as of one poll: what each node and each registry has said last, and what that comes to together.
+//!
+//! A node that does not answer stays with its last data and the time since when; for a while its share of rates counts as
+//! unknown, so that nobody takes a failure for a quiet hour.
+
+pub mod differences;
+mod merging;
+mod node;
+mod registry;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub use self::{
+    differences::Difference,
+    merging::{Channel, ChannelAt, Counts, Topic, TopicAt, Totals},
+    node::{Lives, Node, NodeIdentity, SHARE_UNKNOWN, Share},
+    registry::{Registered, Registry, RegistryDetails},
+};
+use super::{
+    AskError, Mode, Stage,
+    snapshot::{ChannelEntry, Name, TopicEntry},
+};
+use crate::broker::Moment;
+
+/// A question that was not answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Who was asked, `host:port`.
+    pub address: Name,
+    /// What was asked for.
+    pub stage: Stage,
+    /// The HTTP status, if there was an answer at all.
+    pub status: Option<u16>,
+    /// What has gone wrong.
+    pub text: Name,
+    /// Since when it fails.
+    pub since: Moment,
+}
+
+impl Failure {
+    /// A question that has failed now; if the same had failed before, it fails since then.
+    pub fn new(error: &AskError, address: &Name, now: Moment, before: Option<&Self>) -> Self {
+        Self {
+            address: address.clone(),
+            stage: error.stage,
+            status: error.status,
+            text: error.text.as_str().into(),
+            since: before.map_or(now, |before| before.since),
+        }
+    }
+}
+
+/// A topic that registries know and no node has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InactiveTopic {
+    /// Its name.
+    pub name: Name,
+    /// As the registries know them.
+    pub channels: Vec<Name>,
+    /// Nodes have it, and all of them are tombstoned for it.
+    pub is_tombstoned: bool,
+}
+
+/// Everything that was said, put together.
+#[derive(Debug, Clone, Default)]
+pub struct Picture {
+    /// The number of the poll; 0 before the first.
+    pub poll: u64,
+    /// When the newest complete poll ended.
+    pub polled_at: Option<Moment>,
+    /// The interval of polls as it is now, in milliseconds.
+    pub poll_ms: u64,
+    /// Sorted by address.
+    pub nodes: Vec<Node>,
+    /// In the order in which they are configured.
+    pub registries: Vec<Registry>,
+    /// How nodes are found.
+    pub mode: Mode,
+    /// Sorted by name.
+    pub topics: Vec<Topic>,
+    /// Sorted by name.
+    pub inactive: Vec<InactiveTopic>,
+    /// Of all nodes.
+    pub totals: Totals,
+    /// What was not answered.
+    pub failures: Vec<Failure>,
+    /// Where registries do not agree.
+    pub differences: Vec<Difference>,
+    /// Messages published since the nodes began to count.
+    pub messages: u64,
+}
+
+impl Picture {
+    /// The node of that address.
+    pub fn node(&self, address: &str) -> Option<&Node> {
+        let at = self.nodes.binary_search_by(|node| (*node.address).cmp(address)).ok()?;
+        self.nodes.get(at)
+    }
+
+    /// The topic of that name.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        let at = self.topics.binary_search_by(|topic| (*topic.name).cmp(name)).ok()?;
+        self.topics.get(at)
+    }
+
+    /// The topic of that name, if no node has it.
+    pub fn inactive_topic(&self, name: &str) -> Option<&InactiveTopic> {
+        let at = self.inactive.binary_search_by(|topic| (*topic.name).cmp(name)).ok()?;
+        self.inactive.get(at)
+    }
+
+    /// What each node says of a topic.
+    pub fn topic_entries<'a>(
+        &'a self,
+        topic: &'a Topic,
+    ) -> impl Iterator<Item = (&'a Node, &'a TopicEntry)> {
+        topic.nodes.iter().filter_map(|&at| self.topic_at(at))
+    }
+
+    /// What each node says of a channel.
+    pub fn channel_entries<'a>(
+        &'a self,
+        channel: &'a Channel,
+    ) -> impl Iterator<Item = (&'a Node, &'a ChannelEntry)> {
+        channel.nodes.iter().filter_map(|at| {
+            let (node, topic) = self.topic_at(at.topic)?;
+            Some((node, topic.channels.get(at.channel as usize)?))
+        })
+    }
+
+    fn topic_at(&self, at: TopicAt) -> Option<(&Node, &TopicEntry)> {
+        let node = self.nodes.get(at.node as usize)?;
+        let topics = node.snapshot.as_ref().map(|snapshot| &snapshot.topics)?;
+        Some((node, topics.get(at.topic as usize)?))
+    }
+
+    /// Puts together what nodes and registries have said; `now` decides whose share counts.
+    #[must_use]
+    pub fn merged(mut self, now: Moment) -> Self {
+        self.nodes.sort_by(|a, b| a.address.cmp(&b.address));
+        self.topics = merging::topics(&self.nodes, now);
+        self.inactive = registry::inactive(&self.registries, &self.topics);
+        self.totals = merging::totals(&self.nodes, &self.topics, now);
+        self.messages = self.topics.iter().map(|topic| topic.counts.gauges.messages).sum();
+        let of_nodes = self.nodes.iter().filter_map(|node| node.failure.clone());
+        let of_registries = self.registries.iter().flat_map(|registry| registry.failures.clone());
+        self.failures = of_registries.chain(of_nodes).collect();
+        self
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub fn ms(moment: Moment) -> u64 {
+    moment.0 / 1_000_000
+}
