@@ -6,6 +6,7 @@ import { createActionButtons } from "../components/actionbuttons.js";
 import { badge, stateBadges } from "../components/badge.js";
 import { createCharts } from "../components/charts.js";
 import { createClientTable } from "../components/clienttable.js";
+import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
 import { createLatency } from "../components/latency.js";
 import { createProblems } from "../components/problems.js";
@@ -39,6 +40,7 @@ class ChannelPage {
     this.clientCount = h("p");
     this.nodes = nodeTable(query);
     this.latency = createLatency();
+    this.history = createGraphite(session, query, historyOf(topic, channel));
     this.body = h(
       "div.page-parts",
       this.problems.element,
@@ -47,6 +49,7 @@ class ChannelPage {
       h("section.section", h("div.section-head", h("h2", "Clients"), this.clientCount), this.clients.element),
       h("section.section", h("h2", "Nodes"), this.nodes.element),
       h("section.section", h("h2", "End-to-end latency"), this.latency.element),
+      this.history.element,
     );
   }
 
@@ -63,8 +66,22 @@ class ChannelPage {
   }
 
   destroy() {
+    this.history.destroy();
     this.charts.destroy();
   }
+}
+
+function historyOf(topic, channel) {
+  const gauge = (title, measure) => ({ title, metric: { topic, channel, measure, kind: "gauge" } });
+  const counter = (title, measure) => ({ title, metric: { topic, channel, measure, kind: "counter" } });
+  return [
+    gauge("Depth", "depth"),
+    counter("Messages per second", "message_count"),
+    gauge("In flight", "in_flight_count"),
+    gauge("Clients", "clients"),
+    counter("Requeued per second", "requeue_count"),
+    counter("Timed out per second", "timeout_count"),
+  ];
 }
 
 function channelTiles() {

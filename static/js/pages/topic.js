@@ -8,6 +8,7 @@ import { badge, stateBadges } from "../components/badge.js";
 import { channelTable } from "../components/channeltable.js";
 import { createCharts } from "../components/charts.js";
 import { createChannelButton } from "../components/createdialog.js";
+import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
 import { icon } from "../components/icons.js";
 import { createLatency } from "../components/latency.js";
@@ -44,6 +45,7 @@ class TopicPage {
     this.matrix = createMatrix(query);
     this.nodes = nodeTable(this.topic, query, session);
     this.latency = createLatency();
+    this.history = createGraphite(session, query, historyOf(this.topic));
     this.matrixSection = h("section.section", h("h2", "Nodes and channels"), this.matrix.element);
     this.body = h(
       "div.page-parts",
@@ -54,6 +56,7 @@ class TopicPage {
       this.matrixSection,
       h("section.section", h("h2", "Nodes"), this.nodes.element),
       h("section.section", h("h2", "End-to-end latency"), this.latency.element),
+      this.history.element,
     );
   }
 
@@ -79,8 +82,16 @@ class TopicPage {
   }
 
   destroy() {
+    this.history.destroy();
     this.charts.destroy();
   }
+}
+
+function historyOf(topic) {
+  return [
+    { title: "Messages published per second", metric: { topic, measure: "message_count", kind: "counter" } },
+    { title: "Depth of the topic itself", metric: { topic, measure: "depth", kind: "gauge" } },
+  ];
 }
 
 function topicTiles() {
@@ -146,6 +157,7 @@ function removeColumn(topic) {
   return {
     id: "remove",
     label: "",
+    title: "Remove",
     sortable: false,
     className: "numeric wide",
     text: (row) => row.node,
