@@ -3,7 +3,7 @@ import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { navigate } from "../core/router.js";
 import { createActionButtons } from "../components/actionbuttons.js";
-import { badge, stateBadges } from "../components/badge.js";
+import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { createCharts } from "../components/charts.js";
 import { createClientTable } from "../components/clienttable.js";
 import { createGraphite } from "../components/graphite.js";
@@ -129,9 +129,10 @@ function nodeColumns() {
       label: "Node",
       head: true,
       value: (row) => row.node,
-      text: (row) => [row.node, row.hostname, row.paused, isAbandoned(row)].join(" "),
+      text: (row) => [row.node, row.hostname, row.paused, row.since, isAbandoned(row)].join(" "),
       cell: (row) => [
         h("a.name", { href: links.node(row.node) }, row.node),
+        silenceBadge(row),
         row.paused ? badge("paused", "warning") : null,
         isAbandoned(row) ? badge("no client", "warning", "Messages wait here and no client fetches them") : null,
         h("span.under", row.hostname),

@@ -4,7 +4,7 @@ import { links } from "../core/base.js";
 import { navigate } from "../core/router.js";
 import { createActionButtons } from "../components/actionbuttons.js";
 import { openAction } from "../components/actiondialog.js";
-import { badge, stateBadges } from "../components/badge.js";
+import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { channelTable } from "../components/channeltable.js";
 import { createCharts } from "../components/charts.js";
 import { createChannelButton } from "../components/createdialog.js";
@@ -132,7 +132,7 @@ function nodeColumns() {
       label: "Node",
       head: true,
       value: (row) => row.node,
-      text: (row) => [row.node, row.hostname, row.paused, row.tombstoned].join(" "),
+      text: (row) => [row.node, row.hostname, row.paused, row.tombstoned, row.since].join(" "),
       cell: (row) => [h("a.name", { href: links.node(row.node) }, row.node), nodeBadges(row), h("span.under", row.hostname)],
     },
     count("in", "In", (row) => row.counts.in_rate, rate),
@@ -147,9 +147,10 @@ function nodeColumns() {
   ];
 }
 
-function nodeBadges({ paused, tombstoned }) {
+function nodeBadges(row) {
+  const { paused, tombstoned } = row;
   const title = "The registries hide this node as a producer of the topic";
-  return [paused ? badge("paused", "warning") : null, tombstoned ? badge("tombstoned", "warning", title) : null];
+  return [silenceBadge(row), paused ? badge("paused", "warning") : null, tombstoned ? badge("tombstoned", "warning", title) : null];
 }
 
 function removeColumn(topic) {
