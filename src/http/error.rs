@@ -44,6 +44,10 @@ pub enum HttpError {
     ChannelNotFound,
     /// There is no such node.
     NodeNotFound,
+    /// The pages show no such thing.
+    ViewNotFound,
+    /// As many look as may.
+    TooManyStreams,
     /// A message without a body.
     MessageEmpty,
     /// A message larger than `--max-msg-size`.
@@ -102,6 +106,8 @@ impl HttpError {
             Self::TopicNotFound => (404, "TOPIC_NOT_FOUND"),
             Self::ChannelNotFound => (404, "CHANNEL_NOT_FOUND"),
             Self::NodeNotFound => (404, "NODE_NOT_FOUND"),
+            Self::ViewNotFound => (404, "VIEW_NOT_FOUND"),
+            Self::TooManyStreams => (503, "TOO_MANY_STREAMS"),
             Self::MessageEmpty => (400, "MSG_EMPTY"),
             Self::MessageTooBig => (413, "MSG_TOO_BIG"),
             Self::BodyTooBig => (413, "BODY_TOO_BIG"),

@@ -112,20 +112,33 @@ impl Poller {
     }
 
     fn ask_registries(&mut self, awaited: &mut HashSet<Asked>) {
-        for address in self.spec.feed.roster().registries() {
+        let registries = self.spec.feed.roster().registries();
+        for (address, is_doubtful) in registries {
             let asked = Asked::Registry(address.clone());
             let Some(round) = self.paces.next(&address, clock::now()) else { continue };
-            if self.under_way.insert(asked.clone()) {
-                awaited.insert(asked);
-                let question = registries::ask(self.spec.clone(), address, round);
-                self.answers.push(Box::pin(question));
-            }
+            let question = registries::ask(self.spec.clone(), address, round);
+            self.ask(asked, is_doubtful, awaited, question);
         }
-        for address in self.spec.feed.roster().to_identify() {
+        let unknown = self.spec.feed.roster().to_identify();
+        for (address, is_doubtful) in unknown {
             let asked = Asked::Configured(address.clone());
-            if self.under_way.insert(asked.clone()) {
+            let question = nodes::identify(self.spec.clone(), address);
+            self.ask(asked, is_doubtful, awaited, question);
+        }
+    }
+
+    /// Puts a question, unless an earlier one is under way. Who has failed the last time is not waited for.
+    fn ask(
+        &mut self,
+        asked: Asked,
+        is_doubtful: bool,
+        awaited: &mut HashSet<Asked>,
+        question: impl Future<Output = Asked> + 'static,
+    ) {
+        if self.under_way.insert(asked.clone()) {
+            self.answers.push(Box::pin(question));
+            if !is_doubtful {
                 awaited.insert(asked);
-                self.answers.push(Box::pin(nodes::identify(self.spec.clone(), address)));
             }
         }
     }
@@ -134,15 +147,13 @@ impl Poller {
     fn ask_nodes(&mut self, asked: &mut HashSet<Name>, awaited: &mut HashSet<Asked>) {
         let to_ask = self.spec.feed.roster().to_ask(clock::now());
         for node in to_ask {
-            let key = Asked::Node(node.address.clone());
-            if !asked.insert(node.address.clone()) || !self.under_way.insert(key.clone()) {
+            if !asked.insert(node.address.clone()) {
                 continue;
             }
-            if !node.is_doubtful {
-                awaited.insert(key);
-            }
-            let turns = self.turns.of(node.is_doubtful);
-            self.answers.push(Box::pin(nodes::ask(self.spec.clone(), node, turns)));
+            let key = Asked::Node(node.address.clone());
+            let (is_doubtful, turns) = (node.is_doubtful, self.turns.of(node.is_doubtful));
+            let question = nodes::ask(self.spec.clone(), node, turns);
+            self.ask(key, is_doubtful, awaited, question);
         }
     }
 

@@ -53,11 +53,11 @@ impl Paces {
 }
 
 impl Round {
-    fn ends(&self, began: Moment, extras_took: Duration) {
+    /// Notes when the next round is due. A registry that does not answer is asked in each poll.
+    fn ends(&self, has_answered: bool, took: Duration, extras_took: Duration) {
         let now = clock::now();
         let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-        let took = now.since(began).saturating_sub(extras_took);
-        pace.due = now + took * PART_OF_TIME;
+        pace.due = if has_answered { now + took * PART_OF_TIME } else { now };
         if self.with_extras {
             pace.extras_due = now + EXTRAS_INTERVAL.max(extras_took * PART_OF_TIME);
         }
@@ -73,11 +73,11 @@ pub(super) async fn ask(spec: CollectorSpec, registry: Name, round: Round) -> As
     let is_there = nodes.is_ok();
     answer.nodes = nodes.map_err(|error| answer.failures.push(error)).ok();
     answer.topics = topics.map_err(|error| answer.failures.push(error)).ok();
-    let extras = clock::now();
+    let answered = clock::now();
     if round.with_extras && is_there {
         add_extras(&spec, &registry, &mut answer).await;
     }
-    round.ends(began, clock::now().since(extras));
+    round.ends(is_there, answered.since(began), clock::now().since(answered));
     let address = registry.clone();
     off_thread(&spec.feed, move |feed| {
         feed.roster().registry_answered(&address, answer, clock::now());

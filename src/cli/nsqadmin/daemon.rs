@@ -10,7 +10,8 @@ use tokio_rustls::rustls::ClientConfig;
 use super::{PROGRAM, plan::Plan};
 use crate::{
     actors::{
-        Notifier,
+        Collector, Notifier,
+        collector::{CollectorSpec, Feed},
         notifier::Endpoint,
         socket::{Bound, SocketFile},
     },
@@ -23,7 +24,7 @@ use crate::{
     },
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
-    http::nsqadmin::{self, Admin, AuditLog, Graphite},
+    http::nsqadmin::{self, Admin, AuditLog, Graphite, Seats, Shelf, events::STREAMS_MAX},
 };
 
 /// Runs nsqadmin until it is told to stop; `on_ready` hears when it can be reached.
@@ -89,11 +90,22 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
     let graphite = graphite
         .map(|url| Graphite::new(url, options.statsd_interval, timeouts, tls.clone()))
         .transpose()?;
+    let (sources, ask) = (Arc::new(sources), Ask::with_tls(PROGRAM, timeouts, tls)?);
+    let feed = Arc::new(Feed::new(options.poll_interval));
+    let watched = CollectorSpec {
+        ask: ask.clone(),
+        sources: Arc::clone(&sources),
+        poll_interval: options.poll_interval,
+        feed: Arc::clone(&feed),
+    };
     Ok(Admin {
         base,
         access,
-        sources: Arc::new(sources),
-        ask: Ask::with_tls(PROGRAM, timeouts, tls)?,
+        collector: Collector::start(watched, root.clone().recipient()),
+        shelf: Shelf::new(feed),
+        streams: Seats::new(STREAMS_MAX),
+        sources,
+        ask,
         audit: AuditLog::new(options.audit_log.clone()),
         notifier: Notifier::start(endpoint, root.clone().recipient())?,
         graphite,

@@ -3,7 +3,7 @@
 use super::{History, SERIES_MAX, STEPS_MAX, Subject, series::Series};
 use crate::{
     broker::Moment,
-    cluster::picture::{Counts, Node, Picture},
+    cluster::picture::{Counts, Picture},
 };
 
 /// A poll that comes later than so many steps after the one before says nothing of those in between.
@@ -15,7 +15,7 @@ impl History {
         let Some(span) = self.span(now) else { return };
         self.put(Subject::Total, &picture.totals.counts, span);
         for node in &picture.nodes {
-            self.put(Subject::Node(node.address.clone()), &node_counts(node, now), span);
+            self.put(Subject::Node(node.address.clone()), &node.counts(), span);
         }
         for topic in &picture.topics {
             self.put(Subject::Topic(topic.name.clone()), &topic.counts, span);
@@ -76,17 +76,4 @@ impl History {
             }
         }
     }
-}
-
-/// What a node has, all its topics together.
-pub(in crate::cluster) fn node_counts(node: &Node, now: Moment) -> Counts {
-    let share = node.share(now);
-    let topics = node.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
-    let counts = topics.iter().map(|topic| Counts::of_topic(topic, share));
-    let mut counts = counts.fold(Counts::default(), Counts::plus);
-    // Others may be put together without it; what it does itself is not known.
-    if node.failure.is_some() || node.snapshot.is_none() {
-        (counts.rates, counts.is_current) = (crate::cluster::snapshot::Rates::UNKNOWN, false);
-    }
-    counts
 }

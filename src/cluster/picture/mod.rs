@@ -19,6 +19,7 @@ pub use self::{
 use super::{
     AskError, Mode, Stage,
     snapshot::{ChannelEntry, Name, TopicEntry},
+    version,
 };
 use crate::broker::Moment;
 
@@ -88,6 +89,8 @@ pub struct Picture {
     pub differences: Vec<Difference>,
     /// Messages published since the nodes began to count.
     pub messages: u64,
+    /// The newest version of all nodes.
+    pub newest: Option<semver::Version>,
 }
 
 impl Picture {
@@ -128,6 +131,19 @@ impl Picture {
         })
     }
 
+    /// Whether a registry hides a node for a topic.
+    pub fn is_tombstoned(&self, node: &str, topic: &Name) -> bool {
+        let known = self.registries.iter().filter_map(|registry| registry.node(node));
+        known.flat_map(Registered::tombstoned).any(|hidden| hidden == topic)
+    }
+
+    /// Whether a node is of an older version than another one.
+    pub fn is_out_of_date(&self, node: &Node) -> bool {
+        let newest = self.newest.as_ref();
+        !node.version().is_empty()
+            && newest.is_some_and(|newest| version::is_older(node.version(), newest))
+    }
+
     fn topic_at(&self, at: TopicAt) -> Option<(&Node, &TopicEntry)> {
         let node = self.nodes.get(at.node as usize)?;
         let topics = node.snapshot.as_ref().map(|snapshot| &snapshot.topics)?;
@@ -142,6 +158,8 @@ impl Picture {
         self.inactive = registry::inactive(&self.registries, &self.topics);
         self.totals = merging::totals(&self.nodes, &self.topics, now);
         self.messages = self.topics.iter().map(|topic| topic.counts.gauges.messages).sum();
+        let versions = self.nodes.iter().map(|node| &**node.version());
+        self.newest = version::newest(versions.filter(|version| !version.is_empty()));
         let of_nodes = self.nodes.iter().filter_map(|node| node.failure.clone());
         let of_registries = self.registries.iter().flat_map(|registry| registry.failures.clone());
         self.failures = of_registries.chain(of_nodes).collect();

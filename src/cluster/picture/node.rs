@@ -2,10 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Failure;
+use super::{Counts, Failure};
 use crate::{
     broker::Moment,
-    cluster::snapshot::{Name, NodeSnapshot},
+    cluster::snapshot::{Name, NodeSnapshot, Rates},
 };
 
 /// For so long the share of a node that does not answer is unknown; after that, sums of rates are those of the others.
@@ -95,6 +95,19 @@ impl Node {
             Some(failure) if now.since(failure.since) < SHARE_UNKNOWN => Share::Unknown,
             Some(_) => Share::Kept,
         }
+    }
+
+    /// What it has, all its topics together. Nothing is known of what happens on one that does not answer.
+    pub fn counts(&self) -> Counts {
+        let is_known = self.failure.is_none() && self.snapshot.is_some();
+        let share = if is_known { Share::Known } else { Share::Unknown };
+        let topics = self.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
+        let counts = topics.iter().map(|topic| Counts::of_topic(topic, share));
+        let mut counts = counts.fold(Counts::default(), Counts::plus);
+        if !is_known {
+            (counts.rates, counts.is_current) = (Rates::UNKNOWN, false);
+        }
+        counts
     }
 
     /// Its version: what it says itself counts more than what a registry was told.

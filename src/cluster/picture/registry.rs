@@ -17,7 +17,7 @@ pub struct Registry {
     pub failures: Vec<Failure>,
     /// None if it is not known.
     pub version: Option<Name>,
-    /// The nodes that it knows, as it has said last.
+    /// The nodes that it knows, as it has said last; sorted by address.
     pub nodes: Arc<[Registered]>,
     /// The topics that it knows, those without nodes included; sorted.
     pub topics: Arc<[Name]>,
@@ -63,7 +63,8 @@ pub struct RegistryDetails {
 impl Registry {
     /// What it knows of a node.
     pub fn node(&self, address: &str) -> Option<&Registered> {
-        self.nodes.iter().find(|node| &*node.address == address)
+        let at = self.nodes.binary_search_by(|node| (*node.address).cmp(address)).ok()?;
+        self.nodes.get(at)
     }
 
     /// Whether it has answered its last questions about nodes and topics.

@@ -8,9 +8,8 @@ use super::{
 };
 use crate::cluster::{
     Mode,
-    picture::{Difference, Node, Registry, differences::DifferenceKind},
+    picture::{Difference, Node, Picture, Registry, differences::DifferenceKind},
     snapshot::Name,
-    version,
 };
 
 /// Registries are asked one after the other, and a node needs a moment to register everywhere.
@@ -29,7 +28,7 @@ pub(super) fn problems(scene: &Scene<'_>) -> Vec<Problem> {
         found.extend(restarts(node, scene));
         found.extend(cut(node));
     }
-    found.extend(skew(&picture.nodes));
+    found.extend(skew(picture));
     found.extend(differences(scene));
     found
 }
@@ -126,11 +125,10 @@ fn cut(node: &Node) -> Option<Problem> {
     })
 }
 
-fn skew(nodes: &[Node]) -> Option<Problem> {
-    let known: Vec<_> = nodes.iter().filter(|node| !node.version().is_empty()).collect();
-    let newest = version::newest(known.iter().map(|node| &**node.version()))?;
-    let is_behind = |node: &&&Node| version::is_older(node.version(), &newest);
-    let behind: Vec<_> = known.iter().filter(is_behind).collect();
+fn skew(picture: &Picture) -> Option<Problem> {
+    let newest = picture.newest.as_ref()?;
+    let nodes = &picture.nodes;
+    let behind: Vec<_> = nodes.iter().filter(|node| picture.is_out_of_date(node)).collect();
     if behind.is_empty() {
         return None;
     }

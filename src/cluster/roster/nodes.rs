@@ -34,16 +34,17 @@ impl Roster {
         self.members.iter().map(ask).collect()
     }
 
-    /// In direct mode: configured addresses at which nobody was found yet, or where nobody answers any more.
-    pub fn to_identify(&self) -> Vec<Name> {
-        let is_failing = |found: &Option<Name>| match found {
-            None => true,
-            Some(found) => {
-                self.members.get(found).is_none_or(|member| member.node.failure.is_some())
-            }
+    /// In direct mode: configured addresses at which nobody was found yet, or where nobody answers any more. True for
+    /// those that have failed.
+    pub fn to_identify(&self) -> Vec<(Name, bool)> {
+        let has_failed = |address: &Name| {
+            self.members.get(address).is_some_and(|member| member.node.failure.is_some())
         };
-        let wanted = self.configured.iter().filter(|(_, found)| is_failing(found));
-        wanted.map(|(address, _)| address.clone()).collect()
+        let wanted = self.configured.iter().filter_map(|(address, found)| match found {
+            None => Some((address.clone(), has_failed(address))),
+            Some(found) => has_failed(found).then(|| (address.clone(), true)),
+        });
+        wanted.collect()
     }
 
     /// Who has been found at a configured address.

@@ -8,7 +8,7 @@ use crate::{
     cluster::{
         AskError,
         answers::{NodeList, RegisteredNode},
-        picture::{Failure, NodeIdentity, Registered, RegistryDetails},
+        picture::{Failure, NodeIdentity, Registered, Registry, RegistryDetails},
         snapshot::{Name, Names},
     },
     protocol::{ChannelName, TopicName},
@@ -32,15 +32,15 @@ pub struct RegistryAnswer {
 }
 
 impl Roster {
-    /// The registries to ask.
-    pub fn registries(&self) -> Vec<Name> {
-        self.registries.iter().map(|registry| registry.address.clone()).collect()
+    /// The registries to ask, and whether each has failed the last time.
+    pub fn registries(&self) -> Vec<(Name, bool)> {
+        let entry = |registry: &Registry| (registry.address.clone(), !registry.failures.is_empty());
+        self.registries.iter().map(entry).collect()
     }
 
     /// A registry has answered, or failed.
     pub fn registry_answered(&mut self, address: &Name, answer: RegistryAnswer, now: Moment) {
-        let is_it =
-            |registry: &&mut crate::cluster::picture::Registry| registry.address == *address;
+        let is_it = |registry: &&mut Registry| registry.address == *address;
         let Some(registry) = self.registries.iter_mut().find(is_it) else { return };
         let failure = |error: &AskError| {
             let before = registry.failures.iter().find(|before| before.stage == error.stage);

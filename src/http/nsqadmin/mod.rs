@@ -8,10 +8,13 @@ pub mod base_path;
 pub mod caller;
 mod config;
 mod cross_origin;
+pub mod events;
 pub mod graphite;
 mod pages;
 mod security_headers;
 mod session;
+pub mod sse;
+pub mod views;
 
 use std::{future::Future, io, sync::Arc};
 
@@ -26,6 +29,8 @@ use actix_web::{
 };
 use tokio::sync::watch;
 
+use actix::Addr;
+
 use self::security_headers::SecurityHeaders;
 pub use self::{
     access::{Access, AdminOnly},
@@ -33,6 +38,8 @@ pub use self::{
     base_path::BasePath,
     caller::Caller,
     graphite::Graphite,
+    sse::Seats,
+    views::Shelf,
 };
 use super::{
     HttpError,
@@ -42,7 +49,7 @@ use super::{
     server,
 };
 use crate::{
-    actors::{Notifier, socket::BoundListener},
+    actors::{Collector, Notifier, socket::BoundListener},
     cluster::{Ask, Cluster, Sources},
     config::{LogLevel, NsqadminOptions},
 };
@@ -67,6 +74,12 @@ pub struct Admin {
     pub sources: Arc<Sources>,
     /// How they are asked.
     pub ask: Ask,
+    /// Looks at all of it.
+    pub collector: Addr<Collector>,
+    /// What it sees, as the pages show it.
+    pub shelf: Shelf,
+    /// For those who look on.
+    pub streams: Seats,
     /// Where every action is written down.
     pub audit: AuditLog,
     /// Hears of every action.
@@ -107,12 +120,13 @@ fn register(config: &mut ServiceConfig, admin: State) {
     let base = admin.base.clone();
     config.app_data(admin);
     let routes = Routes::below(config, base.prefix()).get("/ping", ping);
-    api::register(pages::register(routes))
+    views::register(api::register(pages::register(routes)))
         .get("/config/{opt}", config::get)
         .put("/config/{opt}", config::put)
         .get("/render", graphite::render)
         .get("/api/graphite", graphite::rate)
         .get("/api/v1/session", session::session)
+        .get("/api/v1/events", events::stream)
         .end();
 }
 

@@ -34,7 +34,7 @@ export const page = {
 class TopicPage {
   constructor({ params, query, session }) {
     this.topic = params.topic;
-    this.nodeNames = [];
+    this.addresses = [];
     this.headingParts = createHeading({ crumbs: [["Topics", links.topics()]], title: this.topic, kind: "Topic", code: true });
     this.heading = this.headingParts.element;
     this.actions = this.createActions(session);
@@ -62,13 +62,13 @@ class TopicPage {
 
   createActions(session) {
     const tail = h("a.button", { href: links.tail(this.topic) }, icon("tail"), "Tail");
-    const publish = createPublishButton(this.topic, () => this.nodeNames);
+    const publish = createPublishButton(this.topic, () => this.addresses);
     const before = [tail, publish, createChannelButton(this.topic)];
     return createActionButtons(this.headingParts, { topic: this.topic }, session, { before, onDeleted: () => navigate(links.topics()) });
   }
 
   update(data) {
-    this.nodeNames = data.nodes.map(({ node }) => node);
+    this.addresses = data.nodes.map(({ node }) => node);
     this.headingParts.setBadges(stateBadges(data.topic));
     this.actions.update(data.topic.paused);
     this.tiles.update(data.topic);

@@ -16,7 +16,7 @@ const PAGES = [
   ["topic-without-channels", () => "/topics/logs", /logs/, () => [new RegExp(node(0))]],
   ["channel", () => "/topics/orders/audit", /audit/, () => [/audit-1/, new RegExp(node(0)), new RegExp(node(1))]],
   ["nodes", () => "/nodes", /Nodes/, () => [new RegExp(node(0)), new RegExp(node(1)), /2 of 2/]],
-  ["node", () => `/nodes/${node(0)}`, new RegExp(node(0)), () => [/orders/, /billing/, /audit-1/]],
+  ["node", () => `/nodes/${node(0)}`, /^Node/, () => [/orders/, /billing/, /audit-1/]],
   ["registries", () => "/registries", /Registries/, () => here.cluster.registries.map(({ http }) => new RegExp(http))],
   ["lookup", () => "/lookup", /Lookup/, () => [/forgotten/, /archive/]],
   ["counter", () => "/counter", /Counter/, () => [/Published/]],
