@@ -13,6 +13,8 @@ import { icon } from "./icons.js";
 import { createResults } from "./results.js";
 import { toast } from "./toast.js";
 
+const NAMED_MAX = 8;
+
 /**
  * @param {import("../rules/actions.js").Action} action
  * @param {import("../rules/actions.js").Target} target
@@ -141,8 +143,13 @@ function impactWarnings(warnings) {
 
 function impactPlaces({ nodes = [], lookupds = [] }) {
   const places = [
-    nodes.length ? `on ${counted(nodes.length, "node")}: ${nodes.join(", ")}` : "on no node",
-    lookupds.length ? `in ${counted(lookupds.length, "registry", "registries")}: ${lookupds.join(", ")}` : null,
+    nodes.length ? `on ${counted(nodes.length, "node")}: ${named(nodes)}` : "on no node",
+    lookupds.length ? `in ${counted(lookupds.length, "registry", "registries")}: ${named(lookupds)}` : null,
   ];
   return h("p.impact-where", "It takes place ", places.filter(Boolean).join("; and "), ".");
+}
+
+function named(addresses) {
+  const left = addresses.length - NAMED_MAX;
+  return left > 0 ? `${addresses.slice(0, NAMED_MAX).join(", ")} and ${integer(left)} more` : addresses.join(", ");
 }

@@ -1,5 +1,6 @@
 /** Short labels: `badge("paused", "warning")`, and those that many pages share. */
 import { h } from "../core/dom.js";
+import { clock } from "../rules/format.js";
 
 /**
  * @param {string} text
@@ -35,4 +36,13 @@ function stateNames(row) {
   if (row.inactive) names.push(["inactive", "neutral", "Known to the registries, but no node produces it now"]);
   if (row.ephemeral) names.push(["ephemeral", "neutral", "Goes with its last client; what does not fit into memory is dropped"]);
   return names;
+}
+
+/**
+ * For a node that does not answer now, so that its old numbers are not taken for new ones; nothing for others.
+ * @param {{since?: number | null, data_at?: number | null}} row `since`: when it stopped to answer; `data_at`: of when its numbers are
+ */
+export function silenceBadge({ since, data_at: at }) {
+  if (!since) return null;
+  return badge("no answer", "critical", `Since ${clock(since)}; ${at ? `its numbers are of ${clock(at)}` : "nothing is known of it"}`);
 }

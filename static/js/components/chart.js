@@ -1,5 +1,5 @@
 /**
- * Values over the last hour as lines (uPlot), with what is read at the cursor beside their names, gaps where nothing is known, and a
+ * Values over up to an hour as lines (uPlot), with what is read at the cursor beside their names, gaps where nothing is known, and a
  * summary in words. The left and right keys move the cursor; charts of one page move theirs together.
  *
  *   const chart = createChart({
@@ -11,10 +11,10 @@
  *   chart.destroy();
  */
 import uPlot from "../../vendor/uPlot.esm.js";
-import { h, replace, setText, svg, uniqueId } from "../core/dom.js";
+import { h, setText, svg, uniqueId } from "../core/dom.js";
 import { onThemeChange } from "../core/theme.js";
-import { clock, compact } from "../rules/format.js";
-import { describe, timesOf } from "../rules/series.js";
+import { clock, compact, isKnown } from "../rules/format.js";
+import { describe, shownSpan, timesOf } from "../rules/series.js";
 import { colour, paleColour } from "./colours.js";
 
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
@@ -38,10 +38,12 @@ class Chart {
     this.summary = h("p.spoken", { id: uniqueId("summary") });
     this.time = h("span.chart-time");
     this.values = lines.map(() => h("span.chart-value"));
-    this.box = h("div.chart-box", { tabindex: "0", role: "img", "aria-label": `${title}, a chart of the last hour`, "aria-describedby": this.summary.id });
+    this.box = h("div.chart-box", { tabindex: "0", role: "img", "aria-label": `${title}, a chart`, "aria-describedby": this.summary.id });
     const legend = lines.map((line, i) => h("span.chart-key", swatch(line), h("span.quiet", line.label), this.values[i]));
     this.element = h("figure.chart.card", h("figcaption", h("h3", title), this.time, h("div.chart-legend", legend)), this.box, this.summary);
     this.box.addEventListener("keydown", (event) => this.moveCursor(event));
+    this.vacant = h("span.chart-vacant", { hidden: true, "aria-hidden": "true" }, "Nothing is known yet");
+    this.box.append(this.vacant);
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(this.box);
     this.stopTheme = onThemeChange(() => this.rebuild());
@@ -52,6 +54,7 @@ class Chart {
     this.series = series;
     const columns = this.lines.map((line) => series[line.key] ?? []);
     const length = Math.max(0, ...columns.map((column) => column.length));
+    this.vacant.hidden = columns.flat().some(isKnown);
     this.data = [timesOf(series.end, series.step_ms, length), ...columns];
     setText(this.summary, this.lines.map((line, i) => describe(line.label, columns[i], series.step_ms, this.format)).join(" "));
     if (this.plot) this.redraw();
@@ -64,10 +67,9 @@ class Chart {
     this.showValues();
   }
 
-  // The hour is shown whole from the start: what is not known yet is empty, and nothing shifts while it fills.
   range() {
     const end = this.series.end / 1000;
-    return { min: end - 3600, max: end };
+    return { min: end - shownSpan(this.data.slice(1), this.series.step_ms), max: end };
   }
 
   resize() {
@@ -82,7 +84,6 @@ class Chart {
     if (!this.plot) return;
     this.plot.destroy();
     this.plot = null;
-    replace(this.box);
     this.resize();
   }
 
@@ -96,7 +97,7 @@ class Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: SYNC, setSeries: false } },
       scales: { x: { time: true, auto: false }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, this.whole ? 4 : 0.4)] } },
       axes: [
-        { ...axis, space: 60, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
+        { ...axis, space: 40, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
         { ...axis, space: 34, incrs: this.whole ? WHOLE_STEPS : undefined, size: axisWidth, values: (_plot, values) => values.map((value) => this.axisText(value)) },
       ],
       series: [{}, ...this.lines.map((line, i) => this.lineOptions(line, i))],
@@ -131,12 +132,17 @@ class Chart {
   moveCursor(event) {
     const step = { ArrowLeft: -1, ArrowRight: 1, PageUp: -12, PageDown: 12 }[event.key];
     if (!this.plot) return;
-    if (event.key === "Escape") return this.plot.setCursor({ left: -10, top: -10 });
+    if (event.key === "Escape") return this.setCursor(-10);
     if (!step) return;
     event.preventDefault();
     const last = this.data[0].length - 1;
     const index = Math.min(last, Math.max(0, (this.plot.cursor.idx ?? last) + step));
-    this.plot.setCursor({ left: this.plot.valToPos(this.data[0][index], "x"), top: 10 });
+    this.setCursor(this.plot.valToPos(this.data[0][index], "x"));
+  }
+
+  // Both flags: the other charts of the page follow.
+  setCursor(left) {
+    this.plot.setCursor({ left, top: left < 0 ? left : 10 }, true, true);
   }
 
   destroy() {

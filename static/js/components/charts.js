@@ -33,7 +33,7 @@ export function createCharts() {
     createChart({ title: "Requeues and timeouts", lines: TROUBLE, format: rate }),
   ];
   return {
-    element: h("div.charts", charts.map((chart) => chart.element)),
+    element: h("section", h("h2.spoken", "What has happened lately"), h("div.charts", charts.map((chart) => chart.element))),
     /** @param {any} series SERIES of the API */
     update(series) {
       for (const chart of charts) chart.update(series);

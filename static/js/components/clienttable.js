@@ -25,7 +25,7 @@ export function createClientTable({ query, name, where }) {
     key: (client) => [client.node, client.topic, client.channel, client.remote_address].join(" "),
     columns: columns(where, () => now),
     sort: { id: "rate", direction: "desc" },
-    filter: "Filter by client, host, address or agent",
+    filter: "Filter clients",
     searched: (client) => [client.client_id, client.hostname, client.remote_address, client.user_agent, client.node, client.topic, client.channel].join(" "),
     conditions: [
       { id: "stuck", label: "Stuck", test: (client) => client.stuck !== null },

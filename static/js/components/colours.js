@@ -22,3 +22,12 @@ export function colour(name) {
 export function paleColour(name, percent) {
   return colour(name).replace(/^rgb\((.*)\)$/, `rgba($1, ${percent / 100})`);
 }
+
+/**
+ * The same as `rrggbb`.
+ * @param {string} name
+ */
+export function hexColour(name) {
+  const parts = colour(name).match(/\d+/g).slice(0, 3);
+  return parts.map((part) => Number(part).toString(16).padStart(2, "0")).join("");
+}

@@ -1,6 +1,5 @@
 /**
- * The banner with what did not answer: each failed address with the stage, the error and since when. The data on the page are then
- * those of the others, and it says so. It stays open or closed as the user left it while the data change.
+ * The banner with what did not answer: each failed address with the stage, the error and since when. It stays open or closed as the user left it while the data change.
  *
  *   const failures = createFailures();
  *   failures.update(data.failures, data.now);
@@ -48,7 +47,7 @@ export function createFailures() {
 function summarize(failures) {
   const addresses = [...new Set(failures.map((failure) => failure.address))];
   const named = addresses.length <= 2 ? addresses.join(" and ") : counted(addresses.length, "address", "addresses");
-  return `${named} did not answer: what you see is from the others.`;
+  return `${named} did not answer: ${addresses.length === 1 ? "its" : "their"} numbers are old or missing here.`;
 }
 
 function entry(failure, now) {

@@ -9,6 +9,7 @@ import { h, replace, setText } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { counted, integer, isKnown, rate, UNKNOWN } from "../rules/format.js";
 import { busiest, matrixCell } from "../rules/matrix.js";
+import { silenceBadge } from "./badge.js";
 import { watchOverflow } from "./overflow.js";
 
 const MEASURES = [
@@ -66,13 +67,13 @@ class Matrix {
 
   drawFrame(rows, columns, topic) {
     const names = columns.map(({ channel }) => channel);
-    const frame = JSON.stringify([rows.map(({ node }) => node), names]);
+    const frame = JSON.stringify([rows.map(({ node, since }) => [node, since]), names]);
     if (frame === this.frame) return;
     this.frame = frame;
     this.cells = rows.map(() => columns.map(() => h("td.numeric.matrix-cell")));
     this.sums = columns.map(() => h("td.numeric"));
     const head = h("tr", h("th", { scope: "col" }, "Node"), names.map((name) => h("th.numeric", { scope: "col" }, h("a.name", { href: links.channel(topic, name), title: name }, name))));
-    const body = rows.map(({ node }, i) => h("tr", h("th", { scope: "row" }, h("a.name", { href: links.node(node) }, node)), this.cells[i]));
+    const body = rows.map((row, i) => h("tr", h("th", { scope: "row" }, h("a.name", { href: links.node(row.node) }, row.node), silenceBadge(row)), this.cells[i]));
     const sums = h("tr.total", h("th", { scope: "row" }, "All"), this.sums);
     replace(this.box.firstElementChild, h("caption.spoken", "Nodes and channels"), h("thead", head), h("tbody", body, sums));
   }

@@ -22,7 +22,7 @@ import { icon } from "./icons.js";
  * @property {string | null} client
  */
 
-const SHOWN = 8;
+const SHOWN = 6;
 const SEVERITIES = { critical: ["alert", "Critical"], warning: ["alert", "Warning"], info: ["info", "Note"] };
 
 /**
@@ -106,4 +106,14 @@ function placesOf({ topic, channel, node }, except) {
   else if (topic && topic !== except.topic) places.push(h("a.name", { href: links.topic(topic) }, topic));
   if (node && node !== except.node) places.push(h("a.name", { href: links.node(node) }, node));
   return places;
+}
+
+/**
+ * How many there are of each severity: `2 critical, 5 warnings, 1 note`; empty when there are none.
+ * @param {Problem[]} problems
+ */
+export function countProblems(problems) {
+  const of = (severity) => problems.filter((problem) => problem.severity === severity).length;
+  const [critical, warnings, notes] = ["critical", "warning", "info"].map(of);
+  return [critical && `${critical} critical`, warnings && counted(warnings, "warning"), notes && counted(notes, "note")].filter(Boolean).join(", ");
 }

@@ -9,6 +9,8 @@ import { segments } from "../rules/series.js";
 const WIDTH = 96;
 const HEIGHT = 22;
 const EDGE = 1.5;
+/** Values of a full line; a younger one begins further to the right. */
+const SLOTS = 60;
 
 /**
  * @param {(number | null)[]} values oldest first
@@ -17,7 +19,8 @@ const EDGE = 1.5;
  */
 export function sparkline(values, kind) {
   const highest = Math.max(0, ...values.filter((value) => value !== null));
-  const x = (i) => round((i / Math.max(1, values.length - 1)) * WIDTH);
+  const first = Math.max(0, SLOTS - values.length);
+  const x = (i) => round(((first + i) / (first + values.length - 1)) * WIDTH);
   const y = (value) => round(HEIGHT - EDGE - (highest > 0 ? value / highest : 0) * (HEIGHT - 2 * EDGE));
   const runs = segments(values);
   const lines = runs.map((run) => "M" + run.map(({ index, value }) => `${x(index)} ${y(value)}`).join("L") + (run.length === 1 ? "h.01" : ""));

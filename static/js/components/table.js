@@ -35,7 +35,7 @@ const SHOWN_STEP = 200;
  * @template Row
  * @typedef {object} Column
  * @property {string} id
- * @property {string} label
+ * @property {string} label may be empty for a column of buttons
  * @property {(row: Row) => string} text what the cell shows; it is drawn again when this changes
  * @property {(row: Row) => import("../core/dom.js").Child} [cell] richer content, else the text
  * @property {(row: Row) => unknown} [value] what it is sorted by, `null` when unknown; left out: the text
@@ -123,6 +123,7 @@ class Table {
 
   headCell(column) {
     const classes = [column.numeric ? "numeric" : "", column.className ?? ""].join(" ").trim();
+    if (column.label === "") return h("th", { scope: "col", role: "columnheader", class: classes }, h("span.spoken", column.title ?? "Actions"));
     const label = column.sortable === false ? column.label : h("button.sort", { type: "button", title: column.title, onclick: () => this.toggleSort(column) }, column.label, h("span.sort-mark", { "aria-hidden": "true" }));
     const cell = h("th", { scope: "col", role: "columnheader", class: classes, title: column.sortable === false ? column.title : null }, label);
     this.heads.set(column.id, cell);

@@ -66,7 +66,8 @@ function fillCell(entry, i, column, row) {
  * @param {HTMLElement[]} elements
  */
 export function arrange(body, elements) {
-  const pivot = elements.findIndex((element) => isInUse(element));
+  const used = childInUse(body);
+  const pivot = used ? elements.indexOf(used) : -1;
   let next = null;
   for (let i = elements.length - 1; i > pivot; i -= 1) {
     next = placeBefore(body, elements[i], next);
@@ -81,8 +82,15 @@ function placeBefore(body, element, next) {
   return element;
 }
 
-function isInUse(element) {
-  if (element.contains(document.activeElement)) return true;
+function childInUse(body) {
   const selection = getSelection();
-  return selection !== null && !selection.isCollapsed && element.contains(selection.anchorNode);
+  const selected = selection && !selection.isCollapsed ? selection.anchorNode : null;
+  return childHolding(body, document.activeElement) ?? childHolding(body, selected);
+}
+
+function childHolding(body, node) {
+  if (node === body || !body.contains(node)) return null;
+  let child = node;
+  while (child.parentNode !== body) child = child.parentNode;
+  return child;
 }

@@ -6,7 +6,7 @@
  *   ]);
  *   tiles.update(data);
  */
-import { h, setText } from "../core/dom.js";
+import { h, replace, setText, spoken } from "../core/dom.js";
 import { UNKNOWN } from "../rules/format.js";
 
 /**
@@ -31,10 +31,16 @@ function createTile({ label, value, note, title, attention }) {
     element,
     update(data) {
       const text = value(data);
-      setText(shown, text);
-      shown.classList.toggle("quiet", text === UNKNOWN);
+      showValue(shown, text);
       element.classList.toggle("attention", attention?.(data) ?? false);
       if (small) setText(small, note(data));
     },
   };
+}
+
+function showValue(element, text) {
+  const unknown = text === UNKNOWN;
+  element.classList.toggle("quiet", unknown);
+  if (!unknown) setText(element, text);
+  else if (!element.querySelector(".spoken")) replace(element, h("span", { "aria-hidden": "true" }, UNKNOWN), spoken("unknown"));
 }

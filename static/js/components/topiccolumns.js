@@ -51,15 +51,16 @@ export function drainColumn() {
 }
 
 function drainValue(row) {
-  if (isKnown(row.drain_s)) return row.drain_s;
-  return row.counts.depth > 0 ? Infinity : null;
+  if (row.counts.depth === 0) return 0;
+  return row.drain_s ?? (row.counts.depth > 0 && isKnown(row.counts.out_rate) ? Infinity : null);
 }
 
 /**
  * @param {{drain_s: number | null, counts: {depth: number | null, out_rate: number | null}}} row
  */
 export function drainText(row) {
-  if (isKnown(row.drain_s)) return row.drain_s === 0 ? "empty" : span(row.drain_s);
+  if (row.counts.depth === 0 || row.drain_s === 0) return "empty";
+  if (isKnown(row.drain_s)) return span(row.drain_s);
   return row.counts.depth > 0 && isKnown(row.counts.out_rate) ? "∞" : UNKNOWN;
 }
 

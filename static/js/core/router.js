@@ -13,7 +13,7 @@ import { matchPath } from "../rules/routes.js";
 export function startRouter(show) {
   history.scrollRestoration = "manual";
   document.addEventListener("click", takeOver);
-  addEventListener("popstate", () => visit(false, history.state?.scroll ?? 0));
+  addEventListener("popstate", goBack);
   addEventListener("scrollend", keepScroll);
   listener = show;
   visit(true, history.state?.scroll ?? 0);
@@ -27,8 +27,15 @@ let listener = () => {};
  */
 export function navigate(href) {
   keepScroll();
-  history.pushState({ scroll: 0 }, "", href);
+  if (new URL(href, location.href).href === location.href) history.replaceState({ scroll: 0 }, "");
+  else history.pushState({ scroll: 0 }, "", href);
   visit(false, 0);
+}
+
+// Browsers also tell of jumps within a page, whose entries have no state.
+function goBack(event) {
+  if (event.state === null && location.hash) return;
+  visit(false, event.state?.scroll ?? 0);
 }
 
 function visit(first, scroll) {

@@ -3,9 +3,10 @@ import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { navigate } from "../core/router.js";
 import { createActionButtons } from "../components/actionbuttons.js";
-import { badge, stateBadges } from "../components/badge.js";
+import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { createCharts } from "../components/charts.js";
 import { createClientTable } from "../components/clienttable.js";
+import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
 import { createLatency } from "../components/latency.js";
 import { createProblems } from "../components/problems.js";
@@ -39,6 +40,7 @@ class ChannelPage {
     this.clientCount = h("p");
     this.nodes = nodeTable(query);
     this.latency = createLatency();
+    this.history = createGraphite(session, query, historyOf(topic, channel));
     this.body = h(
       "div.page-parts",
       this.problems.element,
@@ -47,6 +49,7 @@ class ChannelPage {
       h("section.section", h("div.section-head", h("h2", "Clients"), this.clientCount), this.clients.element),
       h("section.section", h("h2", "Nodes"), this.nodes.element),
       h("section.section", h("h2", "End-to-end latency"), this.latency.element),
+      this.history.element,
     );
   }
 
@@ -63,8 +66,22 @@ class ChannelPage {
   }
 
   destroy() {
+    this.history.destroy();
     this.charts.destroy();
   }
+}
+
+function historyOf(topic, channel) {
+  const gauge = (title, measure) => ({ title, metric: { topic, channel, measure, kind: "gauge" } });
+  const counter = (title, measure) => ({ title, metric: { topic, channel, measure, kind: "counter" } });
+  return [
+    gauge("Depth", "depth"),
+    counter("Messages per second", "message_count"),
+    gauge("In flight", "in_flight_count"),
+    gauge("Clients", "clients"),
+    counter("Requeued per second", "requeue_count"),
+    counter("Timed out per second", "timeout_count"),
+  ];
 }
 
 function channelTiles() {
@@ -112,9 +129,10 @@ function nodeColumns() {
       label: "Node",
       head: true,
       value: (row) => row.node,
-      text: (row) => [row.node, row.hostname, row.paused, isAbandoned(row)].join(" "),
+      text: (row) => [row.node, row.hostname, row.paused, row.since, isAbandoned(row)].join(" "),
       cell: (row) => [
         h("a.name", { href: links.node(row.node) }, row.node),
+        silenceBadge(row),
         row.paused ? badge("paused", "warning") : null,
         isAbandoned(row) ? badge("no client", "warning", "Messages wait here and no client fetches them") : null,
         h("span.under", row.hostname),

@@ -3,7 +3,7 @@ import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { createCharts } from "../components/charts.js";
 import { createHeading } from "../components/heading.js";
-import { createProblems } from "../components/problems.js";
+import { countProblems, createProblems } from "../components/problems.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
@@ -19,13 +19,16 @@ export const page = {
     const problems = createProblems({ well: "Nothing needs attention." });
     const charts = createCharts();
     const table = topTopics(query, session);
+    const problemCount = h("p");
+    const problemTitle = h("div.section-head", h("h2", "Problems"), problemCount);
     const title = h("div.section-head", h("h2", "Busiest topics"), h("p", h("a", { href: links.topics() }, "All topics")));
     return {
       heading: createHeading({ title: "Overview" }).element,
-      body: h("div", tiles.element, h("section.section", h("h2", "Problems"), problems.element), charts.element, h("section.section", title, table.element)),
+      body: h("div", tiles.element, h("section.section", problemTitle, problems.element), charts.element, h("section.section", title, table.element)),
       update(data) {
         tiles.update(data);
         problems.update(data.problems, data.problems_left_out);
+        problemCount.textContent = countProblems(data.problems);
         charts.update(data.series);
         table.update(data.top_topics);
       },

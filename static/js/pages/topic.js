@@ -4,16 +4,17 @@ import { links } from "../core/base.js";
 import { navigate } from "../core/router.js";
 import { createActionButtons } from "../components/actionbuttons.js";
 import { openAction } from "../components/actiondialog.js";
-import { badge, stateBadges } from "../components/badge.js";
+import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { channelTable } from "../components/channeltable.js";
 import { createCharts } from "../components/charts.js";
 import { createChannelButton } from "../components/createdialog.js";
+import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
 import { icon } from "../components/icons.js";
 import { createLatency } from "../components/latency.js";
 import { createMatrix } from "../components/matrix.js";
-import { createPublishButton } from "../components/publishdialog.js";
 import { createProblems } from "../components/problems.js";
+import { createPublishButton } from "../components/publishdialog.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
@@ -44,6 +45,7 @@ class TopicPage {
     this.matrix = createMatrix(query);
     this.nodes = nodeTable(this.topic, query, session);
     this.latency = createLatency();
+    this.history = createGraphite(session, query, historyOf(this.topic));
     this.matrixSection = h("section.section", h("h2", "Nodes and channels"), this.matrix.element);
     this.body = h(
       "div.page-parts",
@@ -54,6 +56,7 @@ class TopicPage {
       this.matrixSection,
       h("section.section", h("h2", "Nodes"), this.nodes.element),
       h("section.section", h("h2", "End-to-end latency"), this.latency.element),
+      this.history.element,
     );
   }
 
@@ -79,8 +82,16 @@ class TopicPage {
   }
 
   destroy() {
+    this.history.destroy();
     this.charts.destroy();
   }
+}
+
+function historyOf(topic) {
+  return [
+    { title: "Messages published per second", metric: { topic, measure: "message_count", kind: "counter" } },
+    { title: "Depth of the topic itself", metric: { topic, measure: "depth", kind: "gauge" } },
+  ];
 }
 
 function topicTiles() {
@@ -121,7 +132,7 @@ function nodeColumns() {
       label: "Node",
       head: true,
       value: (row) => row.node,
-      text: (row) => [row.node, row.hostname, row.paused, row.tombstoned].join(" "),
+      text: (row) => [row.node, row.hostname, row.paused, row.tombstoned, row.since].join(" "),
       cell: (row) => [h("a.name", { href: links.node(row.node) }, row.node), nodeBadges(row), h("span.under", row.hostname)],
     },
     count("in", "In", (row) => row.counts.in_rate, rate),
@@ -136,9 +147,10 @@ function nodeColumns() {
   ];
 }
 
-function nodeBadges({ paused, tombstoned }) {
+function nodeBadges(row) {
+  const { paused, tombstoned } = row;
   const title = "The registries hide this node as a producer of the topic";
-  return [paused ? badge("paused", "warning") : null, tombstoned ? badge("tombstoned", "warning", title) : null];
+  return [silenceBadge(row), paused ? badge("paused", "warning") : null, tombstoned ? badge("tombstoned", "warning", title) : null];
 }
 
 function removeColumn(topic) {
@@ -146,6 +158,7 @@ function removeColumn(topic) {
   return {
     id: "remove",
     label: "",
+    title: "Remove",
     sortable: false,
     className: "numeric wide",
     text: (row) => row.node,

@@ -35,7 +35,8 @@ export function describeFreshness({ received, clock, connected, polling, paused 
   const old = age === null ? "" : `${span(age / 1000)} old`;
   if (paused) return { state: "paused", text: old ? `paused · ${old}` : "paused" };
   if (!connected) return { state: received ? "disconnected" : "waiting", text: notConnected(received, old) };
-  if (age === null) return { state: "waiting", text: "first poll …" };
+  if (received && age === null) return { state: "waiting", text: "first poll …" };
+  if (age === null) return { state: "live", text: "live" };
   if (age > Math.max(5000, 2.5 * received.pollMs)) return { state: "old", text: old };
   return polling ? { state: "polling", text: `live · ${span(age / 1000)}` } : { state: "live", text: "live" };
 }

@@ -29,6 +29,19 @@ export function newest(values) {
   return values.at(-1) ?? null;
 }
 
+const SPANS_S = [300, 900, 1800, 3600];
+
+/**
+ * How much time a chart shows, in seconds: the shortest that holds all that is known, so that a young history is no thin stripe; the
+ * hour once there is more than half of one.
+ * @param {(number | null)[][]} lines values, oldest first
+ * @param {number} stepMs
+ */
+export function shownSpan(lines, stepMs) {
+  const known = Math.max(0, ...lines.map((values) => values.length - Math.max(0, values.findIndex(isKnown))));
+  return SPANS_S.find((seconds) => seconds * 1000 >= known * stepMs) ?? SPANS_S.at(-1);
+}
+
 /**
  * A line of a chart in words, for those who cannot see it.
  * @param {string} label

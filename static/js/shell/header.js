@@ -1,8 +1,9 @@
-/** The top bar: mark, pages, age of the data, pause, theme. */
+/** The top bar: mark, pages, age of the data, pause, jump, theme. */
 import { h, replace, setText } from "../core/dom.js";
 import { base, links } from "../core/base.js";
 import { setTheme, theme } from "../core/theme.js";
 import { icon } from "../components/icons.js";
+import { openJump } from "../components/jump.js";
 
 const PAGES = [
   ["Overview", links.overview(), ["overview"]],
@@ -34,7 +35,7 @@ export function createHeader(element, { onPause }) {
   const list = h("ul", { id: "pages" }, items.map(({ link }) => h("li", link)));
   const nav = h("nav.pages", { "aria-label": "Pages" }, list);
   const menu = createMenu(nav);
-  replace(element, mark(), menu, nav, h("div.header-side", freshness.element, pause.element, themeSwitch()));
+  replace(element, mark(), menu, nav, h("div.header-side", freshness.element, pause.element, jumpButton(), themeSwitch()));
   return {
     /** @param {string} page name of the page that is shown */
     setPage(page) {
@@ -114,6 +115,10 @@ function createPause(onPause) {
   };
   draw();
   return { element, set, show: (visible) => (element.hidden = !visible) };
+}
+
+function jumpButton() {
+  return h("button.icon-button", { type: "button", "aria-label": "Jump to a topic, node or page", title: "Jump to … (Ctrl+K)", onclick: () => openJump() }, icon("search"));
 }
 
 function themeSwitch() {

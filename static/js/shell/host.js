@@ -19,6 +19,7 @@ import { openLive } from "../core/live.js";
 import { openQuery } from "../core/query.js";
 import { links } from "../core/base.js";
 import { createFailures } from "../components/failures.js";
+import { icon } from "../components/icons.js";
 import { failedState, goneState, loadingState } from "../components/states.js";
 import { describeFreshness } from "../rules/freshness.js";
 
@@ -80,9 +81,10 @@ class Host {
     document.title = `${page.title(params)} · nsqadmin`;
     this.shown = page.create({ params, session: this.session, query: openQuery() });
     this.failures = createFailures();
+    this.outage = createOutage(() => this.live.retry());
     this.notice = h("div.notice-slot");
     this.shown.body.hidden = true;
-    replace(this.main, this.shown.heading, this.failures.element, this.notice, this.shown.body);
+    replace(this.main, this.shown.heading, this.outage.element, this.failures.element, this.notice, this.shown.body);
     const view = page.view(params);
     if (view === null) this.reveal();
     else this.open(view);
@@ -100,6 +102,7 @@ class Host {
   }
 
   update(data) {
+    this.outage.end();
     this.failures.update(data.failures ?? [], data.now);
     this.shown.update(data);
     this.reveal();
@@ -113,15 +116,16 @@ class Host {
   }
 
   gone(problem) {
+    this.outage.end();
     this.shown.body.hidden = true;
     const text = problem.text || "It may have been deleted, or it lives on a node that does not answer now. The page shows it as soon as it is there.";
     const [what, up, upLink] = GONE[this.visit.name] ?? ["Nothing", "Overview", links.overview()];
     replace(this.notice, goneState(`${what} of this name is known`, text, h("a.button", { href: upLink }, `All ${up}`)));
   }
 
-  // With old data on the page they stay, and the header tells their age.
+  // Old data stay on the page, and the header tells their age.
   failed(error) {
-    if (!this.shown.body.hidden) return;
+    if (!this.shown.body.hidden) return this.outage.begin(error);
     const retry = h("button.button", { type: "button", onclick: () => this.live.retry() }, "Try again");
     replace(this.notice, failedState("The data cannot be had", error.message, retry));
   }
@@ -129,6 +133,23 @@ class Host {
   tick() {
     this.header.setFreshness(this.live ? describeFreshness(this.live.status()) : null);
   }
+}
+
+// The line above old data. Its text is set once for each outage, so that screen readers say it once.
+function createOutage(retry) {
+  const text = h("span");
+  const button = h("button.button", { type: "button", onclick: retry }, "Try again");
+  const element = h("div.outage-slot", { role: "status" });
+  return {
+    element,
+    begin(error) {
+      const next = `${error.message} What you see was the state before; it goes on by itself.`;
+      if (element.childElementCount && text.textContent === next) return;
+      text.textContent = next;
+      replace(element, h("div.outage", icon("alert"), text, button));
+    },
+    end: () => replace(element),
+  };
 }
 
 const GONE = {

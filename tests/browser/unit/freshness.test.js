@@ -24,6 +24,7 @@ test("data are live for two and a half polls, at least five seconds", () => {
 
 test("whether data are old, missing, held or asked for is told apart", () => {
   assert.equal(state({ received: null, connected: false }).state, "waiting");
+  assert.equal(state({ received: null }).state, "live", "connected, and what is asked for does not exist");
   assert.equal(state({ received: { ...received, polledAt: null } }).text, "first poll …");
   assert.deepEqual(state({ connected: false, clock: 40_500 }), { state: "disconnected", text: "disconnected · 34 s old" });
   assert.deepEqual(state({ paused: true, clock: 18_500 }), { state: "paused", text: "paused · 12 s old" });

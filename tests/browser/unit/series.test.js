@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describe, newest, segments, timesOf } from "../../../static/js/rules/series.js";
+import { describe, newest, segments, shownSpan, timesOf } from "../../../static/js/rules/series.js";
 
 const format = (value) => `${value}/s`;
 
@@ -24,4 +24,12 @@ test("a line is told in words, with what is missing", () => {
 
 test("times end at the newest value and are in seconds", () => {
   assert.deepEqual(timesOf(100_000, 5_000, 3), [90, 95, 100]);
+});
+
+test("a young history is shown larger, an old one whole", () => {
+  const known = (count) => [[...Array(720 - count).fill(null), ...Array(count).fill(0)]];
+  for (const [count, seconds] of [[1, 300], [60, 300], [61, 900], [180, 900], [181, 1800], [361, 3600], [720, 3600]]) {
+    assert.equal(shownSpan(known(count), 5_000), seconds, `${count} values`);
+  }
+  assert.equal(shownSpan([[null, null], []], 5_000), 300);
 });
