@@ -6,7 +6,7 @@ import { stage } from "../harness/stage.js";
 import { until } from "../harness/wait.js";
 
 const SECONDS = 10_000;
-const here = stage();
+const here = stage({ admin: ["--http-client-request-timeout=2s"] });
 
 test("a node that dies is named on each page that is open, next to the data of the other, until it is back", async () => {
   const [stays, dies] = here.cluster.nodes;

@@ -58,7 +58,7 @@ test("JSON is shown as a tree that opens and closes, or as text; bytes that are 
     const written = '{"KEY":{"deep":{"deeper":{"id":12345678901234567890}}}}';
     await here.cluster.nodes[0].post("/pub?topic=orders", written);
     const message = visit.main.locator(".message");
-    await message.getByText("deep: {").waitFor();
+    await message.getByText("deep: {").click();
     await message.getByText("deeper: {").click();
     await message.getByText("12345678901234567890").waitFor();
     await visit.main.getByText("Text", { exact: true }).click();
@@ -76,6 +76,7 @@ test("while it is held still nothing moves, and what came meanwhile is shown aft
     await visit.main.getByRole("button", { name: "Hold still" }).click();
     const first = await visit.main.locator(".message-id").first().innerText();
     const received = async () => Number((await visit.main.locator(".tail-counts").innerText()).match(/^[\d,]+/)?.[0].replace(",", ""));
+    await until(async () => (await received()) > 0, "the first count");
     const before = await received();
     await until(async () => (await received()) > before + 20, "twenty more messages");
     assert.equal(await visit.main.locator(".message-id").first().innerText(), first);
