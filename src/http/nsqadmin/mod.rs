@@ -18,21 +18,17 @@ pub mod views;
 
 use std::{future::Future, io, sync::Arc};
 
+use actix::Addr;
 use actix_web::{
     App, Error, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{
-        Method, StatusCode,
-        header::{self, HeaderValue},
-    },
+    http::{Method, StatusCode},
     middleware::{Compress, Next, from_fn},
     web::{Data, ServiceConfig},
 };
 use tokio::sync::watch;
-
-use actix::Addr;
 
 use self::security_headers::SecurityHeaders;
 pub use self::{
@@ -64,9 +60,6 @@ const HABITS: Habits = Habits {
 };
 /// Reads a topic as everybody sees it, and makes a channel for that.
 const TAIL: &str = "/api/v1/tail";
-
-/// A stream of events, as browsers know it.
-const EVENTS: &str = "text/event-stream";
 
 /// What the handlers know.
 pub struct Admin {
@@ -116,7 +109,6 @@ pub fn serve(http: BoundListener, admin: Admin) -> io::Result<impl Future<Output
         App::new()
             .app_data(headers)
             .configure(|config| register(config, admin))
-            .wrap(from_fn(keep_streams_plain))
             .wrap(Compress::default())
             .wrap(from_fn(refuse_foreign))
             .wrap(from_fn(log_and_catch))
@@ -140,20 +132,6 @@ fn register(config: &mut ServiceConfig, admin: State) {
 
 async fn ping() -> HttpResponse {
     reply::plain(StatusCode::OK, "OK")
-}
-
-/// Events are read one by one; compressed they would wait for those that follow.
-async fn keep_streams_plain<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if kind.starts_with(EVENTS.as_bytes()) {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    Ok(response)
 }
 
 /// Refuses what pages of others ask for.
