@@ -32,7 +32,7 @@ pub struct Notification {
     #[serde(skip_serializing_if = "String::is_empty")]
     pub node: String,
     /// When, in seconds since 1970.
-    pub timestamp: u64,
+    pub timestamp: i64,
     /// By whom, if anybody knows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,

@@ -11,9 +11,11 @@ mod cross_origin;
 pub mod events;
 pub mod graphite;
 mod pages;
+mod publish;
 mod security_headers;
 mod session;
 pub mod sse;
+pub mod tail;
 pub mod views;
 
 use std::{future::Future, io, sync::Arc};
@@ -79,6 +81,8 @@ pub struct Admin {
     pub shelf: Shelf,
     /// For those who look on.
     pub streams: Seats,
+    /// For those who see messages.
+    pub tails: Seats,
     /// Where every action is written down.
     pub audit: AuditLog,
     /// Hears of every action.
@@ -127,6 +131,8 @@ fn register(config: &mut ServiceConfig, admin: State) {
         .get("/api/graphite", graphite::rate)
         .get("/api/v1/session", session::session)
         .get("/api/v1/events", events::stream)
+        .get("/api/v1/tail", tail::stream)
+        .post("/api/v1/topics/{topic}/publish", publish::publish)
         .end();
 }
 
