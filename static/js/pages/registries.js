@@ -113,7 +113,7 @@ function createMatrix(query) {
     element,
     update(data) {
       now = data.now;
-      const next = data.registries.map(({ address }) => address);
+      const next = data.registries.map(({ address }) => address).sort();
       if (next.join() !== addresses?.join()) {
         addresses = next;
         table = matrixTable(query, addresses, () => now);

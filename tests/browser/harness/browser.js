@@ -55,7 +55,7 @@ export class Visit {
   }
 
   asked(url) {
-    const inside = url.startsWith(this.origin + this.base) || url.startsWith("data:") || url.startsWith("blob:");
+    const inside = `${url}/`.startsWith(this.origin + this.base) || url.startsWith("data:") || url.startsWith("blob:");
     if (!inside) this.faults.push(`asked for ${url}, which is outside of ${this.base}`);
   }
 

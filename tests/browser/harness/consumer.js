@@ -7,9 +7,10 @@ const FRAME_MESSAGE = 2;
 const HEADER_BYTES = 4;
 const ID_AT = 10; // behind the timestamp and the attempts
 const ID_BYTES = 16;
+const REQUEUE_MS = 60_000; // soon again would be a loop that keeps a core busy
 
 export class Consumer {
-  /** `answer` is "finish", "hold" (never answers) or "requeue". */
+  /** `answer` is "finish", "hold" (never answers) or "requeue" (for a minute later). */
   static async start(node, topic, channel, { answer = "finish", ready = 10, id = "worker-1", agent = "browser-tests/1.0" } = {}) {
     const consumer = new Consumer();
     const [host, port] = node.tcp.split(":");
@@ -56,7 +57,7 @@ export class Consumer {
     const id = data.subarray(ID_AT, ID_AT + ID_BYTES).toString();
     this.bodies.push(data.subarray(ID_AT + ID_BYTES).toString());
     if (this.answer === "finish") this.command(`FIN ${id}`);
-    if (this.answer === "requeue") this.command(`REQ ${id} 100`);
+    if (this.answer === "requeue") this.command(`REQ ${id} ${REQUEUE_MS}`);
   }
 
   stop() {

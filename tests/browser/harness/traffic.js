@@ -3,8 +3,8 @@
 import { Consumer } from "./consumer.js";
 import { until } from "./wait.js";
 
-const EVERY_MS = 100;
-const BATCH = 5;
+const EVERY_MS = 200;
+const BATCH = 4;
 
 export class Traffic {
   /** Publishes to `orders` and `clicks` until stopped; comes back when all channels are there and have had messages. */

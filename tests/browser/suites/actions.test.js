@@ -11,6 +11,7 @@ const BODIES = ["one", "two", "three"].join("\n");
 /** A topic of its own on both nodes, with a channel and three messages on each node. */
 async function topic(name) {
   for (const node of here.cluster.nodes) {
+    await node.post(`/topic/create?topic=${name}`);
     await node.post(`/channel/create?topic=${name}&channel=work`);
     await node.post(`/mpub?topic=${name}`, BODIES);
   }
@@ -28,7 +29,7 @@ async function channels(name) {
 
 /** Presses a button of the page and gives its dialog, once it tells what will be hit. */
 async function ask(visit, button) {
-  await visit.main.getByRole("button", { name: button }).click();
+  await visit.main.getByRole("button", { name: button, exact: true }).click();
   const dialog = visit.page.getByRole("dialog");
   await dialog.locator(".impact-where").waitFor();
   return dialog;
@@ -86,8 +87,8 @@ test("a topic is paused on every node, the page says so, and it goes on", async 
     await dialog.waitFor({ state: "detached" });
     await visit.main.locator(".heading").getByText("paused", { exact: true }).last().waitFor();
     assert.deepEqual((await topics("paused")).map((found) => found.paused), [true, true]);
-    await (await ask(visit, "Go on")).locator("button[type=submit]").click();
-    await visit.main.getByRole("button", { name: "Pause" }).waitFor();
+    await (await ask(visit, "Unpause")).locator("button[type=submit]").click();
+    await visit.main.getByRole("button", { name: "Pause", exact: true }).waitFor();
     assert.deepEqual((await topics("paused")).map((found) => found.paused), [false, false]);
   });
 });
@@ -97,10 +98,10 @@ test("a channel is paused and goes on", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/topics/held/work");
     await (await ask(visit, "Pause")).locator("button[type=submit]").click();
-    await visit.main.getByRole("button", { name: "Go on" }).waitFor();
+    await visit.main.getByRole("button", { name: "Unpause" }).waitFor();
     assert.deepEqual((await channels("held")).map((channel) => channel.paused), [true, true]);
-    await (await ask(visit, "Go on")).locator("button[type=submit]").click();
-    await visit.main.getByRole("button", { name: "Pause" }).waitFor();
+    await (await ask(visit, "Unpause")).locator("button[type=submit]").click();
+    await visit.main.getByRole("button", { name: "Pause", exact: true }).waitFor();
     assert.deepEqual((await channels("held")).map((channel) => channel.paused), [false, false]);
   });
 });

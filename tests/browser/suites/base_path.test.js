@@ -42,9 +42,9 @@ test("actions and the tail work there", async () => {
     await visit.main.getByRole("button", { name: "Start" }).click();
     await visit.main.locator(".message").first().waitFor();
     await visit.open("/topics/clicks");
-    await visit.main.getByRole("button", { name: "Pause" }).click();
+    await visit.main.getByRole("button", { name: "Pause", exact: true }).click();
     await visit.page.getByRole("dialog").locator("button[type=submit]:enabled").click();
-    await visit.main.getByRole("button", { name: "Go on" }).waitFor();
+    await visit.main.getByRole("button", { name: "Unpause" }).waitFor();
     assert.ok((await here.cluster.topic(here.cluster.nodes[0], "clicks")).paused);
   });
 });

@@ -55,7 +55,7 @@ test("from the topics to a channel, and it is paused, with keys alone", async ()
     await dialog.locator("button[type=submit]:enabled:focus").waitFor();
     await page.keyboard.press("Enter");
     await dialog.waitFor({ state: "detached" });
-    await visit.main.getByRole("button", { name: "Go on" }).waitFor();
+    await visit.main.getByRole("button", { name: "Unpause" }).waitFor();
   });
 });
 

@@ -37,7 +37,10 @@ test("an address with a script tag in it shows a page that says there is no such
 for (const name of LEGAL) {
   test(`${name} is a topic and a channel like any other`, async () => {
     const part = encodeURIComponent(name);
-    for (const node of here.cluster.nodes) await node.post(`/channel/create?topic=${part}&channel=${part}`);
+    for (const node of here.cluster.nodes) {
+      await node.post(`/topic/create?topic=${part}`);
+      await node.post(`/channel/create?topic=${part}&channel=${part}`);
+    }
     await here.cluster.listed(name);
     await here.visit({}, async (visit) => {
       await visit.open("/topics");
@@ -49,9 +52,9 @@ for (const name of LEGAL) {
       await visit.main.getByRole("navigation", { name: "Breadcrumb" }).getByRole("link", { name, exact: true }).waitFor();
       await visit.page.reload();
       await visit.shown();
-      await visit.main.getByRole("button", { name: "Pause" }).click();
+      await visit.main.getByRole("button", { name: "Pause", exact: true }).click();
       await visit.page.getByRole("dialog").locator("button[type=submit]:enabled").click();
-      await visit.main.getByRole("button", { name: "Go on" }).waitFor();
+      await visit.main.getByRole("button", { name: "Unpause" }).waitFor();
       for (const node of here.cluster.nodes) assert.ok((await here.cluster.topic(node, name)).channels[0].paused);
     });
   });

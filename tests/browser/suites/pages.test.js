@@ -36,16 +36,19 @@ test("there is something on every page", async () => {
 for (const theme of THEMES) {
   for (const width of WIDTHS) {
     test(`every page is well at ${width} px in ${theme}`, async () => {
-      for (const [name, path, heading, contents] of PAGES) {
-        await here.visit({ theme, width }, async (visit) => {
-          await visit.open(path());
-          await visit.heading(heading).waitFor();
-          for (const text of contents()) await visit.main.getByText(text).filter({ visible: true }).first().waitFor();
-          assert.deepEqual(await visit.violations(), [], `${name} for axe-core`);
-          assert.ok((await visit.overflow()) <= 0, `${name} is not wider than the window`);
-          await visit.screenshot(name);
-        });
-      }
+      await here.visit({ theme, width }, async (visit) => {
+        for (const page of PAGES) await look(visit, page);
+      });
     });
   }
+}
+
+async function look(visit, [name, path, heading, contents]) {
+  await visit.open(path());
+  await visit.heading(heading).waitFor();
+  for (const text of contents()) await visit.main.getByText(text).filter({ visible: true }).first().waitFor();
+  assert.ok((await visit.overflow()) <= 0, `${name} is not wider than the window`);
+  await visit.screenshot(name);
+  // Both themes and both widths, but not each with each: axe-core takes longer than everything else.
+  if ((visit.look.theme === "light") === (visit.look.width === WIDTHS[1])) assert.deepEqual(await visit.violations(), [], `${name} for axe-core`);
 }
