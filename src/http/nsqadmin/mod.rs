@@ -190,3 +190,35 @@ fn with_headers(error: Error, headers: &SecurityHeaders) -> Error {
     headers.add_to(response.headers_mut());
     InternalError::from_response(error, response).into()
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{
+        http::header::{CONTENT_SECURITY_POLICY, HeaderMap},
+        test, web,
+    };
+
+    use super::*;
+
+    async fn panics() -> HttpResponse {
+        panic!("this handler does")
+    }
+
+    #[actix::test]
+    async fn a_panic_is_an_answer_with_the_headers_of_all_others() {
+        let app = App::new()
+            .app_data(Data::new(SecurityHeaders::new(None)))
+            .route("/panics", web::get().to(panics))
+            .route("/ping", web::get().to(ping))
+            .wrap(from_fn(log_and_catch))
+            .wrap(from_fn(tell_browsers));
+        let app = test::init_service(app).await;
+        let has_policy = |headers: &HeaderMap| headers.contains_key(CONTENT_SECURITY_POLICY);
+        let request = test::TestRequest::get().uri("/panics").to_request();
+        let failed = test::try_call_service(&app, request).await.unwrap_err().error_response();
+        assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(has_policy(failed.headers()));
+        let request = test::TestRequest::get().uri("/ping").to_request();
+        assert!(has_policy(test::call_service(&app, request).await.headers()));
+    }
+}
