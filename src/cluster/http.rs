@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use reqwest::{Client, Method, Response, StatusCode, Url, header};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -116,20 +117,40 @@ impl Ask {
         self.ask(&Method::POST, node, question).await.map(|_| ())
     }
 
-    /// Asks at the node's address, and where else it can be asked if it cannot be reached there.
+    /// The same with a body.
+    pub(super) async fn post_body(
+        &self,
+        node: &Reach,
+        question: Question<'_>,
+        body: Bytes,
+    ) -> Result<(), AskError> {
+        self.ask_with(&Method::POST, node, question, &body).await.map(|_| ())
+    }
+
     async fn ask(
         &self,
         method: &Method,
         node: &Reach,
         question: Question<'_>,
     ) -> Result<Body<'_>, AskError> {
+        self.ask_with(method, node, question, &Bytes::new()).await
+    }
+
+    /// Asks at the node's address, and where else it can be asked if it cannot be reached there.
+    async fn ask_with(
+        &self,
+        method: &Method,
+        node: &Reach,
+        question: Question<'_>,
+        body: &Bytes,
+    ) -> Result<Body<'_>, AskError> {
         let address = self.unreachable.address_of(node);
-        let mut asked = self.ask_at(method, address, question).await;
+        let mut asked = self.ask_at(method, address, question, body).await;
         if let (Err(Failed::NotConnected(_)), Some(other)) = (&asked, &node.otherwise)
             && other != address
         {
             self.unreachable.add(address);
-            asked = self.ask_at(method, other, question).await;
+            asked = self.ask_at(method, other, question, body).await;
         }
         asked.map_err(|error| question.failed(node, error.status(), error.text()))
     }
@@ -139,15 +160,16 @@ impl Ask {
         method: &Method,
         address: &str,
         question: Question<'_>,
+        sent: &Bytes,
     ) -> Result<Body<'_>, Failed> {
         let url = url(address, question.path, question.query).map_err(Failed::Other)?;
-        let (status, body) = self.send(method, &url, question.stage).await?;
+        let (status, body) = self.send(method, &url, question.stage, sent).await?;
         if status != StatusCode::FORBIDDEN {
             return accepted(status, body);
         }
         let Some(secure) = https(&url, &body.bytes) else { return accepted(status, body) };
         drop(body); // nobody waits for a permit who has one
-        let (status, body) = self.send(method, &secure, question.stage).await?;
+        let (status, body) = self.send(method, &secure, question.stage, sent).await?;
         accepted(status, body)
     }
 
@@ -156,10 +178,14 @@ impl Ask {
         method: &Method,
         url: &Url,
         stage: Stage,
+        sent: &Bytes,
     ) -> Result<(StatusCode, Body<'_>), Failed> {
         log::debug!("CI: querying {} {url}", stage.program());
         let request = self.client.request(method.clone(), url.clone());
-        let request = request.header(header::ACCEPT, "application/vnd.nsq; version=1.0");
+        let mut request = request.header(header::ACCEPT, "application/vnd.nsq; version=1.0");
+        if !sent.is_empty() {
+            request = request.body(sent.clone());
+        }
         let response = request.send().await.map_err(|error| match error.is_connect() {
             true => Failed::NotConnected(why(error)),
             false => Failed::Other(why(error)),

@@ -11,9 +11,12 @@ mod nodes;
 pub mod picture;
 pub mod problems;
 mod producers;
+mod publishing;
 mod reach;
 mod registry_questions;
 pub mod roster;
+#[cfg(test)]
+mod scripted;
 pub mod snapshot;
 pub mod sources;
 mod stats;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use actix_web::{HttpResponse, ResponseError, http::StatusCode};
 
+use serde::Serialize;
+
 use super::{body::BodyError, reply};
 use crate::actors::{
     disk_queue::StoreError,
@@ -46,6 +48,8 @@ pub enum HttpError {
     NodeNotFound,
     /// The pages show no such thing.
     ViewNotFound,
+    /// The topic has no channel where it would be listened to, in these words.
+    NoChannels(String),
     /// As many look as may.
     TooManyStreams,
     /// A message without a body.
@@ -107,6 +111,7 @@ impl HttpError {
             Self::ChannelNotFound => (404, "CHANNEL_NOT_FOUND"),
             Self::NodeNotFound => (404, "NODE_NOT_FOUND"),
             Self::ViewNotFound => (404, "VIEW_NOT_FOUND"),
+            Self::NoChannels(_) => (409, "NO_CHANNELS"),
             Self::TooManyStreams => (503, "TOO_MANY_STREAMS"),
             Self::MessageEmpty => (400, "MSG_EMPTY"),
             Self::MessageTooBig => (413, "MSG_TOO_BIG"),
@@ -129,6 +134,13 @@ impl HttpError {
     }
 }
 
+/// An error with what a person can read of it.
+#[derive(Serialize)]
+struct Explained<'a> {
+    message: &'a str,
+    text: &'a str,
+}
+
 impl std::fmt::Display for HttpError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.status_and_message().1)
@@ -144,6 +156,10 @@ impl ResponseError for HttpError {
     }
 
     fn error_response(&self) -> HttpResponse {
+        if let Self::NoChannels(text) = self {
+            let body = Explained { message: &self.to_string(), text };
+            return reply::json_error(self.status_code(), &body);
+        }
         let mut response = reply::error(self.status_code(), &self.status_and_message().1);
         if let Self::MethodNotAllowed(allow) = self {
             reply::set_allow(&mut response, allow);

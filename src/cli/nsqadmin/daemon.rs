@@ -24,7 +24,9 @@ use crate::{
     },
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
-    http::nsqadmin::{self, Admin, AuditLog, Graphite, Seats, Shelf, events::STREAMS_MAX},
+    http::nsqadmin::{
+        self, Admin, AuditLog, Graphite, Seats, Shelf, events::STREAMS_MAX, tail::TAILS_MAX,
+    },
 };
 
 /// Runs nsqadmin until it is told to stop; `on_ready` hears when it can be reached.
@@ -104,6 +106,7 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
         collector: Collector::start(watched, root.clone().recipient()),
         shelf: Shelf::new(feed),
         streams: Seats::new(STREAMS_MAX),
+        tails: Seats::new(TAILS_MAX),
         sources,
         ask,
         audit: AuditLog::new(options.audit_log.clone()),

@@ -5,7 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::{Counts, Failure};
 use crate::{
     broker::Moment,
-    cluster::snapshot::{Name, NodeSnapshot, Rates},
+    cluster::{
+        Reach,
+        snapshot::{Name, NodeSnapshot, Rates},
+    },
+    protocol::host_port,
 };
 
 /// For so long the share of a node that does not answer is unknown; after that, sums of rates are those of the others.
@@ -65,6 +69,8 @@ pub struct Node {
     pub address: Name,
     /// What it is called.
     pub identity: Arc<NodeIdentity>,
+    /// Where else it can be asked, as it was configured; `host:port`.
+    pub otherwise: Option<Name>,
     /// What it has said last.
     pub snapshot: Option<Arc<NodeSnapshot>>,
     /// Why it has not answered the last question.
@@ -95,6 +101,23 @@ impl Node {
             Some(failure) if now.since(failure.since) < SHARE_UNKNOWN => Share::Unknown,
             Some(_) => Share::Kept,
         }
+    }
+
+    /// Where to ask it.
+    pub fn reach(&self) -> Reach {
+        let otherwise = self.otherwise.as_ref().map(ToString::to_string);
+        Reach { address: self.address.to_string(), otherwise }
+    }
+
+    /// Where clients connect, `host:port`: as it wants it, and as it was configured. None if it does not say.
+    pub fn tcp_addresses(&self) -> Vec<String> {
+        if self.identity.tcp_port == 0 {
+            return Vec::new();
+        }
+        let given = self.otherwise.as_ref().and_then(|given| given.rsplit_once(':'));
+        let given = given.map(|(host, _)| host.trim_start_matches('[').trim_end_matches(']'));
+        let hosts = std::iter::once(&*self.identity.broadcast_address).chain(given);
+        hosts.map(|host| host_port(host, self.identity.tcp_port)).collect()
     }
 
     /// What it has, all its topics together. Nothing is known of what happens on one that does not answer.

@@ -40,8 +40,6 @@ const CLIENTS_INTERVAL: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 struct Member {
     node: Node,
-    /// Where else it can be asked.
-    otherwise: Option<String>,
     /// What it takes of the room for all.
     holds: Room,
     /// When its consumers are asked for again.

@@ -17,7 +17,6 @@ use crate::{
         AskError, Mode, Node as KnownNode,
         answers::NodeStats,
         picture::{Failure, Lives, Node, NodeIdentity},
-        reach::Reach,
         snapshot::{Name, NodeSnapshot, Room},
     },
 };
@@ -27,7 +26,7 @@ impl Roster {
     pub fn to_ask(&self, now: Moment) -> Vec<ToAsk> {
         let ask = |(address, member): (&Name, &Member)| ToAsk {
             address: address.clone(),
-            reach: Reach { address: address.to_string(), otherwise: member.otherwise.clone() },
+            reach: member.node.reach(),
             with_clients: member.is_small() || now >= member.clients_at,
             is_doubtful: member.node.failure.is_some(),
         };
@@ -63,7 +62,7 @@ impl Roster {
             return; // not any more
         };
         entry.1 = Some(address.clone());
-        let otherwise = (*address != **configured).then(|| configured.to_string());
+        let otherwise = (address != *configured).then(|| configured.clone());
         self.enlist(&address, &identity, otherwise);
         self.list();
     }
@@ -91,10 +90,10 @@ impl Roster {
         &mut self,
         address: &Name,
         identity: &NodeIdentity,
-        otherwise: Option<String>,
+        otherwise: Option<Name>,
     ) {
         if let Some(member) = self.members.get_mut(address) {
-            member.otherwise = otherwise;
+            member.node.otherwise = otherwise;
             if *member.node.identity != *identity {
                 member.node.identity = Arc::new(identity.clone());
             }
@@ -107,13 +106,14 @@ impl Roster {
         let node = Node {
             address: address.clone(),
             identity: Arc::new(identity.clone()),
+            otherwise,
             snapshot: None,
             failure: None,
             lives: Lives::default(),
             is_listed: true,
         };
         let clients_at = Moment::default();
-        let member = Member { node, otherwise, holds: Room::default(), clients_at };
+        let member = Member { node, holds: Room::default(), clients_at };
         self.members.insert(address.clone(), member);
     }
 

@@ -8,7 +8,7 @@ use super::{
     api::{ApiError, answer, now_s},
 };
 use crate::{
-    actors::notifier::Notification,
+    actors::{collector::LookNow, notifier::Notification},
     cluster::{
         ClusterError,
         actions::{Action, ActionReport, Order},
@@ -42,6 +42,7 @@ pub(super) async fn act(
         let done = admin.cluster().carry_out(&order, &only).await;
         admin.notify(&order, &caller, &done);
         admin.audit.record(entry(&order, &caller, &done)).await;
+        admin.collector.do_send(LookNow);
         done
     });
     let done = acting.await.map_err(|_| HttpError::Internal)?;
