@@ -40,6 +40,10 @@ lookupd-scale:
 clients *arguments:
     tests/clients/run {{ arguments }}
 
+# nsqadmin's pages in a real browser, with a live cluster: `just browser --only tail`; pictures are left in target/browser
+browser *arguments:
+    tests/browser/run {{ arguments }}
+
 # A million lines through to_nsq, nsqd and nsq_to_file, with the time and the CPU that it takes
 million *lines:
     cargo build --release

@@ -101,7 +101,7 @@ impl Cluster {
         let wanted = nodes.iter().filter(|node| only.contains(&node.address));
         let nodes: Vec<Reach> = wanted.flat_map(Node::reach).collect();
         if registries.len() + nodes.len() < only.len() {
-            return Err(ClusterError::NodeNotFound);
+            return Err(ClusterError::unknown(ClusterError::NodeNotFound, failures));
         }
         Ok(Plan::new(order, self.mode(), &registries, nodes))
     }

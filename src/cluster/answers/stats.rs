@@ -1,4 +1,4 @@
-//! An nsqd's `/stats?format=json`. A topic takes some 150 bytes, a channel some 200: a hundred thousand are held with ease.
+//! An nsqd's `/stats?format=json`. A topic takes some 130 bytes and a channel some 190, and their names.
 
 use std::collections::BTreeMap;
 
@@ -223,6 +223,12 @@ mod tests {
                 {"topic_name":"u","channels":[{"channel_name":"c","clients":null,"x":1}]}]}"#,
         );
         assert_eq!((stats.topics[0].channels.len(), stats.topics[1].channels.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_hundred_thousand_topics_with_channels_are_held_with_ease() {
+        let sizes = [size_of::<TopicStats>(), size_of::<ChannelStats>(), size_of::<ClientStats>()];
+        assert!(sizes[0] <= 128 && sizes[1] <= 192 && sizes[2] <= 352, "{sizes:?}");
     }
 
     #[test]

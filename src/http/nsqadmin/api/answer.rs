@@ -27,11 +27,16 @@ pub(in super::super) async fn answer<T: Serialize>(
 ) -> Result<HttpResponse, ApiError> {
     let message = warning(&failures);
     if !failures.is_empty() {
-        log::warn!("API: {message}");
+        log::warn!("API: {}", one_line(&message));
     }
     let written = web::block(move || reply::to_json(&Answer { body: body(), message, failures }));
     let written = written.await.map_err(|_| HttpError::Internal)?;
     Ok(written.map(reply::json_text)?)
+}
+
+/// As it stands in the log.
+fn one_line(text: &str) -> String {
+    text.replace('\n', "; ")
 }
 
 /// Why a request is not answered with what it asked for.
@@ -50,7 +55,7 @@ impl From<HttpError> for ApiError {
 impl From<ClusterError> for ApiError {
     fn from(error: ClusterError) -> Self {
         if let ClusterError::NoAnswer { .. } = error {
-            log::error!("API: {error}");
+            log::error!("API: {}", one_line(&error.to_string()));
         }
         Self::Cluster(error)
     }

@@ -5,9 +5,8 @@ use actix_web::{
     web::{Path, Payload},
 };
 
-use super::{ApiError, action, answer, channel_name, topic_name};
+use super::{ApiError, action, answer, channel_name, now_s, topic_name};
 use crate::{
-    actors::clock,
     cluster::{
         ClusterError, Selection,
         actions::{Action, Order},
@@ -20,8 +19,6 @@ use crate::{
     },
 };
 
-const NS_PER_SECOND: i64 = 1_000_000_000;
-
 /// A channel over all nodes and on each of them, with its consumers.
 pub(super) async fn show(
     admin: State,
@@ -33,7 +30,7 @@ pub(super) async fn show(
     let select =
         Selection { topic: Some(&topic), channel: Some(&channel), clients: true, memory: false };
     let stats = stats_of(cluster.ask(), &nodes, select).await.unless_all_failed(&mut failures)?;
-    let now = clock::wall_ns() / NS_PER_SECOND;
+    let now = now_s();
     let topics = TopicTotals::on_nodes(&stats, &topic, Some(now));
     let channels: Vec<_> = topics.into_iter().flat_map(|topic| topic.channels).collect();
     if channels.is_empty() && !nodes.is_empty() {

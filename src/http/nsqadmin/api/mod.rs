@@ -13,6 +13,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 pub(super) use self::answer::{ApiError, answer};
 use crate::{
+    actors::clock,
     cluster::actions::{Action, OrderError},
     http::{HttpError, body, routing::Routes},
     protocol::{ChannelName, TopicName},
@@ -68,6 +69,11 @@ async fn action(payload: Payload, of: [Action; 3]) -> Result<Action, HttpError> 
         "empty" => Ok(empty),
         _ => Err(HttpError::InvalidAction),
     }
+}
+
+/// Seconds since 1970.
+pub(super) fn now_s() -> i64 {
+    clock::wall_ns() / 1_000_000_000
 }
 
 fn topic_name(name: &str) -> Result<TopicName, HttpError> {

@@ -6,9 +6,8 @@ use actix_web::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ApiError, answer, json_body};
+use super::{ApiError, answer, json_body, now_s};
 use crate::{
-    actors::clock,
     cluster::{
         Node, Selection,
         actions::{Action, Order, OrderError},
@@ -21,8 +20,6 @@ use crate::{
     },
     protocol::TopicName,
 };
-
-const NS_PER_SECOND: i64 = 1_000_000_000;
 
 #[derive(Serialize)]
 struct Nodes {
@@ -93,7 +90,7 @@ pub(super) async fn show(admin: State, address: Path<String>) -> Result<HttpResp
     let select = Selection { clients: true, ..Selection::default() };
     let stats = stats_of(cluster.ask(), &nodes, select).await.unless_all_failed(&mut failures)?;
     let stats: Vec<_> = stats.into_iter().flat_map(|(_, stats)| stats.topics).collect();
-    let now = clock::wall_ns() / NS_PER_SECOND;
+    let now = now_s();
     answer(failures, move || {
         let [node] = nodes;
         let topics = stats.iter().map(|topic| TopicTotals::of_node(topic, &node, Some(now)));
