@@ -10,4 +10,5 @@ mod pages;
 mod process;
 mod reading;
 mod scripted;
+mod up;
 mod upstream;
