@@ -92,7 +92,7 @@ class Chart {
     return {
       width,
       height,
-      padding: [10, 12, 0, 0],
+      padding: [10, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: SYNC, setSeries: false } },
       scales: { x: { time: true, auto: false }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, this.whole ? 4 : 0.4)] } },

@@ -31,7 +31,7 @@ export function createLatency() {
 }
 
 function notMeasured() {
-  return h("p.quiet", "The nodes do not measure it. Start nsqd with ", h("code", "--e2e-processing-latency-percentile=0.99,0.95"), " and it is shown here.");
+  return h("p.quiet", "The nodes do not measure it: nsqd does with ", h("code.nowrap", "--e2e-processing-latency-percentile"), ", e.g. 0.99,0.95.");
 }
 
 function table(total, nodes) {

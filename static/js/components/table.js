@@ -198,6 +198,7 @@ class Table {
     const filtered = this.filter !== "" || this.condition !== "";
     setText(this.note, filtered ? `${integer(found)} of ${counted(total, "row")}` : "");
     this.note.hidden = !filtered;
+    this.tools.element.hidden = total === 0 && !this.options.tools;
     this.more.hidden = found <= this.limit;
     setText(this.more, `Show ${Math.min(SHOWN_STEP, found - this.limit)} more of ${integer(found)}`);
     this.scroller.hidden = found === 0;
