@@ -168,6 +168,7 @@ impl Ask {
             return accepted(status, body);
         }
         let Some(secure) = https(&url, &body.bytes) else { return accepted(status, body) };
+        drop(body); // nobody waits for a permit who has one
         let (status, body) = self.send(method, &secure, question.stage, sent).await?;
         accepted(status, body)
     }
@@ -253,7 +254,11 @@ async fn parse<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T,
     parsed.unwrap_or_else(|error| Err(error.to_string()))
 }
 
+/// A registered address may be anything; it is not to choose what is asked for.
 fn url(address: &str, path: &str, query: &[(&str, &str)]) -> Result<Url, String> {
+    if address.contains(['/', '\\', '?', '#', '@']) {
+        return Err("not the address of a node".to_owned());
+    }
     let mut url =
         Url::parse(&format!("http://{address}{path}")).map_err(|error| error.to_string())?;
     if !query.is_empty() {
@@ -286,6 +291,14 @@ mod tests {
             url.unwrap().as_str(),
             "http://[::1]:4151/stats?topic=a%23ephemeral&format=json"
         );
+    }
+
+    #[test]
+    fn an_address_says_where_and_nothing_else() {
+        for address in ["n:1/x?y=", "a@n:1", "n:1#", "n\\x:1", "", "n:70000", "a b:1"] {
+            assert!(url(address, "/topic/delete", &[]).is_err(), "{address}");
+        }
+        assert!(url("nsqd-1.example_net:4151", "/stats", &[]).is_ok());
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod publishing;
 mod reach;
 mod registry_questions;
 pub mod roster;
+#[cfg(test)]
+mod scripted;
 pub mod snapshot;
 pub mod sources;
 mod stats;

@@ -89,8 +89,8 @@ impl Cluster {
         let (begun, mut found) = (Instant::now(), Vec::new());
         for some in topics.chunks(AT_ONCE) {
             if begun.elapsed() > TIME_MAX {
-                let failure = left_out(registry, topics.len() - found.len());
-                return (found, Some(failure));
+                let count = topics.len() - found.len();
+                return (found, Some(left_out(registry, count)));
             }
             let answers = ask_all(some, |topic| async move {
                 let query = [("topic", topic.as_str())];

@@ -20,7 +20,7 @@ use crate::{
 /// A registry is asked for a tenth of the time at most: what it knows is long where there are many nodes.
 const PART_OF_TIME: u32 = 10;
 /// For what only some pages show, it is asked no more often than this, and for a smaller part of the time.
-const EXTRAS_INTERVAL: Duration = Duration::from_secs(10);
+const EXTRAS_INTERVAL: Duration = Duration::from_secs(5);
 /// Topics without nodes whose channels are asked for.
 const INACTIVE_MAX: usize = 64;
 

@@ -265,7 +265,7 @@ mod tests {
         let warning = "Messages that are with consumers, or not due yet, are removed, too.";
         hits(Action::EmptyChannel, 6, 2, 1, &[warning]);
         seen(Action::EmptyChannel, |impact, _| {
-            assert_eq!((impact.in_flight, impact.deferred), (2, 4))
+            assert_eq!((impact.in_flight, impact.deferred), (2, 4));
         });
     }
 

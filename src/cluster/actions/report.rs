@@ -164,7 +164,7 @@ mod tests {
         let partly = report(&[(Stage::Nsqd, Some(200)), (Stage::Nsqd, Some(503))]);
         assert!(!partly.is_ok());
         let failure = AskError { text: "gone".into(), ..partly.results[1].failure() };
-        assert_eq!(partly.all_failures(), [failure.clone()]);
+        assert_eq!(partly.all_failures(), std::slice::from_ref(&failure));
         let missed = ActionReport { failures: vec![failure], ..ActionReport::default() };
         assert!(!missed.is_ok());
         assert_eq!(missed.all_failures().len(), 1);

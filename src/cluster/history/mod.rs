@@ -48,10 +48,6 @@ pub struct History {
     steps_max: usize,
     /// The step that is being written, counted from the epoch of [`Moment`].
     current: Option<u64>,
-    /// When something was recorded last.
-    recorded_at: Option<Moment>,
-    /// Polls within the current step.
-    polls_in_step: u32,
     series: HashMap<Subject, Series>,
     columns: Columns,
 }
@@ -65,8 +61,6 @@ impl History {
             step,
             steps_max: usize::try_from(steps).unwrap_or(STEPS_MAX).clamp(1, STEPS_MAX),
             current: None,
-            recorded_at: None,
-            polls_in_step: 0,
             series: HashMap::new(),
             columns: Columns::default(),
         }

@@ -24,7 +24,6 @@ impl History {
                 self.put(Subject::Channel(topic, name), &channel.counts, span);
             }
         }
-        self.polls_in_step += 1;
         self.forget();
     }
 
@@ -38,26 +37,22 @@ impl History {
             Some(current) => current + 1,
             None => step,
         };
-        if self.current != Some(step) {
-            self.polls_in_step = 0;
-        }
-        (self.current, self.recorded_at) = (Some(step), Some(now));
+        self.current = Some(step);
         Some((from, step))
     }
 
     fn put(&mut self, subject: Subject, counts: &Counts, (from, to): (u64, u64)) {
         let is_full = self.series.len() >= SERIES_MAX;
-        let polls = self.polls_in_step;
         let series = match self.series.entry(subject) {
             std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
             std::collections::hash_map::Entry::Vacant(_) if is_full => return,
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let series = entry.insert(Series::new(to));
-                series.record((to, to), counts, 0, &mut self.columns);
+                series.record((to, to), counts, &mut self.columns);
                 return;
             }
         };
-        series.record((from, to), counts, polls, &mut self.columns);
+        series.record((from, to), counts, &mut self.columns);
     }
 
     /// Gives up what was not there for an hour.

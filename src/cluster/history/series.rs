@@ -79,11 +79,13 @@ pub(super) struct Series {
     first: u64,
     last: u64,
     lines: [Column; 6],
+    /// Of each line, how often it was known within the last step.
+    known: [u8; 6],
 }
 
 impl Series {
     pub(super) fn new(step: u64) -> Self {
-        Self { first: step, last: step, lines: Default::default() }
+        Self { first: step, last: step, lines: Default::default(), known: [0; 6] }
     }
 
     /// The last step in which there was something to record.
@@ -97,20 +99,18 @@ impl Series {
         usize::try_from(steps).unwrap_or(STEPS_MAX).min(STEPS_MAX)
     }
 
-    /// Records what holds in the steps `from..=to`, of which the last one has had `polls` polls before.
+    /// Records what holds in the steps `from..=to`; the first of them may have been recorded before.
     pub(super) fn record(
         &mut self,
         (from, to): (u64, u64),
         counts: &Counts,
-        polls: u32,
         columns: &mut Columns,
     ) {
         self.leave_unknown(from.saturating_sub(1), columns);
         for line in Line::ALL {
             let value = line.value(counts);
             for step in from..=to {
-                let is_new = step > self.last || self.is_untouched(step, polls);
-                let value = if is_new { value } else { self.joined(line, step, value, polls) };
+                let value = self.joined(line, step, value);
                 let is_first = step == self.first;
                 self.lines[line as usize].set(step, value, is_first, columns);
             }
@@ -118,19 +118,21 @@ impl Series {
         self.last = self.last.max(to);
     }
 
-    /// Nothing has been recorded in this step, which may be the first one.
-    fn is_untouched(&self, step: u64, polls: u32) -> bool {
-        step == self.last && polls == 0
-    }
-
-    /// What a step comes to with one more poll.
-    fn joined(&self, line: Line, step: u64, value: f32, polls: u32) -> f32 {
+    /// What a step comes to with this value, too.
+    fn joined(&mut self, line: Line, step: u64, value: f32) -> f32 {
+        let known = &mut self.known[line as usize];
+        if step > self.last {
+            *known = 0;
+        }
         let before = self.lines[line as usize].at(step);
-        match (before.is_nan(), value.is_nan()) {
-            (_, true) => before,
-            (true, false) => value,
-            (false, false) if line.is_rate() => before + (value - before) / (polls + 1) as f32,
-            (false, false) => value,
+        match (*known, value.is_nan()) {
+            (0, true) => return f32::NAN,
+            (_, true) => return before,
+            (_, false) => *known = known.saturating_add(1),
+        }
+        match *known {
+            2.. if line.is_rate() => before + (value - before) / f32::from(*known),
+            _ => value,
         }
     }
 

@@ -7,8 +7,6 @@ pub mod differences;
 mod merging;
 mod node;
 mod registry;
-#[cfg(test)]
-pub(super) mod tests;
 
 pub use self::{
     differences::Difference,

@@ -5,10 +5,10 @@ use serde::Serialize;
 
 use super::{
     Admin, Caller, State,
-    api::{ApiError, answer},
+    api::{ApiError, answer, now_s},
 };
 use crate::{
-    actors::{clock, collector::LookNow, notifier::Notification},
+    actors::{collector::LookNow, notifier::Notification},
     cluster::{
         ClusterError,
         actions::{Action, ActionReport, Order},
@@ -18,8 +18,6 @@ use crate::{
     config::host,
     http::HttpError,
 };
-
-const NS_PER_SECOND: i64 = 1_000_000_000;
 
 /// Does what upstream's API is asked for: 502 if it has failed everywhere.
 pub(super) async fn act_or_fail(
@@ -80,7 +78,7 @@ fn notification(action: Action, channel: &str, order: &Order, caller: &Caller) -
         topic: order.topic.to_string(),
         channel: channel.to_owned(),
         node: order.node.clone().unwrap_or_default(),
-        timestamp: clock::wall_ns() / NS_PER_SECOND,
+        timestamp: now_s(),
         user: caller.user.clone(),
         remote_ip: caller.remote_ip.clone(),
         user_agent: caller.user_agent.clone(),

@@ -14,11 +14,7 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 
 use super::State;
-use crate::{
-    actors::{clock, notifier::Notification},
-    config::host,
-    http::HttpError,
-};
+use crate::http::HttpError;
 
 /// Longest text that is taken over from a header.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -34,30 +30,6 @@ pub struct Caller {
     pub user_agent: String,
     /// The URL that was asked for, as the peer sees it.
     pub url: String,
-}
-
-impl Caller {
-    /// Tells of what was done, just now, for this caller. `channel` and `node` are empty where it was not about one.
-    pub fn notification(
-        &self,
-        action: &'static str,
-        topic: &str,
-        channel: &str,
-        node: &str,
-    ) -> Notification {
-        Notification {
-            action,
-            topic: topic.to_owned(),
-            channel: channel.to_owned(),
-            node: node.to_owned(),
-            timestamp: clock::wall_ns() / 1_000_000_000,
-            user: self.user.clone(),
-            remote_ip: self.remote_ip.clone(),
-            user_agent: self.user_agent.clone(),
-            url: self.url.clone(),
-            via: host::hostname(),
-        }
-    }
 }
 
 impl FromRequest for Caller {

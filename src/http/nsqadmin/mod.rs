@@ -20,21 +20,17 @@ pub mod views;
 
 use std::{future::Future, io, sync::Arc};
 
+use actix::Addr;
 use actix_web::{
     App, Error, HttpResponse,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
     error::InternalError,
-    http::{
-        Method, StatusCode,
-        header::{self, HeaderValue},
-    },
+    http::{Method, StatusCode},
     middleware::{Compress, Next, from_fn},
     web::{Data, ServiceConfig},
 };
 use tokio::sync::watch;
-
-use actix::Addr;
 
 use self::security_headers::SecurityHeaders;
 pub use self::{
@@ -66,9 +62,6 @@ const HABITS: Habits = Habits {
 };
 /// Reads a topic as everybody sees it, and makes a channel for that.
 const TAIL: &str = "/api/v1/tail";
-
-/// A stream of events, as browsers know it.
-const EVENTS: &str = "text/event-stream";
 
 /// What the handlers know.
 pub struct Admin {
@@ -120,7 +113,6 @@ pub fn serve(http: BoundListener, admin: Admin) -> io::Result<impl Future<Output
         App::new()
             .app_data(headers)
             .configure(|config| register(config, admin))
-            .wrap(from_fn(keep_streams_plain))
             .wrap(Compress::default())
             .wrap(from_fn(refuse_foreign))
             .wrap(from_fn(log_and_catch))
@@ -146,20 +138,6 @@ fn register(config: &mut ServiceConfig, admin: State) {
 
 async fn ping() -> HttpResponse {
     reply::plain(StatusCode::OK, "OK")
-}
-
-/// Events are read one by one; compressed they would wait for those that follow.
-async fn keep_streams_plain<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let mut response = next.call(request).await?;
-    let headers = response.headers_mut();
-    let kind = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    if kind.starts_with(EVENTS.as_bytes()) {
-        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("identity"));
-    }
-    Ok(response)
 }
 
 /// Refuses what pages of others ask for.
@@ -211,4 +189,36 @@ fn with_headers(error: Error, headers: &SecurityHeaders) -> Error {
     let mut response = error.error_response();
     headers.add_to(response.headers_mut());
     InternalError::from_response(error, response).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::{
+        http::header::{CONTENT_SECURITY_POLICY, HeaderMap},
+        test, web,
+    };
+
+    use super::*;
+
+    async fn panics() -> HttpResponse {
+        panic!("this handler does")
+    }
+
+    #[actix::test]
+    async fn a_panic_is_an_answer_with_the_headers_of_all_others() {
+        let app = App::new()
+            .app_data(Data::new(SecurityHeaders::new(None)))
+            .route("/panics", web::get().to(panics))
+            .route("/ping", web::get().to(ping))
+            .wrap(from_fn(log_and_catch))
+            .wrap(from_fn(tell_browsers));
+        let app = test::init_service(app).await;
+        let has_policy = |headers: &HeaderMap| headers.contains_key(CONTENT_SECURITY_POLICY);
+        let request = test::TestRequest::get().uri("/panics").to_request();
+        let failed = test::try_call_service(&app, request).await.unwrap_err().error_response();
+        assert_eq!(failed.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(has_policy(failed.headers()));
+        let request = test::TestRequest::get().uri("/ping").to_request();
+        assert!(has_policy(test::call_service(&app, request).await.headers()));
+    }
 }

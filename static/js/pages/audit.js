@@ -25,8 +25,8 @@ export const page = {
     const ending = new AbortController();
     const load = async () => {
       try {
-        const { entries } = await get("audit", {}, ending.signal);
-        replace(notice);
+        const { entries, file_error: fileError } = await get("audit", {}, ending.signal);
+        replace(notice, fileError ? h("p.critical.audit-fault", icon("alert"), ` The file of the audit log cannot be written: ${fileError}`) : null);
         table.element.hidden = false;
         table.update(entries.map((entry, number) => ({ ...entry, key: `${entry.at}/${entries.length - number}` })));
       } catch (error) {

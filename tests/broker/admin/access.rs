@@ -70,3 +70,33 @@ fn pages_of_others_may_read_as_little_as_browsers_let_them() {
         assert_eq!(get(path), 403, "{path}");
     }
 }
+
+#[test]
+fn who_is_no_admin_may_look_and_change_nothing() {
+    let lookupd = Nsqlookupd::start();
+    lookupd.post("/topic/create?topic=orders");
+    let admin = Nsqadmin::of_lookupds(&[&lookupd], &["--admin-user=carol"]);
+    let refused = (403, "{\"message\":\"FORBIDDEN\"}".to_owned());
+    for (method, path) in [
+        ("POST", "/api/topics"),
+        ("POST", "/api/topics/orders"),
+        ("DELETE", "/api/topics/orders"),
+        ("POST", "/api/topics/orders/audit"),
+        ("DELETE", "/api/topics/orders/audit"),
+        ("DELETE", "/api/nodes/127.0.0.1:1"),
+        ("POST", "/api/v1/actions"),
+        ("POST", "/api/v1/topics/orders/publish"),
+        ("GET", "/api/v1/tail?topic=orders"),
+    ] {
+        for user in ["X-Other: carol", "X-Forwarded-User: dave"] {
+            // Nothing is said of the body, which is no JSON.
+            let answer = admin.http_with(method, path, &[user], "{");
+            assert_eq!((answer.status, answer.text()), refused, "{method} {path}");
+        }
+        let allowed = admin.http_with(method, path, &["X-Forwarded-User: carol"], "{");
+        assert_ne!(allowed.status, 403, "{method} {path}");
+    }
+    for path in ["/", "/api/topics", "/api/nodes", "/api/v1/session", "/api/v1/audit"] {
+        assert_eq!(admin.http("GET", path, "").status, 200, "{path}");
+    }
+}

@@ -1,6 +1,8 @@
 //! `/config/:opt`.
 
-use crate::support::{Nsqadmin, Nsqd};
+use serde_json::json;
+
+use crate::support::{Nsqadmin, Nsqd, Nsqlookupd, eventually};
 
 #[test]
 fn options_are_shown_as_upstream_shows_them() {
@@ -77,6 +79,28 @@ fn nsqlookupds_are_replaced_and_taken_away() {
     assert_eq!(admin.http("GET", "/config/nsqlookupd_http_addresses", "").text(), list);
     assert_eq!(put("[]"), (200, "[]".to_owned()));
     assert_eq!(mode(), "direct");
+}
+
+#[test]
+fn the_cluster_of_other_nsqlookupds_is_seen_at_once() {
+    let (first, second) = (Nsqlookupd::start(), Nsqlookupd::start());
+    first.post("/topic/create?topic=first");
+    second.post("/topic/create?topic=second");
+    let admin = Nsqadmin::of_lookupds(&[&first], &["--poll-interval=100ms"]);
+    let listed = |path: &str| admin.get(path)["topics"].clone();
+    let seen = |topic: &str| {
+        eventually(&format!("only {topic} is seen"), || {
+            let names: Vec<_> = listed("/api/v1/topics").as_array()?.clone();
+            let names: Vec<_> = names.iter().map(|row| row["topic"].clone()).collect();
+            (names == [topic]).then_some(())
+        });
+    };
+    assert_eq!(listed("/api/topics"), json!(["first"]));
+    seen("first");
+    let body = format!("[\"{}\"]", second.http_address());
+    assert_eq!(admin.http("PUT", "/config/nsqlookupd_http_addresses", &body).status, 200);
+    assert_eq!(listed("/api/topics"), json!(["second"]));
+    seen("second");
 }
 
 #[test]

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { stage } from "../harness/stage.js";
 import { until } from "../harness/wait.js";
 
-const here = stage({ traffic: false });
+const here = stage({ traffic: false, admin: ["--http-client-request-timeout=2s"] });
 const BODIES = ["one", "two", "three"].join("\n");
 
 /** A topic of its own on both nodes, with a channel and three messages on each node. */
@@ -224,6 +224,6 @@ test("what was done stands in the audit log", async () => {
     await visit.main.getByRole("button", { name: /^Failed/ }).click();
     const row = visit.main.getByRole("row").filter({ hasText: "partly" });
     await row.locator("summary").click();
-    await row.getByText(here.cluster.nodes[1].http).waitFor();
+    await row.getByText(here.cluster.nodes[1].http, { exact: true }).waitFor();
   });
 });
