@@ -93,7 +93,16 @@ class Table {
       `table.table.table-${layout}`,
       { role: "table" },
       h("caption", { class: this.options.heading ? "table-heading" : "spoken" }, caption),
-      h("thead", { role: "rowgroup" }, this.groupRow(), h("tr", { role: "row" }, columns.map((column) => this.headCell(column)))),
+      h(
+        "thead",
+        { role: "rowgroup" },
+        this.groupRow(),
+        h(
+          "tr",
+          { role: "row" },
+          columns.map((column) => this.headCell(column)),
+        ),
+      ),
       this.body,
     );
     this.scroller = h("div.table-scroll", table);
@@ -117,15 +126,29 @@ class Table {
       if (last && last.group === group) last.span += 1;
       else cells.push({ group, span: 1 });
     }
-    const cell = ({ group, span }) => (group ? h("th.group", { scope: "colgroup", colspan: span, role: "columnheader" }, group) : h("td", { colspan: span, role: "cell" }));
+    const cell = ({ group, span }) =>
+      group ? h("th.group", { scope: "colgroup", colspan: span, role: "columnheader" }, group) : h("td", { colspan: span, role: "cell" });
     return h("tr.groups", { role: "row" }, cells.map(cell));
   }
 
   headCell(column) {
     const classes = [column.numeric ? "numeric" : "", column.className ?? ""].join(" ").trim();
-    if (column.label === "") return h("th", { scope: "col", role: "columnheader", class: classes }, h("span.spoken", column.title ?? "Actions"));
-    const label = column.sortable === false ? column.label : h("button.sort", { type: "button", title: column.title, onclick: () => this.toggleSort(column) }, column.label, h("span.sort-mark", { "aria-hidden": "true" }));
-    const cell = h("th", { scope: "col", role: "columnheader", class: classes, title: column.sortable === false ? column.title : null }, label);
+    if (column.label === "")
+      return h("th", { scope: "col", role: "columnheader", class: classes }, h("span.spoken", column.title ?? "Actions"));
+    const label =
+      column.sortable === false
+        ? column.label
+        : h(
+            "button.sort",
+            { type: "button", title: column.title, onclick: () => this.toggleSort(column) },
+            column.label,
+            h("span.sort-mark", { "aria-hidden": "true" }),
+          );
+    const cell = h(
+      "th",
+      { scope: "col", role: "columnheader", class: classes, title: column.sortable === false ? column.title : null },
+      label,
+    );
     this.heads.set(column.id, cell);
     return cell;
   }
@@ -175,7 +198,9 @@ class Table {
   ordered() {
     const { searched, conditions, columns, key } = this.options;
     const condition = conditions.find((each) => each.id === this.condition);
-    const rows = this.rows.filter((row) => (!condition || condition.test(row)) && (!this.filter || matchesFilter(this.filter, searched(row))));
+    const rows = this.rows.filter(
+      (row) => (!condition || condition.test(row)) && (!this.filter || matchesFilter(this.filter, searched(row))),
+    );
     const column = columns.find((each) => each.id === this.sort?.id);
     return column ? sortRows(rows, column.value ?? column.text, this.sort.direction, key) : rows;
   }
