@@ -51,11 +51,9 @@ impl Failure {
 
 /// What is said of a connection that did not come about begins with who says so, and ends with a number.
 fn plain(text: &str) -> String {
-    let Some(said) = text.strip_prefix("client error (").and_then(|_| text.rsplit(": ").next())
-    else {
-        return text.to_owned();
-    };
-    let words = said.split(" (os error").next().unwrap_or(said);
+    let is_long = text.starts_with("client error (");
+    let said = if is_long { text.rsplit(": ").next().unwrap_or(text) } else { text };
+    let Some((words, _number)) = said.split_once(" (os error") else { return said.to_owned() };
     let mut chars = words.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
@@ -198,6 +196,7 @@ mod tests {
                 "client error (Connect): tcp connect error: Connection refused (os error 111)",
                 "connection refused",
             ),
+            ("Connection refused (os error 111)", "connection refused"),
             ("client error (Connect): dns error: no record", "no record"),
             ("i/o timeout", "i/o timeout"),
             (
