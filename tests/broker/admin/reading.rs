@@ -47,6 +47,12 @@ fn topics_are_listed_once_and_by_name() {
     cluster.lookupds[0].post("/topic/create?topic=bare");
     let idle = r#"{"topics":{"bare":[],"idle":["c"]},"message":"","failures":[]}"#;
     says(&admin, "/api/topics?inactive=true", 200, idle);
+    for lookupd in &cluster.lookupds {
+        let node = cluster.node(HOSTS[0], 0);
+        lookupd.post(&format!("/topic/tombstone?topic=clicks&node={node}"));
+        lookupd.expect_found("clicks", &[]);
+    }
+    says(&admin, "/api/topics?inactive=true", 200, idle); // a hidden node has its topic all the same
 }
 
 #[test]
@@ -304,6 +310,17 @@ fn without_registries_nodes_are_asked_themselves() {
     assert_eq!(nodes["nodes"][0]["remote_addresses"], serde_json::json!([]));
     let node = format!("localhost:{}", port(nsqds[1].http_address()));
     assert_eq!(admin.get(&format!("/api/nodes/{node}"))["total_messages"], 1);
+}
+
+#[test]
+fn without_registries_a_node_that_is_named_twice_counts_once() {
+    let nsqd = Nsqd::with(&["--broadcast-address=127.0.0.1"]);
+    nsqd.post("/pub?topic=orders", b"one");
+    let port = port(nsqd.http_address());
+    let flags = ["127.0.0.1", "localhost"].map(|host| format!("--nsqd-http-address={host}:{port}"));
+    let admin = Nsqadmin::with(&[&flags[0], &flags[1]]);
+    assert_eq!(admin.get("/api/topics/orders")["message_count"], 1);
+    assert_eq!(admin.get("/api/nodes")["nodes"].as_array().unwrap().len(), 1);
 }
 
 #[test]
