@@ -45,7 +45,8 @@ impl Cluster {
             Selection { topic: Some(&order.topic), channel: None, clients: true, memory: false };
         let stats = stats_of(self.ask(), &nodes, select).await.unless_all_failed(&mut failures)?;
         let seen = Seen::new(&stats, order);
-        if order.channel.is_some() && !order.action.creates() && seen.channels.is_empty() {
+        let is_of_nodes = order.channel.is_some() && !order.is_for_registries();
+        if is_of_nodes && !nodes.is_empty() && seen.channels.is_empty() {
             return Err(ClusterError::unknown(ClusterError::ChannelNotFound, &failures));
         }
         let lookupds = if order.is_for_registries() { self.lookupds() } else { &[] };

@@ -91,6 +91,20 @@ fn what_is_deleted_is_gone_from_nodes_and_registries() {
 }
 
 #[test]
+fn what_only_a_registry_knows_can_be_deleted() {
+    let cluster = Cluster::start(2, &[], &[]);
+    let admin = cluster.admin(&[]);
+    cluster.lookupds[1].post("/channel/create?topic=idle&channel=c");
+    let impact = admin.get("/api/v1/impact?action=delete_channel&topic=idle&channel=c");
+    assert_eq!((&impact["confirm"], &impact["nodes"]), (&"idle/c".into(), &json!([])));
+    assert_eq!(impact["lookupds"].as_array().unwrap().len(), 2);
+    done(&admin, "DELETE", "/api/topics/idle/c", "");
+    assert_eq!(cluster.lookupds[1].get("/channels?topic=idle")["channels"], json!([]));
+    done(&admin, "DELETE", "/api/topics/idle", "");
+    assert_eq!(cluster.lookupds[1].get("/topics")["topics"], json!([]));
+}
+
+#[test]
 fn what_is_made_is_known_to_registries_and_to_nodes_that_have_the_topic() {
     let (cluster, admin) = orders();
     done(&admin, "POST", "/api/topics", r#"{"topic":"new"}"#);
