@@ -105,9 +105,11 @@ impl Publication {
             return picture.node(node).ok_or(HttpError::NodeNotFound);
         }
         let having = topic.into_iter().flat_map(|topic| picture.topic_entries(topic));
-        let mut having = having.map(|(node, _)| node).chain(&picture.nodes);
+        let registered = picture.nodes.iter().filter(|node| picture.is_registered(node, name));
+        let having = having.map(|(node, _)| node).chain(registered);
+        let mut having = having.chain(&picture.nodes);
         let nobody = || HttpError::Upstream("no nsqd answers".to_owned());
-        having.find(|node| node.failure.is_none() && node.snapshot.is_some()).ok_or_else(nobody)
+        having.find(|node| node.failure.is_none()).ok_or_else(nobody)
     }
 }
 
