@@ -17,6 +17,7 @@ import { clock, compact, isKnown } from "../rules/format.js";
 import { describe, shownSpan, timesOf } from "../rules/series.js";
 import { colour, paleColour } from "./colours.js";
 
+const WHOLE_MINUTES = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60);
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 const SYNC = "page";
 
@@ -107,7 +108,13 @@ class Chart {
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: SYNC, setSeries: false } },
       scales: { x: { time: true, auto: false }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, this.whole ? 4 : 0.4)] } },
       axes: [
-        { ...axis, space: 40, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
+        {
+          ...axis,
+          space: 40,
+          size: 26,
+          incrs: WHOLE_MINUTES,
+          values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)),
+        },
         {
           ...axis,
           space: 34,

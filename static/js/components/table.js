@@ -41,6 +41,7 @@ const SHOWN_STEP = 200;
  * @property {(row: Row) => unknown} [value] what it is sorted by, `null` when unknown; left out: the text
  * @property {boolean} [sortable] default true
  * @property {boolean} [numeric] to the right, and sorted from high to low first
+ * @property {{asc: string, desc: string}} [orders] what its two orders are called on narrow screens, where "A to Z" does not fit
  * @property {boolean} [head] names the row
  * @property {string} [title] a longer explanation of the label
  * @property {string} [className] for all its cells

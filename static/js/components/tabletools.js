@@ -95,6 +95,6 @@ function createSorting({ columns }, state, onSort) {
 }
 
 function option(column, direction) {
-  const words = column.numeric ? { asc: "lowest first", desc: "highest first" } : { asc: "A to Z", desc: "Z to A" };
+  const words = column.orders ?? (column.numeric ? { asc: "lowest first", desc: "highest first" } : { asc: "A to Z", desc: "Z to A" });
   return h("option", { value: formatSort({ id: column.id, direction }) }, `${column.label}, ${words[direction]}`);
 }

@@ -47,7 +47,7 @@ function auditTable(query) {
     query,
     key: (row) => row.key,
     columns: [
-      { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at },
+      { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at, orders: { asc: "oldest first", desc: "newest first" } },
       { id: "user", label: "Who", text: (row) => row.user ?? row.remote_ip, cell: userCell },
       { id: "action", label: "What", text: (row) => actionText(row) },
       { id: "target", label: "Where", className: "wide", text: targetText, cell: targetCell },

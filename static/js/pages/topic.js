@@ -20,7 +20,7 @@ import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
 import { count, drainText } from "../components/topiccolumns.js";
-import { counted, integer, rate } from "../rules/format.js";
+import { compact, counted, integer, rate } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
 
 export const page = {
@@ -99,7 +99,8 @@ function topicTiles() {
   const { incoming, outgoing, depth, inFlight, requeued, timedOut } = countTiles((row) => row.counts);
   const drained = { label: "Drained in", title: "Until the deepest backlog is gone at the present rate", value: drainText };
   const clients = { label: "Clients", value: (row) => integer(row.client_count), note: (row) => counted(row.channel_count, "channel") };
-  return createTiles([incoming, outgoing, depth, drained, inFlight, requeued, timedOut, clients]);
+  const waiting = { ...depth, note: (row) => (row.own_depth > 0 ? `${compact(row.own_depth)} in the topic itself` : depth.note(row)) };
+  return createTiles([incoming, outgoing, waiting, drained, inFlight, requeued, timedOut, clients]);
 }
 
 function nodeTable(topic, query, session) {

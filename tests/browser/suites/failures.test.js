@@ -79,7 +79,7 @@ test("with every node gone the pages say so, and nobody sees zeros that are none
     await Promise.all(nodes.map((node) => node.kill()));
     await until(async () => (await visit.main.innerText()).includes(nodes[0].http), "the name of a dead node on the overview", 3 * SECONDS);
     const value = (label) => visit.main.locator(".tile").filter({ has: visit.page.getByText(label, { exact: true }) }).locator(".tile-value").innerText();
-    await until(async () => (await value("In")) === "–", "an unknown rate", SECONDS);
+    await until(async () => (await value("In")).startsWith("–"), "an unknown rate", SECONDS);
     for (const label of ["Depth", "Topics", "Nodes"]) assert.notEqual(await value(label), "0", label);
     await visit.screenshot("overview-all-dead");
     assert.deepEqual(await visit.violations(), []);

@@ -38,6 +38,7 @@ test("from the topics to a channel, and it is paused, with keys alone", async ()
     await page.keyboard.press("g");
     await page.keyboard.press("t");
     await visit.heading("Topics").waitFor();
+    await visit.shown();
     await page.keyboard.press("/");
     await page.keyboard.type("clic");
     await visit.main.getByText("1 of 3 rows").waitFor();
