@@ -109,7 +109,7 @@ impl Publication {
         let having = having.map(|(node, _)| node).chain(registered);
         let mut having = having.chain(&picture.nodes);
         let nobody = || HttpError::Upstream("no nsqd answers".to_owned());
-        having.find(|node| node.failure.is_none() && node.snapshot.is_some()).ok_or_else(nobody)
+        having.find(|node| node.failure.is_none()).ok_or_else(nobody)
     }
 }
 
