@@ -18,7 +18,7 @@ const ASKED_MAX: usize = 16;
 const DOUBTFUL_MAX: usize = 16;
 /// The rest of the time belongs to others: a poll takes half of it at most, or polls become fewer.
 const STRETCH: u32 = 2;
-/// A poll does not wait longer than this for who is slow, however long the interval is.
+/// A poll waits so long for who is slow and has answered so far, however long or short the interval is.
 const WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// Whose answer it is.
@@ -91,7 +91,7 @@ impl Poller {
 
     /// Asks everybody and waits for those of whom an answer may be expected.
     async fn poll(&mut self, began: Instant) {
-        let until = began + self.spec.poll_interval.min(WAIT_MAX);
+        let until = began + WAIT_MAX;
         let mut awaited = HashSet::new();
         let mut asked = HashSet::new();
         self.ask_registries(&mut awaited);

@@ -43,10 +43,19 @@ impl Failure {
             address: address.clone(),
             stage: error.stage,
             status: error.status,
-            text: error.text.as_str().into(),
+            text: plain(&error.text).as_str().into(),
             since: before.map_or(now, |before| before.since),
         }
     }
+}
+
+/// What is said of a connection that did not come about begins with who says so, and ends with a number.
+fn plain(text: &str) -> String {
+    let is_long = text.starts_with("client error (");
+    let said = if is_long { text.rsplit(": ").next().unwrap_or(text) } else { text };
+    let Some((words, _number)) = said.split_once(" (os error") else { return said.to_owned() };
+    let mut chars = words.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }
 
 /// A topic that registries know and no node has.
@@ -129,6 +138,12 @@ impl Picture {
         })
     }
 
+    /// Whether a registry knows that a node has a topic.
+    pub fn is_registered(&self, node: &Node, topic: &str) -> bool {
+        let known = self.registries.iter().filter_map(|registry| registry.node(&node.address));
+        known.flat_map(|known| &known.topics).any(|(name, _)| **name == *topic)
+    }
+
     /// Whether a registry hides a node for a topic.
     pub fn is_tombstoned(&self, node: &str, topic: &Name) -> bool {
         let known = self.registries.iter().filter_map(|registry| registry.node(node));
@@ -168,4 +183,28 @@ impl Picture {
 /// Milliseconds since the Unix epoch.
 pub fn ms(moment: Moment) -> u64 {
     moment.0 / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_told_in_plain_words() {
+        for (text, shown) in [
+            (
+                "client error (Connect): tcp connect error: Connection refused (os error 111)",
+                "connection refused",
+            ),
+            ("Connection refused (os error 111)", "connection refused"),
+            ("client error (Connect): dns error: no record", "no record"),
+            ("i/o timeout", "i/o timeout"),
+            (
+                r#"got response 503 Service Unavailable "a: b""#,
+                r#"got response 503 Service Unavailable "a: b""#,
+            ),
+        ] {
+            assert_eq!(plain(text), shown);
+        }
+    }
 }

@@ -9,7 +9,7 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{AdminOnly, Caller, State};
+use super::{AdminOnly, Caller, State, views::from_path};
 use crate::{
     actors::collector::{LookNow, Seen},
     cluster::{AskError, Stage, actions::NodeResult, picture::Node},
@@ -45,7 +45,7 @@ pub(super) async fn publish(
     topic: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let topic = TopicName::parse(topic.as_str()).map_err(|_| HttpError::InvalidTopic)?;
+    let topic = TopicName::parse(from_path(&topic)).map_err(|_| HttpError::InvalidTopic)?;
     let publication = read(payload).await?;
     let message = publication.message()?;
     let seen = admin.shelf.first_seen().await;
@@ -105,9 +105,11 @@ impl Publication {
             return picture.node(node).ok_or(HttpError::NodeNotFound);
         }
         let having = topic.into_iter().flat_map(|topic| picture.topic_entries(topic));
-        let mut having = having.map(|(node, _)| node).chain(&picture.nodes);
+        let registered = picture.nodes.iter().filter(|node| picture.is_registered(node, name));
+        let having = having.map(|(node, _)| node).chain(registered);
+        let mut having = having.chain(&picture.nodes);
         let nobody = || HttpError::Upstream("no nsqd answers".to_owned());
-        having.find(|node| node.failure.is_none() && node.snapshot.is_some()).ok_or_else(nobody)
+        having.find(|node| node.failure.is_none()).ok_or_else(nobody)
     }
 }
 

@@ -47,13 +47,13 @@ impl Stream {
         Self { status, head, lines }
     }
 
-    /// The next event; none when the stream ends. Sizes of chunks stand between events and are passed over.
+    /// The next event; none when the stream ends. Sizes of chunks stand between events; the last one is 0.
     #[track_caller]
     pub fn next(&mut self) -> Option<Event> {
         let (mut name, mut id) = (String::new(), None);
         loop {
             let mut line = String::new();
-            if self.lines.read_line(&mut line).unwrap() == 0 {
+            if self.lines.read_line(&mut line).unwrap() == 0 || line == "0\r\n" {
                 return None;
             }
             if let Some(text) = line.strip_prefix("event: ") {
