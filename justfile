@@ -27,7 +27,7 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
-# A million deferred messages of 1 kB, which may take 150 MB of memory: one to four minutes, 2 GB in the directory for temporary files
+# A million deferred messages of 1 kB, which may take 150 MB of memory: about two minutes, 2 GB in the directory for temporary files
 deferred:
     DEFERRED=1000000 cargo test --test broker deferring::a_million -- --nocapture
 
