@@ -27,6 +27,10 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
+# A million deferred messages of 1 kB, which may take 150 MB of memory: about two minutes, 2 GB in the directory for temporary files
+deferred:
+    DEFERRED=1000000 cargo test --test broker deferring::a_million -- --nocapture
+
 # Queues 20 million messages for one channel and drains, empties and deletes them: about two minutes, 6.2 GB below target/
 backlog *arguments:
     cargo bench --bench broker -- --case backlog {{ arguments }}
