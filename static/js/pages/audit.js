@@ -48,7 +48,7 @@ function auditTable(query) {
     key: (row) => row.key,
     columns: [
       { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at, orders: { asc: "oldest first", desc: "newest first" } },
-      { id: "user", label: "Who", text: (row) => row.user ?? row.remote_ip, cell: userCell },
+      { id: "user", label: "Who", className: "wide", text: (row) => row.user ?? row.remote_ip, cell: userCell },
       { id: "action", label: "What", text: (row) => actionText(row) },
       { id: "target", label: "Where", className: "wide", text: targetText, cell: targetCell },
       { id: "outcome", label: "Outcome", className: "wide", text: (row) => `${row.ok} ${row.text}`, cell: outcomeCell, value: (row) => Number(row.ok) },
