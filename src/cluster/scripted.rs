@@ -157,11 +157,11 @@ pub fn channel(topic: &str, channel: &str) -> Subject {
 
 /// What a node says that has one topic `t` with one channel `c`, and nothing else going on.
 pub fn stats(messages: u64, depth: u64) -> Value {
-    stats_of(messages, channel_of(messages, depth))
+    stats_of(messages, &channel_of(messages, depth))
 }
 
 /// The same with another channel.
-pub fn stats_of(messages: u64, channel: Value) -> Value {
+pub fn stats_of(messages: u64, channel: &Value) -> Value {
     json!({"version": "1.3.0", "health": "OK", "start_time": 1_795_367_000,
         "topics": [{"topic_name": "t", "depth": 0, "message_count": messages, "channels": [channel]}]})
 }
@@ -172,9 +172,9 @@ pub fn channel_of(messages: u64, depth: u64) -> Value {
 }
 
 /// A JSON object with other values for some keys.
-pub fn with(mut object: Value, changes: Value) -> Value {
-    if let (Some(object), Value::Object(changes)) = (object.as_object_mut(), changes) {
-        object.extend(changes);
+pub fn with(mut object: Value, mut changes: Value) -> Value {
+    if let (Some(object), Some(changes)) = (object.as_object_mut(), changes.as_object_mut()) {
+        object.append(changes);
     }
     object
 }

@@ -39,8 +39,12 @@ impl Line {
     }
 
     fn value(self, counts: &Counts) -> f32 {
+        // A line without one of its shares would tell of a fall that nobody has seen.
+        if !counts.is_current {
+            return f32::NAN;
+        }
         let rate = |rate: Rate| rate.known().map_or(f32::NAN, |rate| rate as f32);
-        let gauge = |gauge: u64| if counts.is_current { gauge as f32 } else { f32::NAN };
+        let gauge = |gauge: u64| gauge as f32;
         match self {
             Self::In => rate(counts.rates.input),
             Self::Out => rate(counts.rates.output),

@@ -107,7 +107,7 @@ fn a_topic_that_is_gone_is_unknown_and_after_an_hour_forgotten() {
 }
 
 #[test]
-fn a_node_that_fails_makes_totals_unknown_not_smaller() {
+fn a_node_that_fails_leaves_a_gap_in_lines_and_the_rates_of_the_others() {
     let mut script = Script::direct(&["a:1", "b:1"]);
     let both = |script: &mut Script, at: u64| {
         script.says("a:1", stats(at * 20, 30));
@@ -121,7 +121,8 @@ fn a_node_that_fails_makes_totals_unknown_not_smaller() {
     };
     script.polls(10, failing);
     assert_eq!((total(&script, Line::In), total(&script, Line::Depth)), (None, None));
-    assert_eq!(script.topic("t").counts.rates.input, Rate::UNKNOWN);
+    assert_eq!(script.topic("t").counts.rates.input, Rate::new(10.0), "of the other");
+    assert_eq!(script.picture.totals.counts.rates.input, Rate::new(10.0));
     assert_eq!(script.topic("t").counts.gauges.depth, 60, "what it had is there still");
     let lasting = |script: &mut Script, at: u64| {
         script.says("a:1", stats((at + 20) * 20, 30)).fails("b:1");

@@ -1,6 +1,6 @@
 //! Sums over nodes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use super::{Node, Share};
 use crate::{
@@ -15,9 +15,9 @@ pub struct Counts {
     pub gauges: Gauges,
     /// Messages that channels are done with; negative if they began with a backlog.
     pub done: i64,
-    /// Unknown if one share is.
+    /// Of those shares of which anybody can tell.
     pub rates: Rates,
-    /// The gauges are as of now, all of them.
+    /// All shares are as of now.
     pub is_current: bool,
 }
 
@@ -49,15 +49,24 @@ impl Counts {
         Self { gauges, done, rates, is_current: share != Share::Unknown }
     }
 
-    /// Adds what another node has of the same.
+    /// Adds what another node has of the same. What happens on one that does not answer hides nothing of the others.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
+        let is_current = self.is_current && other.is_current;
         Self {
             gauges: self.gauges.plus(other.gauges),
             done: self.done.saturating_add(other.done),
-            rates: self.rates + other.rates,
-            is_current: self.is_current && other.is_current,
+            rates: match is_current {
+                true => self.rates + other.rates,
+                false => self.rates.plus_known(other.rates),
+            },
+            is_current,
         }
+    }
+
+    /// All together; nothing happens where there is nothing.
+    pub fn sum(shares: impl Iterator<Item = Self>) -> Self {
+        shares.reduce(Self::plus).unwrap_or_default()
     }
 
     /// Adds a channel to its topic, whose messages it has, too.
@@ -157,7 +166,7 @@ fn merged(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Topic {
     let counts = entries.iter().map(|&(at, entry)| Counts::of_topic(entry, share_of(at)));
     Topic {
         name: entries.first().map(|(_, entry)| entry.name.clone()).unwrap_or_default(),
-        counts: counts.fold(Counts::default(), Counts::plus),
+        counts: Counts::sum(counts),
         own_depth: entries.iter().map(|(_, entry)| entry.gauges.depth).sum(),
         paused_nodes: entries.iter().filter(|(_, entry)| entry.paused).count(),
         nodes: entries.iter().map(|&(at, _)| at).collect(),
@@ -169,16 +178,21 @@ fn channels(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Vec<Channel
     let mut found: HashMap<&str, Channel> = HashMap::new();
     for &(topic, entry) in entries {
         for (at, channel) in (0..).zip(&entry.channels) {
-            let sum = found.entry(&channel.name).or_insert_with(|| Channel {
-                name: channel.name.clone(),
-                counts: Counts::default(),
-                paused_nodes: 0,
-                nodes: Vec::new(),
-            });
-            let share = shares[topic.node as usize];
-            sum.counts = sum.counts.plus(Counts::of_channel(channel, share));
-            sum.paused_nodes += usize::from(channel.paused);
-            sum.nodes.push(ChannelAt { topic, channel: at });
+            let at = ChannelAt { topic, channel: at };
+            let counts = Counts::of_channel(channel, shares[topic.node as usize]);
+            let paused_nodes = usize::from(channel.paused);
+            match found.entry(&channel.name) {
+                Entry::Occupied(mut found) => {
+                    let sum = found.get_mut();
+                    sum.counts = sum.counts.plus(counts);
+                    sum.paused_nodes += paused_nodes;
+                    sum.nodes.push(at);
+                }
+                Entry::Vacant(place) => {
+                    let (name, nodes) = (channel.name.clone(), vec![at]);
+                    place.insert(Channel { name, counts, paused_nodes, nodes });
+                }
+            }
         }
     }
     let mut channels: Vec<_> = found.into_values().collect();
@@ -187,11 +201,14 @@ fn channels(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Vec<Channel
 }
 
 pub(super) fn totals(nodes: &[Node], topics: &[Topic], now: Moment) -> Totals {
-    let counts = topics.iter().map(|topic| topic.counts);
-    let mut counts = counts.fold(Counts::default(), Counts::plus);
+    let mut counts = Counts::sum(topics.iter().map(|topic| topic.counts));
     // A node that has not said anything yet, or fails, may have anything.
-    if nodes.iter().any(|node| node.share(now) == Share::Unknown) {
-        (counts.rates, counts.is_current) = (Rates::UNKNOWN, false);
+    let mut shares = nodes.iter().map(|node| node.share(now));
+    if shares.clone().any(|share| share == Share::Unknown) {
+        counts.is_current = false;
+        if shares.all(|share| share == Share::Unknown) {
+            counts.rates = Rates::UNKNOWN;
+        }
     }
     let channels = topics.iter().map(|topic| topic.channels.len()).sum();
     Totals { counts, topics: topics.len(), channels }

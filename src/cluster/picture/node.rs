@@ -126,7 +126,7 @@ impl Node {
         let share = if is_known { Share::Known } else { Share::Unknown };
         let topics = self.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
         let counts = topics.iter().map(|topic| Counts::of_topic(topic, share));
-        let mut counts = counts.fold(Counts::default(), Counts::plus);
+        let mut counts = Counts::sum(counts);
         if !is_known {
             (counts.rates, counts.is_current) = (Rates::UNKNOWN, false);
         }

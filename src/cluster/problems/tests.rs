@@ -75,7 +75,7 @@ fn a_moment_is_no_trend() {
 }
 
 fn channel_says(changes: Value) -> Value {
-    stats_of(1000, with(channel_of(1000, 0), changes))
+    stats_of(1000, &with(channel_of(1000, 0), changes))
 }
 
 fn said(stats: Value) -> Script {
@@ -141,7 +141,7 @@ fn timeouts_and_requeues_are_told_in_part_of_what_is_delivered() {
             channel_of(200 * at, 0),
             json!({"timeout_count": 10 * at, "requeue_count": 100 * at}),
         );
-        script.says("a:1", stats_of(200 * at, channel));
+        script.says("a:1", stats_of(200 * at, &channel));
     });
     let (severity, text) = only(&script, Kind::Timeouts);
     assert_eq!(severity, Severity::Warning);
@@ -162,7 +162,7 @@ fn timeouts_that_rise_are_told_to_rise() {
     script.polls(600, |script, at| {
         let timeouts = 100 * at.saturating_sub(560);
         let channel = with(channel_of(200 * at, 0), json!({ "timeout_count": timeouts }));
-        script.says("a:1", stats_of(200 * at, channel));
+        script.says("a:1", stats_of(200 * at, &channel));
     });
     let (_, text) = only(&script, Kind::Timeouts);
     assert!(text.contains("times as many as over the last hour"), "{text}");

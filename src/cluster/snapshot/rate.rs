@@ -31,6 +31,17 @@ impl Rate {
     }
 }
 
+impl Rate {
+    /// The sum of those of the two that are known; unknown if neither is.
+    fn plus_known(self, other: Self) -> Self {
+        match (self.known(), other.known()) {
+            (None, _) => other,
+            (_, None) => self,
+            _ => self + other,
+        }
+    }
+}
+
 impl Default for Rate {
     fn default() -> Self {
         Self::UNKNOWN
@@ -82,6 +93,19 @@ impl Rates {
     /// Nothing happens.
     pub const ZERO: Self =
         Self { input: Rate::ZERO, output: Rate::ZERO, requeues: Rate::ZERO, timeouts: Rate::ZERO };
+}
+
+impl Rates {
+    /// Of each rate, the sum of what is known.
+    #[must_use]
+    pub fn plus_known(self, other: Self) -> Self {
+        Self {
+            input: self.input.plus_known(other.input),
+            output: self.output.plus_known(other.output),
+            requeues: self.requeues.plus_known(other.requeues),
+            timeouts: self.timeouts.plus_known(other.timeouts),
+        }
+    }
 }
 
 impl Add for Rates {

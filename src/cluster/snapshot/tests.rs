@@ -15,7 +15,7 @@ fn rates_are_differences_of_counters() {
     script.says("a:1", stats(100, 10)).poll();
     assert_eq!(rates(&script), (Rates::UNKNOWN, Rates::UNKNOWN), "one answer tells none");
     let channel = with(channel_of(120, 6), json!({"requeue_count": 4, "timeout_count": 2}));
-    script.says("a:1", stats_of(120, channel)).poll();
+    script.says("a:1", stats_of(120, &channel)).poll();
     let (topic, channel) = rates(&script);
     assert_eq!((topic.input, channel.input), (Rate::new(10.0), Rate::new(10.0)));
     assert_eq!(channel.output, Rate::new(12.0), "20 have come and 4 fewer wait");
@@ -69,7 +69,7 @@ fn clients(script: &Script) -> Arc<[Client]> {
 fn with_client(client: serde_json::Value) -> serde_json::Value {
     let client =
         with(json!({"client_id": "w", "remote_address": "10.0.0.9:5", "connect_ts": 7}), client);
-    stats_of(10, with(channel_of(10, 5), json!({ "clients": [client] })))
+    stats_of(10, &with(channel_of(10, 5), json!({ "clients": [client] })))
 }
 
 #[test]
