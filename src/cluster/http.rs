@@ -256,7 +256,7 @@ async fn parse<T: DeserializeOwned + Send + 'static>(body: Vec<u8>) -> Result<T,
 
 /// A registered address may be anything; it is not to choose what is asked for.
 fn url(address: &str, path: &str, query: &[(&str, &str)]) -> Result<Url, String> {
-    if address.contains(['/', '\\', '?', '#', '@']) {
+    if address.is_empty() || address.contains(['/', '\\', '?', '#', '@']) {
         return Err("not the address of a node".to_owned());
     }
     let mut url =

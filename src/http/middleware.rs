@@ -13,9 +13,14 @@ use actix_web::{
     Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode},
+    http::{
+        Method, StatusCode,
+        header::{HeaderMap, HeaderValue, USER_AGENT},
+    },
     middleware::Next,
 };
+
+use log::Level;
 
 use super::{HttpError, body::KeptBody};
 use crate::config::GoDuration;
@@ -52,7 +57,8 @@ pub async fn serve_by<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let path = request.match_info().as_str();
-    let is_logged = log::log_enabled!(log::Level::Info) && (habits.has_line)(path);
+    let level = level(request.method(), request.headers());
+    let is_logged = log::log_enabled!(level) && (habits.has_line)(path);
     let started = is_logged.then(Instant::now);
     let keeps_body = (habits.keeps_body)(request.method(), path);
     let body = KeptBody::of(&mut request);
@@ -64,7 +70,7 @@ pub async fn serve_by<B: MessageBody + 'static>(
         response = body.end_connection_if_left(response);
     }
     if let Some(started) = started {
-        log_request(response.status(), response.request(), started);
+        log_request(level, response.status(), response.request(), started);
     }
     Ok(in_camel_case(response))
 }
@@ -95,11 +101,20 @@ fn in_camel_case(mut response: ServiceResponse) -> ServiceResponse {
     response
 }
 
-fn log_request(status: StatusCode, request: &HttpRequest, started: Instant) {
+/// An nsqadmin looks at its cluster every other moment, which is no news to anybody.
+fn level(method: &Method, headers: &HeaderMap) -> Level {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    match method == Method::GET && agent.starts_with(b"nsqadmin/") {
+        true => Level::Debug,
+        false => Level::Info,
+    }
+}
+
+fn log_request(level: Level, status: StatusCode, request: &HttpRequest, started: Instant) {
     let remote = request.peer_addr().map_or_else(|| "@".into(), |peer| peer.to_string());
     let (status, method, uri) = (status.as_u16(), request.method(), OneLine(request.uri()));
     let elapsed = GoDuration::from(started.elapsed());
-    log::info!("{status} {method} {uri} ({remote}) {elapsed}");
+    log::log!(level, "{status} {method} {uri} ({remote}) {elapsed}");
 }
 
 /// What a peer has sent, without what a terminal or a reader of lines would act upon.
@@ -135,6 +150,19 @@ mod tests {
         for path in ["/ping", "/pub/", "/debug/pprof", "/debug/freememory", "/config/log_level"] {
             assert!(has_line(path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_looks_of_nsqadmin_are_no_news() {
+        let level = |method, agent| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+            level(&method, &headers)
+        };
+        assert_eq!(level(Method::GET, "nsqadmin/0.1.0"), Level::Debug);
+        assert_eq!(level(Method::POST, "nsqadmin/0.1.0"), Level::Info);
+        assert_eq!(level(Method::GET, "curl/8"), Level::Info);
+        assert_eq!(super::level(&Method::GET, &HeaderMap::new()), Level::Info);
     }
 
     #[test]

@@ -42,16 +42,17 @@ impl Access {
         Ok(Self { header, admin_users: options.admin_users.clone(), config_network })
     }
 
-    /// The user that a proxy in front of us names.
+    /// The user that a proxy in front of us names. None if there are two: one of them may be the peer's own.
     pub fn user<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        let user = headers.get(&self.header)?.to_str().ok()?;
-        Some(user).filter(|user| !user.is_empty())
+        let mut named = headers.get_all(&self.header);
+        let (first, None) = (named.next()?, named.next()) else { return None };
+        first.to_str().ok().filter(|user| !user.is_empty())
     }
 
     /// True if the request's user may change something: everybody may where nobody is named an admin.
     pub fn is_admin(&self, headers: &HeaderMap) -> bool {
-        let user = self.user(headers).unwrap_or_default();
-        self.admin_users.is_empty() || self.admin_users.iter().any(|admin| admin == user)
+        let is_named = |user| self.admin_users.iter().any(|admin| admin == user);
+        self.admin_users.is_empty() || self.user(headers).is_some_and(is_named)
     }
 
     /// Refuses `/config` to peers of other networks. Behind a proxy everybody has its address, so all those count, too,
@@ -143,6 +144,18 @@ mod tests {
         }
         assert!(!access.is_admin(&HeaderMap::new()));
         assert!(!access.is_admin(&headers("x-user", "carol")));
+    }
+
+    #[test]
+    fn who_is_named_twice_or_not_at_all_is_nobody() {
+        let access = access(|options| options.admin_users = vec!["carol".into(), String::new()]);
+        assert!(!access.is_admin(&HeaderMap::new()));
+        let mut twice = headers("x-forwarded-user", "carol");
+        assert!(access.is_admin(&twice));
+        let name = HeaderName::from_static("x-forwarded-user");
+        twice.append(name, HeaderValue::from_static("dave"));
+        assert!(!access.is_admin(&twice));
+        assert_eq!(access.user(&twice), None);
     }
 
     #[test]

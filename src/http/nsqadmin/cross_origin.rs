@@ -2,7 +2,7 @@
 
 use actix_web::http::{
     Method,
-    header::{HOST, HeaderMap, ORIGIN},
+    header::{HOST, HeaderMap, HeaderValue, ORIGIN},
 };
 
 /// What browsers tell of where a request comes from, where the connection is one that they call secure.
@@ -25,14 +25,14 @@ pub(super) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
 
 /// True if the origin's host and port are those that the request is for.
 fn is_host(origin: &[u8], headers: &HeaderMap) -> bool {
-    let host = headers.get(HOST).map(|host| host.as_bytes()).unwrap_or_default();
+    let host = headers.get(HOST).map(HeaderValue::as_bytes).unwrap_or_default();
     let of_origin = origin.windows(3).position(|three| three == b"://").map(|at| &origin[at + 3..]);
     of_origin.is_some_and(|of_origin| !host.is_empty() && of_origin.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
+    use actix_web::http::header::HeaderName;
 
     use super::*;
 

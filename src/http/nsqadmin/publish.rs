@@ -9,7 +9,7 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{AdminOnly, Caller, State};
+use super::{AdminOnly, Caller, State, views::from_path};
 use crate::{
     actors::collector::{LookNow, Seen},
     cluster::{AskError, Stage, actions::NodeResult, picture::Node},
@@ -45,7 +45,7 @@ pub(super) async fn publish(
     topic: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let topic = TopicName::parse(topic.as_str()).map_err(|_| HttpError::InvalidTopic)?;
+    let topic = TopicName::parse(from_path(&topic)).map_err(|_| HttpError::InvalidTopic)?;
     let publication = read(payload).await?;
     let message = publication.message()?;
     let seen = admin.shelf.first_seen().await;

@@ -41,7 +41,12 @@ function actionsFor(paused) {
 
 function button({ verb, label, image, danger }, kind, target, onDone) {
   const open = () => openAction(`${verb}_${kind}`, target, { onDone });
-  return h("button.button", { type: "button", class: danger ? "button-danger" : "", dataset: { action: verb }, onclick: open }, icon(image), label);
+  return h(
+    "button.button",
+    { type: "button", class: danger ? "button-danger" : "", dataset: { action: verb }, onclick: open },
+    icon(image),
+    label,
+  );
 }
 
 // Who has just paused finds the focus on "Unpause".

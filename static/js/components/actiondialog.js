@@ -40,7 +40,11 @@ class ActionDialog {
   }
 
   async ask() {
-    this.dialog.show(h("p", this.words.meaning), h("p.quiet", { role: "status" }, "Asking the nodes what this will hit …"), this.buttons(null));
+    this.dialog.show(
+      h("p", this.words.meaning),
+      h("p.quiet", { role: "status" }, "Asking the nodes what this will hit …"),
+      this.buttons(null),
+    );
     try {
       const impact = await get("impact", { action: this.action, ...this.target }, this.asking.signal);
       if (!this.asking.signal.aborted) this.showImpact(impact);
@@ -117,28 +121,54 @@ class ActionDialog {
   }
 
   showPartial(text, failed, failures) {
-    this.button = h("button.button.button-main", { type: "button", onclick: () => this.run(failed.map((each) => each.address)) }, `Retry on ${counted(failed.length, "address", "addresses")}`);
+    this.button = h(
+      "button.button.button-main",
+      { type: "button", onclick: () => this.run(failed.map((each) => each.address)) },
+      `Retry on ${counted(failed.length, "address", "addresses")}`,
+    );
     const close = h("button.button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     this.error = h("p.critical", { role: "alert" }, text);
-    this.dialog.show(this.error, createResults(this.results, failures), failed.length ? dialogButtons(close, this.button) : dialogButtons(close));
+    this.dialog.show(
+      this.error,
+      createResults(this.results, failures),
+      failed.length ? dialogButtons(close, this.button) : dialogButtons(close),
+    );
     (failed.length ? this.button : close).focus();
   }
 
   showFailure(error, again) {
     const retry = h("button.button.button-main", { type: "button", onclick: again }, "Ask again");
-    this.dialog.show(h("p", this.words.meaning), h("p.critical", { role: "alert" }, `What it will hit cannot be found out: ${error.message}`), this.buttons(retry));
+    this.dialog.show(
+      h("p", this.words.meaning),
+      h("p.critical", { role: "alert" }, `What it will hit cannot be found out: ${error.message}`),
+      this.buttons(retry),
+    );
   }
 }
 
 function impactFigures(impact) {
-  const figures = [["Messages", "messages"], ["In flight", "in_flight"], ["Deferred", "deferred"], ["Clients", "clients"], ["Channels", "channels"]];
+  const figures = [
+    ["Messages", "messages"],
+    ["In flight", "in_flight"],
+    ["Deferred", "deferred"],
+    ["Clients", "clients"],
+    ["Channels", "channels"],
+  ];
   const known = figures.filter(([, key]) => isKnown(impact[key]));
   if (known.length === 0) return null;
-  return h("dl.impact", known.map(([label, key]) => h("div", h("dt", label), h("dd", integer(impact[key])))));
+  return h(
+    "dl.impact",
+    known.map(([label, key]) => h("div", h("dt", label), h("dd", integer(impact[key])))),
+  );
 }
 
 function impactWarnings(warnings) {
-  return warnings.length ? h("ul.warnings", warnings.map((text) => h("li", icon("alert"), h("span", text)))) : null;
+  return warnings.length
+    ? h(
+        "ul.warnings",
+        warnings.map((text) => h("li", icon("alert"), h("span", text))),
+      )
+    : null;
 }
 
 function impactPlaces({ nodes = [], lookupds = [] }) {

@@ -25,7 +25,9 @@ export function stateBadges(row) {
  * @param {Parameters<typeof stateBadges>[0]} row
  */
 export function stateText(row) {
-  return stateNames(row).map(([text]) => text).join(" ");
+  return stateNames(row)
+    .map(([text]) => text)
+    .join(" ");
 }
 
 function stateNames(row) {

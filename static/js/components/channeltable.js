@@ -22,7 +22,11 @@ export function channelTable(query) {
     columns: columns(),
     sort: { id: "channel", direction: "asc" },
     rowClass: topicRowClass,
-    empty: () => emptyState("No channel yet", "Messages wait in the topic until the first consumer subscribes and so makes a channel. That channel gets all of them."),
+    empty: () =>
+      emptyState(
+        "No channel yet",
+        "Messages wait in the topic until the first consumer subscribes and so makes a channel. That channel gets all of them.",
+      ),
   });
 }
 

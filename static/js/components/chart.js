@@ -17,6 +17,7 @@ import { clock, compact, isKnown } from "../rules/format.js";
 import { describe, shownSpan, timesOf } from "../rules/series.js";
 import { colour, paleColour } from "./colours.js";
 
+const WHOLE_MINUTES = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60);
 const WHOLE_STEPS = Array.from({ length: 13 }, (_, power) => [1, 2, 5].map((factor) => factor * 10 ** power)).flat();
 const SYNC = "page";
 
@@ -40,7 +41,12 @@ class Chart {
     this.values = lines.map(() => h("span.chart-value"));
     this.box = h("div.chart-box", { tabindex: "0", role: "img", "aria-label": `${title}, a chart`, "aria-describedby": this.summary.id });
     const legend = lines.map((line, i) => h("span.chart-key", swatch(line), h("span.quiet", line.label), this.values[i]));
-    this.element = h("figure.chart.card", h("figcaption", h("h3", title), this.time, h("div.chart-legend", legend)), this.box, this.summary);
+    this.element = h(
+      "figure.chart.card",
+      h("figcaption", h("h3", title), this.time, h("div.chart-legend", legend)),
+      this.box,
+      this.summary,
+    );
     this.box.addEventListener("keydown", (event) => this.moveCursor(event));
     this.vacant = h("span.chart-vacant", { hidden: true, "aria-hidden": "true" }, "Nothing is known yet");
     this.box.append(this.vacant);
@@ -88,17 +94,34 @@ class Chart {
   }
 
   plotOptions(width, height) {
-    const axis = { stroke: colour("--quiet"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false }, grid: { stroke: colour("--chart-grid"), width: 1 } };
+    const axis = {
+      stroke: colour("--quiet"),
+      font: `11px ${getComputedStyle(document.body).fontFamily}`,
+      ticks: { show: false },
+      grid: { stroke: colour("--chart-grid"), width: 1 },
+    };
     return {
       width,
       height,
-      padding: [10, 12, 0, 0],
+      padding: [10, 18, 0, 0],
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 }, sync: { key: SYNC, setSeries: false } },
       scales: { x: { time: true, auto: false }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.08, this.whole ? 4 : 0.4)] } },
       axes: [
-        { ...axis, space: 40, size: 26, values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)) },
-        { ...axis, space: 34, incrs: this.whole ? WHOLE_STEPS : undefined, size: axisWidth, values: (_plot, values) => values.map((value) => this.axisText(value)) },
+        {
+          ...axis,
+          space: 40,
+          size: 26,
+          incrs: WHOLE_MINUTES,
+          values: (_plot, times) => times.map((time) => clock(time * 1000).slice(0, 5)),
+        },
+        {
+          ...axis,
+          space: 34,
+          incrs: this.whole ? WHOLE_STEPS : undefined,
+          size: axisWidth,
+          values: (_plot, values) => values.map((value) => this.axisText(value)),
+        },
       ],
       series: [{}, ...this.lines.map((line, i) => this.lineOptions(line, i))],
       hooks: { setCursor: [() => this.showValues()] },

@@ -14,12 +14,8 @@ const RATES = [
   { key: "in", label: "In", colour: "--chart-in" },
   { key: "out", label: "Out", colour: "--chart-out", dash: [5, 3] },
 ];
-const DEPTH = [
-  { key: "depth", label: "Depth", colour: "--chart-depth" },
-];
-const IN_FLIGHT = [
-  { key: "in_flight", label: "In flight", colour: "--chart-flight" },
-];
+const DEPTH = [{ key: "depth", label: "Depth", colour: "--chart-depth" }];
+const IN_FLIGHT = [{ key: "in_flight", label: "In flight", colour: "--chart-flight" }];
 const TROUBLE = [
   { key: "requeues", label: "Requeues", colour: "--chart-requeues" },
   { key: "timeouts", label: "Timeouts", colour: "--chart-timeouts", dash: [5, 3] },
@@ -33,7 +29,14 @@ export function createCharts() {
     createChart({ title: "Requeues and timeouts", lines: TROUBLE, format: rate }),
   ];
   return {
-    element: h("section", h("h2.spoken", "What has happened lately"), h("div.charts", charts.map((chart) => chart.element))),
+    element: h(
+      "section",
+      h("h2.spoken", "What has happened lately"),
+      h(
+        "div.charts",
+        charts.map((chart) => chart.element),
+      ),
+    ),
     /** @param {any} series SERIES of the API */
     update(series) {
       for (const chart of charts) chart.update(series);

@@ -26,7 +26,8 @@ export function createClientTable({ query, name, where }) {
     columns: columns(where, () => now),
     sort: { id: "rate", direction: "desc" },
     filter: "Filter clients",
-    searched: (client) => [client.client_id, client.hostname, client.remote_address, client.user_agent, client.node, client.topic, client.channel].join(" "),
+    searched: (client) =>
+      [client.client_id, client.hostname, client.remote_address, client.user_agent, client.node, client.topic, client.channel].join(" "),
     conditions: [
       { id: "stuck", label: "Stuck", test: (client) => client.stuck !== null },
       { id: "idle", label: "Idle", test: (client) => client.rate === 0 && client.stuck === null },
@@ -69,7 +70,12 @@ function columns(where, now) {
       numeric: true,
       value: (client) => (isKnown(client.connected_at) ? now() - client.connected_at : null),
       text: (client) => (isKnown(client.connected_at) ? span((now() - client.connected_at) / 1000) : UNKNOWN),
-      cell: (client) => h("span", { title: `since ${dateTime(client.connected_at)}` }, isKnown(client.connected_at) ? span((now() - client.connected_at) / 1000) : UNKNOWN),
+      cell: (client) =>
+        h(
+          "span",
+          { title: `since ${dateTime(client.connected_at)}` },
+          isKnown(client.connected_at) ? span((now() - client.connected_at) / 1000) : UNKNOWN,
+        ),
     },
     attributeColumn(),
   ];
@@ -128,8 +134,15 @@ function attributeColumn() {
     label: "Attributes",
     sortable: false,
     className: "wide attributes",
-    text: (client) => attributesOf(client).map(([text]) => text).join(" "),
-    cell: (client) => h("span.badges", attributesOf(client).map(([text, tone, title]) => badge(text, tone, title))),
+    text: (client) =>
+      attributesOf(client)
+        .map(([text]) => text)
+        .join(" "),
+    cell: (client) =>
+      h(
+        "span.badges",
+        attributesOf(client).map(([text, tone, title]) => badge(text, tone, title)),
+      ),
   };
 }
 

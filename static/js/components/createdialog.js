@@ -30,7 +30,10 @@ export function createChannelButton(topic) {
 class CreateDialog {
   constructor(title, topic) {
     this.topic = topic;
-    this.fields = topic === null ? [nameField("topic", "Topic", true), nameField("channel", "First channel (optional)", false)] : [nameField("channel", "Channel", true)];
+    this.fields =
+      topic === null
+        ? [nameField("topic", "Topic", true), nameField("channel", "First channel (optional)", false)]
+        : [nameField("channel", "Channel", true)];
     this.outcome = h("div", { role: "alert" });
     this.button = h("button.button.button-main", { type: "submit" }, "Create");
     this.dialog = openDialog(title, { form: () => this.submit() });
@@ -39,7 +42,12 @@ class CreateDialog {
   show() {
     const cancel = h("button.button", { type: "button", onclick: () => this.dialog.close() }, "Cancel");
     const hint = "Letters, digits, and . _ - ; at most 64 characters; #ephemeral at the end for one that is not kept.";
-    this.dialog.show(this.fields.map((field) => field.element), h("p.quiet", hint), this.outcome, dialogButtons(cancel, this.button));
+    this.dialog.show(
+      this.fields.map((field) => field.element),
+      h("p.quiet", hint),
+      this.outcome,
+      dialogButtons(cancel, this.button),
+    );
     this.fields[0].input.focus();
   }
 

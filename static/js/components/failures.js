@@ -35,7 +35,10 @@ export function createFailures() {
       const next = JSON.stringify([failures, Math.floor(now / 10_000)]);
       if (next === shown) return;
       shown = next;
-      replace(list, failures.map((failure) => entry(failure, now)));
+      replace(
+        list,
+        failures.map((failure) => entry(failure, now)),
+      );
     },
   };
 }

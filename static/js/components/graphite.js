@@ -32,11 +32,21 @@ class History {
     this.query = query;
     this.graphs = graphs;
     const id = uniqueId("interval");
-    this.select = h("select", { id }, h("option", { value: "off" }, "off"), INTERVALS.map((interval) => h("option", { value: interval }, interval)));
+    this.select = h(
+      "select",
+      { id },
+      h("option", { value: "off" }, "off"),
+      INTERVALS.map((interval) => h("option", { value: interval }, interval)),
+    );
     this.select.value = chosen(query);
     this.select.addEventListener("change", () => this.choose(this.select.value));
     this.pictures = h("div.pictures");
-    const title = h("div.section-head", h("h2", "Longer history"), h("p", "from Graphite"), h("div.tools-side", h("label", { for: id }, "Time "), this.select));
+    const title = h(
+      "div.section-head",
+      h("h2", "Longer history"),
+      h("p", "from Graphite"),
+      h("div.tools-side", h("label", { for: id }, "Time "), this.select),
+    );
     this.element = h("section.section", title, this.pictures);
     this.stopTheme = onThemeChange(() => this.draw());
     this.timer = setInterval(() => this.draw(), REFRESH_MS);
@@ -59,8 +69,21 @@ class History {
   }
 
   picture({ title, metric }, interval) {
-    const look = { interval, width: WIDTH, height: HEIGHT, background: hexColour("--surface"), text: hexColour("--quiet"), line: hexColour(metric.measure === "depth" ? "--chart-depth" : "--chart-in") };
-    const image = h("img", { src: pictureUrl(this.graphite, metric, look), alt: `${title} over the last ${interval}, a picture from Graphite`, width: WIDTH, height: HEIGHT, loading: "lazy" });
+    const look = {
+      interval,
+      width: WIDTH,
+      height: HEIGHT,
+      background: hexColour("--surface"),
+      text: hexColour("--quiet"),
+      line: hexColour(metric.measure === "depth" ? "--chart-depth" : "--chart-in"),
+    };
+    const image = h("img", {
+      src: pictureUrl(this.graphite, metric, look),
+      alt: `${title} over the last ${interval}, a picture from Graphite`,
+      width: WIDTH,
+      height: HEIGHT,
+      loading: "lazy",
+    });
     const figure = h("figure.picture.card", h("figcaption", title), image);
     image.addEventListener("error", () => image.replaceWith(h("p.quiet.picture-failed", "Graphite did not give this picture.")));
     return figure;

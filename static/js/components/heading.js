@@ -50,5 +50,9 @@ function copyButton(text) {
       toast("The browser does not let pages on plain HTTP copy; select the name instead.", "note");
     }
   };
-  return h("button.icon-button.copy", { type: "button", "aria-label": `Copy ${text}`, title: "Copy the name", onclick: copy }, icon("copy"));
+  return h(
+    "button.icon-button.copy",
+    { type: "button", "aria-label": `Copy ${text}`, title: "Copy the name", onclick: copy },
+    icon("copy"),
+  );
 }

@@ -6,6 +6,7 @@ import { WrittenNumber } from "../rules/body.js";
 const OPEN_DEPTH = 2;
 const OPEN_ENTRIES = 20;
 const ENTRIES_AT_ONCE = 100;
+const LINE_LENGTH = 100;
 
 /**
  * @param {unknown} value as `describeBody` gives it
@@ -19,10 +20,27 @@ function part(value, key, depth) {
   const name = key === null ? null : [h("span.json-key", key), ": "];
   const entries = entriesOf(value);
   if (!entries) return h("div.json-line", name, leaf(value));
-  const size = Array.isArray(value) ? counted(entries.length, "item") : counted(entries.length, "field");
   const [left, right] = Array.isArray(value) ? ["[", "]"] : ["{", "}"];
-  if (entries.length === 0) return h("div.json-line", name, left, right);
+  if (fitsLine(entries)) return h("div.json-line", name, left, inline(value, entries), right);
+  const size = Array.isArray(value) ? counted(entries.length, "item") : counted(entries.length, "field");
   return branch(h("summary", name, left, h("span.json-size", ` ${size} `), right), entries, depth);
+}
+
+/** Whether it holds no further objects and is short. */
+function fitsLine(entries) {
+  let length = 0;
+  for (const [key, value] of entries) {
+    if (entriesOf(value)) return false;
+    length += key.length + leafText(value).length + 4;
+    if (length > LINE_LENGTH) return false;
+  }
+  return true;
+}
+
+function inline(value, entries) {
+  const named = !Array.isArray(value);
+  const parts = entries.map(([key, each], i) => [i ? ", " : null, named ? [h("span.json-key", key), ": "] : null, leaf(each)]);
+  return parts.length ? [" ", parts, " "] : null;
 }
 
 function branch(summary, entries, depth) {
@@ -57,8 +75,11 @@ function entriesOf(value) {
 }
 
 function leaf(value) {
-  if (value instanceof WrittenNumber) return h("span.json-number", value.source);
-  if (typeof value === "string") return h("span.json-string", JSON.stringify(value));
-  if (typeof value === "number") return h("span.json-number", String(value));
-  return h("span.json-word", String(value));
+  const kind = value instanceof WrittenNumber || typeof value === "number" ? "number" : typeof value === "string" ? "string" : "word";
+  return h(`span.json-${kind}`, leafText(value));
+}
+
+function leafText(value) {
+  if (value instanceof WrittenNumber) return value.source;
+  return typeof value === "string" ? JSON.stringify(value) : String(value);
 }

@@ -25,7 +25,17 @@ class Jump {
     this.id = uniqueId("jump");
     this.list = h("ul.jump-list", { id: this.id, role: "listbox", "aria-label": "Places" });
     this.note = h("p.quiet.jump-note", { role: "status" });
-    this.input = h("input", { type: "text", role: "combobox", "aria-label": "Name of a topic, node or page", "aria-expanded": "true", "aria-controls": this.id, placeholder: "Topic, node or page", spellcheck: "false", autocapitalize: "off", autocomplete: "off" });
+    this.input = h("input", {
+      type: "text",
+      role: "combobox",
+      "aria-label": "Name of a topic, node or page",
+      "aria-expanded": "true",
+      "aria-controls": this.id,
+      placeholder: "Topic, node or page",
+      spellcheck: "false",
+      autocapitalize: "off",
+      autocomplete: "off",
+    });
     this.input.addEventListener("input", () => this.choose(0));
     this.input.addEventListener("keydown", (event) => this.key(event));
     this.asking = new AbortController();
@@ -51,7 +61,10 @@ class Jump {
   choose(index) {
     this.found = bestMatches(this.entries, this.input.value, ({ name }) => name, SHOWN_MAX);
     this.chosen = Math.max(0, Math.min(index, this.found.length - 1));
-    replace(this.list, this.found.map((entry, i) => this.option(entry, i)));
+    replace(
+      this.list,
+      this.found.map((entry, i) => this.option(entry, i)),
+    );
     const option = this.list.children[this.chosen];
     if (option) this.input.setAttribute("aria-activedescendant", option.id);
     else this.input.removeAttribute("aria-activedescendant");
@@ -60,7 +73,12 @@ class Jump {
   }
 
   option({ kind, name, href }, i) {
-    const entry = h("li.jump-option", { id: `${this.id}-${i}`, role: "option", "aria-selected": String(i === this.chosen) }, h("span.name", name), h("span.quiet", kind));
+    const entry = h(
+      "li.jump-option",
+      { id: `${this.id}-${i}`, role: "option", "aria-selected": String(i === this.chosen) },
+      h("span.name", name),
+      h("span.quiet", kind),
+    );
     entry.addEventListener("click", () => this.go({ href }));
     return entry;
   }

@@ -31,7 +31,12 @@ export function createLatency() {
 }
 
 function notMeasured() {
-  return h("p.quiet", "The nodes do not measure it. Start nsqd with ", h("code", "--e2e-processing-latency-percentile=0.99,0.95"), " and it is shown here.");
+  return h(
+    "p.quiet",
+    "The nodes do not measure it: nsqd does with ",
+    h("code.nowrap", "--e2e-processing-latency-percentile"),
+    ", e.g. 0.99,0.95.",
+  );
 }
 
 function table(total, nodes) {
@@ -40,8 +45,19 @@ function table(total, nodes) {
   const element = h(
     "table.table.table-scroll-inside",
     h("caption.spoken", "End-to-end latency"),
-    h("thead", h("tr", heads.map((text, i) => h("th", { scope: "col", class: i ? "numeric" : null }, text)))),
-    h("tbody", nodes.map(({ node, latency }) => nodeRow(node, latency, quantiles)), totalRow("All, highest", total, "max"), totalRow("All, average", total, "average")),
+    h(
+      "thead",
+      h(
+        "tr",
+        heads.map((text, i) => h("th", { scope: "col", class: i ? "numeric" : null }, text)),
+      ),
+    ),
+    h(
+      "tbody",
+      nodes.map(({ node, latency }) => nodeRow(node, latency, quantiles)),
+      totalRow("All, highest", total, "max"),
+      totalRow("All, average", total, "average"),
+    ),
   );
   const box = h("div.table-scroll", element);
   watchOverflow(box, "End-to-end latency");
@@ -56,7 +72,12 @@ function nodeRow(node, latency, quantiles) {
 }
 
 function totalRow(label, total, key) {
-  return h("tr.total", h("th", { scope: "row" }, label), total.percentiles.map((each) => valueCell(each[key])), h("td.numeric", integer(total.count)));
+  return h(
+    "tr.total",
+    h("th", { scope: "row" }, label),
+    total.percentiles.map((each) => valueCell(each[key])),
+    h("td.numeric", integer(total.count)),
+  );
 }
 
 function valueCell(value) {

@@ -35,7 +35,12 @@ class Matrix {
     this.box = h("div.table-scroll", h("table.table.matrix"));
     this.note = h("p.table-note.quiet");
     watchOverflow(this.box, "Nodes and channels");
-    this.element = h("div.table-block", h("div.tools", h("div.switches", { role: "group", "aria-label": "What the cells show" }, this.buttons)), this.box, this.note);
+    this.element = h(
+      "div.table-block",
+      h("div.tools", h("div.switches", { role: "group", "aria-label": "What the cells show" }, this.buttons)),
+      this.box,
+      this.note,
+    );
     this.frame = "";
   }
 
@@ -57,8 +62,18 @@ class Matrix {
 
   draw() {
     const { nodes, channels, topic } = this.data;
-    const rows = busiest(nodes, ({ counts }) => counts.depth, NODES_MAX, ({ node }) => node);
-    const columns = busiest(channels, ({ counts }) => counts.depth, CHANNELS_MAX, ({ channel }) => channel);
+    const rows = busiest(
+      nodes,
+      ({ counts }) => counts.depth,
+      NODES_MAX,
+      ({ node }) => node,
+    );
+    const columns = busiest(
+      channels,
+      ({ counts }) => counts.depth,
+      CHANNELS_MAX,
+      ({ channel }) => channel,
+    );
     this.drawFrame(rows, columns, topic);
     this.drawCells(rows, columns);
     for (const [i, measure] of MEASURES.entries()) this.buttons[i].setAttribute("aria-pressed", String(measure === this.measure));
@@ -72,8 +87,14 @@ class Matrix {
     this.frame = frame;
     this.cells = rows.map(() => columns.map(() => h("td.numeric.matrix-cell")));
     this.sums = columns.map(() => h("td.numeric"));
-    const head = h("tr", h("th", { scope: "col" }, "Node"), names.map((name) => h("th.numeric", { scope: "col" }, h("a.name", { href: links.channel(topic, name), title: name }, name))));
-    const body = rows.map((row, i) => h("tr", h("th", { scope: "row" }, h("a.name", { href: links.node(row.node) }, row.node), silenceBadge(row)), this.cells[i]));
+    const head = h(
+      "tr",
+      h("th", { scope: "col" }, "Node"),
+      names.map((name) => h("th.numeric", { scope: "col" }, h("a.name", { href: links.channel(topic, name), title: name }, name))),
+    );
+    const body = rows.map((row, i) =>
+      h("tr", h("th", { scope: "row" }, h("a.name", { href: links.node(row.node) }, row.node), silenceBadge(row)), this.cells[i]),
+    );
     const sums = h("tr.total", h("th", { scope: "row" }, "All"), this.sums);
     replace(this.box.firstElementChild, h("caption.spoken", "Nodes and channels"), h("thead", head), h("tbody", body, sums));
   }

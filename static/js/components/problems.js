@@ -102,7 +102,8 @@ function entry(problem, except) {
 
 function placesOf({ topic, channel, node }, except) {
   const places = [];
-  if (topic && channel && channel !== except.channel) places.push(h("a.name", { href: links.channel(topic, channel) }, `${topic}/${channel}`));
+  if (topic && channel && channel !== except.channel)
+    places.push(h("a.name", { href: links.channel(topic, channel) }, `${topic}/${channel}`));
   else if (topic && topic !== except.topic) places.push(h("a.name", { href: links.topic(topic) }, topic));
   if (node && node !== except.node) places.push(h("a.name", { href: links.node(node) }, node));
   return places;
@@ -115,5 +116,7 @@ function placesOf({ topic, channel, node }, except) {
 export function countProblems(problems) {
   const of = (severity) => problems.filter((problem) => problem.severity === severity).length;
   const [critical, warnings, notes] = ["critical", "warning", "info"].map(of);
-  return [critical && `${critical} critical`, warnings && counted(warnings, "warning"), notes && counted(notes, "note")].filter(Boolean).join(", ");
+  return [critical && `${critical} critical`, warnings && counted(warnings, "warning"), notes && counted(notes, "note")]
+    .filter(Boolean)
+    .join(", ");
 }

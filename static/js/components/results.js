@@ -26,5 +26,11 @@ function reason({ status, text }) {
 
 function entry(ok, address, note, text) {
   const mark = h(ok ? "span.good" : "span.critical", icon(ok ? "check" : "cross"), h("span.spoken", ok ? "done" : "failed"));
-  return h("li.result", mark, h("span.result-address.mono", address), h("span.quiet.nowrap", note), text ? h("span.result-text", text) : null);
+  return h(
+    "li.result",
+    mark,
+    h("span.result-address.mono", address),
+    h("span.quiet.nowrap", note),
+    text ? h("span.result-text", text) : null,
+  );
 }

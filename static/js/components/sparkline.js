@@ -23,7 +23,9 @@ export function sparkline(values, kind) {
   const x = (i) => round(((first + i) / (first + values.length - 1)) * WIDTH);
   const y = (value) => round(HEIGHT - EDGE - (highest > 0 ? value / highest : 0) * (HEIGHT - 2 * EDGE));
   const runs = segments(values);
-  const lines = runs.map((run) => "M" + run.map(({ index, value }) => `${x(index)} ${y(value)}`).join("L") + (run.length === 1 ? "h.01" : ""));
+  const lines = runs.map(
+    (run) => "M" + run.map(({ index, value }) => `${x(index)} ${y(value)}`).join("L") + (run.length === 1 ? "h.01" : ""),
+  );
   const areas = runs.map((run, i) => `${lines[i]}L${x(run.at(-1).index)} ${HEIGHT}L${x(run[0].index)} ${HEIGHT}Z`);
   return svg(
     `svg.spark.spark-${kind}`,

@@ -41,6 +41,7 @@ const SHOWN_STEP = 200;
  * @property {(row: Row) => unknown} [value] what it is sorted by, `null` when unknown; left out: the text
  * @property {boolean} [sortable] default true
  * @property {boolean} [numeric] to the right, and sorted from high to low first
+ * @property {{asc: string, desc: string}} [orders] what its two orders are called on narrow screens, where "A to Z" does not fit
  * @property {boolean} [head] names the row
  * @property {string} [title] a longer explanation of the label
  * @property {string} [className] for all its cells
@@ -93,7 +94,16 @@ class Table {
       `table.table.table-${layout}`,
       { role: "table" },
       h("caption", { class: this.options.heading ? "table-heading" : "spoken" }, caption),
-      h("thead", { role: "rowgroup" }, this.groupRow(), h("tr", { role: "row" }, columns.map((column) => this.headCell(column)))),
+      h(
+        "thead",
+        { role: "rowgroup" },
+        this.groupRow(),
+        h(
+          "tr",
+          { role: "row" },
+          columns.map((column) => this.headCell(column)),
+        ),
+      ),
       this.body,
     );
     this.scroller = h("div.table-scroll", table);
@@ -117,15 +127,29 @@ class Table {
       if (last && last.group === group) last.span += 1;
       else cells.push({ group, span: 1 });
     }
-    const cell = ({ group, span }) => (group ? h("th.group", { scope: "colgroup", colspan: span, role: "columnheader" }, group) : h("td", { colspan: span, role: "cell" }));
+    const cell = ({ group, span }) =>
+      group ? h("th.group", { scope: "colgroup", colspan: span, role: "columnheader" }, group) : h("td", { colspan: span, role: "cell" });
     return h("tr.groups", { role: "row" }, cells.map(cell));
   }
 
   headCell(column) {
     const classes = [column.numeric ? "numeric" : "", column.className ?? ""].join(" ").trim();
-    if (column.label === "") return h("th", { scope: "col", role: "columnheader", class: classes }, h("span.spoken", column.title ?? "Actions"));
-    const label = column.sortable === false ? column.label : h("button.sort", { type: "button", title: column.title, onclick: () => this.toggleSort(column) }, column.label, h("span.sort-mark", { "aria-hidden": "true" }));
-    const cell = h("th", { scope: "col", role: "columnheader", class: classes, title: column.sortable === false ? column.title : null }, label);
+    if (column.label === "")
+      return h("th", { scope: "col", role: "columnheader", class: classes }, h("span.spoken", column.title ?? "Actions"));
+    const label =
+      column.sortable === false
+        ? column.label
+        : h(
+            "button.sort",
+            { type: "button", title: column.title, onclick: () => this.toggleSort(column) },
+            column.label,
+            h("span.sort-mark", { "aria-hidden": "true" }),
+          );
+    const cell = h(
+      "th",
+      { scope: "col", role: "columnheader", class: classes, title: column.sortable === false ? column.title : null },
+      label,
+    );
     this.heads.set(column.id, cell);
     return cell;
   }
@@ -175,7 +199,9 @@ class Table {
   ordered() {
     const { searched, conditions, columns, key } = this.options;
     const condition = conditions.find((each) => each.id === this.condition);
-    const rows = this.rows.filter((row) => (!condition || condition.test(row)) && (!this.filter || matchesFilter(this.filter, searched(row))));
+    const rows = this.rows.filter(
+      (row) => (!condition || condition.test(row)) && (!this.filter || matchesFilter(this.filter, searched(row))),
+    );
     const column = columns.find((each) => each.id === this.sort?.id);
     return column ? sortRows(rows, column.value ?? column.text, this.sort.direction, key) : rows;
   }
@@ -198,6 +224,7 @@ class Table {
     const filtered = this.filter !== "" || this.condition !== "";
     setText(this.note, filtered ? `${integer(found)} of ${counted(total, "row")}` : "");
     this.note.hidden = !filtered;
+    this.tools.element.hidden = total === 0 && !this.options.tools;
     this.more.hidden = found <= this.limit;
     setText(this.more, `Show ${Math.min(SHOWN_STEP, found - this.limit)} more of ${integer(found)}`);
     this.scroller.hidden = found === 0;

@@ -28,7 +28,14 @@ export function createTools(options, state, choose) {
 }
 
 function filterField(label, text, onText) {
-  const input = h("input", { type: "search", placeholder: label, "aria-label": label, autocomplete: "off", spellcheck: "false", value: text });
+  const input = h("input", {
+    type: "search",
+    placeholder: label,
+    "aria-label": label,
+    autocomplete: "off",
+    spellcheck: "false",
+    value: text,
+  });
   input.addEventListener("input", () => onText(input.value.trim()));
   input.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
@@ -43,11 +50,23 @@ function createConditions(conditions, onCondition) {
   const all = { id: "", label: "All", test: () => true };
   const buttons = (conditions.length ? [all, ...conditions] : []).map((condition) => {
     const count = h("span.count");
-    const button = h("button.switch", { type: "button", "aria-pressed": "false", onclick: () => onCondition(condition.id) }, condition.label, " ", count);
+    const button = h(
+      "button.switch",
+      { type: "button", "aria-pressed": "false", onclick: () => onCondition(condition.id) },
+      condition.label,
+      " ",
+      count,
+    );
     return { condition, count, button };
   });
   return {
-    element: buttons.length ? h("div.switches", { role: "group", "aria-label": "Which rows" }, buttons.map(({ button }) => button)) : null,
+    element: buttons.length
+      ? h(
+          "div.switches",
+          { role: "group", "aria-label": "Which rows" },
+          buttons.map(({ button }) => button),
+        )
+      : null,
     draw(rows, chosen) {
       for (const { condition, count, button } of buttons) {
         setText(count, compact(rows.filter(condition.test).length));
@@ -62,7 +81,10 @@ function createSorting({ columns }, state, onSort) {
   const ids = sortable.map((column) => column.id);
   const id = uniqueId("sort");
   const select = h("select", { id });
-  replace(select, sortable.flatMap((column) => [option(column, "asc"), option(column, "desc")]));
+  replace(
+    select,
+    sortable.flatMap((column) => [option(column, "asc"), option(column, "desc")]),
+  );
   select.addEventListener("change", () => onSort(parseSort(select.value, ids, null)));
   return {
     element: h("div.sorting", h("label", { for: id }, "Sort by"), select),
@@ -73,6 +95,6 @@ function createSorting({ columns }, state, onSort) {
 }
 
 function option(column, direction) {
-  const words = column.numeric ? { asc: "lowest first", desc: "highest first" } : { asc: "A to Z", desc: "Z to A" };
+  const words = column.orders ?? (column.numeric ? { asc: "lowest first", desc: "highest first" } : { asc: "A to Z", desc: "Z to A" });
   return h("option", { value: formatSort({ id: column.id, direction }) }, `${column.label}, ${words[direction]}`);
 }

@@ -15,7 +15,10 @@ import { UNKNOWN } from "../rules/format.js";
 export function createTiles(definitions) {
   const tiles = definitions.map(createTile);
   return {
-    element: h("dl.tiles", tiles.map((tile) => tile.element)),
+    element: h(
+      "dl.tiles",
+      tiles.map((tile) => tile.element),
+    ),
     /** @param {any} data given to each tile's functions */
     update(data) {
       for (const tile of tiles) tile.update(data);

@@ -89,15 +89,16 @@ class Live {
 
   take(data) {
     this.connected = true;
-    this.received = {
-      polledAt: data.polled_at ?? null,
-      serverNow: data.now ?? 0,
-      receivedAt: performance.now(),
-      pollMs: data.poll_ms ?? 2000,
-    };
-    if (this.paused) this.held = data;
-    else this.listeners.onView(data);
+    const arrived = { data, receivedAt: performance.now() };
+    if (this.paused) this.held = arrived;
+    else this.show(arrived);
     this.listeners.onChange();
+  }
+
+  // The age that is told is that of what is on screen: while it stands still it gets older.
+  show({ data, receivedAt }) {
+    this.received = { polledAt: data.polled_at ?? null, serverNow: data.now ?? 0, receivedAt, pollMs: data.poll_ms ?? 2000 };
+    this.listeners.onView(data);
   }
 
   gone(problem) {
@@ -139,9 +140,8 @@ class Live {
   setPaused(paused) {
     this.paused = paused;
     if (!paused && this.held) {
-      const data = this.held;
+      this.show(this.held);
       this.held = null;
-      this.listeners.onView(data);
     }
     this.listeners.onChange();
   }

@@ -15,7 +15,14 @@ import { get } from "./api.js";
 
 /** What is assumed until the server has said: nothing may be changed. */
 const NOBODY = {
-  version: "", mode: "lookupd", user: null, is_admin: false, lookupds: [], nsqds: [], poll_ms: 2000, graphite: null,
+  version: "",
+  mode: "lookupd",
+  user: null,
+  is_admin: false,
+  lookupds: [],
+  nsqds: [],
+  poll_ms: 2000,
+  graphite: null,
 };
 
 /**

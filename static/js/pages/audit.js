@@ -25,8 +25,8 @@ export const page = {
     const ending = new AbortController();
     const load = async () => {
       try {
-        const { entries } = await get("audit", {}, ending.signal);
-        replace(notice);
+        const { entries, file_error: fileError } = await get("audit", {}, ending.signal);
+        replace(notice, fileError ? h("p.critical.audit-fault", icon("alert"), ` The file of the audit log cannot be written: ${fileError}`) : null);
         table.element.hidden = false;
         table.update(entries.map((entry, number) => ({ ...entry, key: `${entry.at}/${entries.length - number}` })));
       } catch (error) {
@@ -47,7 +47,7 @@ function auditTable(query) {
     query,
     key: (row) => row.key,
     columns: [
-      { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at },
+      { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at, orders: { asc: "oldest first", desc: "newest first" } },
       { id: "user", label: "Who", text: (row) => row.user ?? row.remote_ip, cell: userCell },
       { id: "action", label: "What", text: (row) => actionText(row) },
       { id: "target", label: "Where", className: "wide", text: targetText, cell: targetCell },

@@ -6,6 +6,7 @@ import { createActionButtons } from "../components/actionbuttons.js";
 import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { createCharts } from "../components/charts.js";
 import { createClientTable } from "../components/clienttable.js";
+import { countTiles } from "../components/counttiles.js";
 import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
 import { createLatency } from "../components/latency.js";
@@ -14,7 +15,7 @@ import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
 import { count, drainText } from "../components/topiccolumns.js";
-import { compact, counted, integer, rate } from "../rules/format.js";
+import { counted, integer, rate } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
 
 export const page = {
@@ -29,7 +30,10 @@ export const page = {
 class ChannelPage {
   constructor({ params, query, session }) {
     const { topic, channel } = params;
-    const crumbs = [["Topics", links.topics()], [topic, links.topic(topic)]];
+    const crumbs = [
+      ["Topics", links.topics()],
+      [topic, links.topic(topic)],
+    ];
     this.headingParts = createHeading({ crumbs, title: channel, kind: "Channel", code: true });
     this.heading = this.headingParts.element;
     this.actions = createActionButtons(this.headingParts, { topic, channel }, session, { onDeleted: () => navigate(links.topic(topic)) });
@@ -85,16 +89,21 @@ function historyOf(topic, channel) {
 }
 
 function channelTiles() {
-  return createTiles([
-    { label: "Depth", title: "Messages that wait", value: (row) => integer(row.counts.depth), note: (row) => `${compact(row.counts.backend_depth)} on disk`, attention: (row) => row.growing },
-    { label: "Drained in", title: "Until the backlog is gone at the present rate", value: drainText, note: (row) => (row.growing ? "growing" : "") },
-    { label: "In", title: "Messages that come in per second", value: (row) => rate(row.counts.in_rate), note: (row) => `${compact(row.counts.messages)} since start` },
-    { label: "Out", title: "Messages delivered and finished per second", value: (row) => rate(row.counts.out_rate), note: (row) => `${compact(row.counts.finished)} finished` },
-    { label: "In flight", title: "Messages that clients have now", value: (row) => integer(row.counts.in_flight), note: (row) => `${compact(row.counts.deferred)} deferred` },
-    { label: "Requeued", title: "Messages per second that clients gave back", value: (row) => rate(row.counts.requeue_rate), note: (row) => `${compact(row.counts.requeues)} in all` },
-    { label: "Timed out", title: "Messages per second that clients did not finish in time", value: (row) => rate(row.counts.timeout_rate), note: (row) => `${compact(row.counts.timeouts)} in all` },
-    { label: "Clients", value: (row) => integer(row.client_count), note: (row) => `on ${counted(row.node_count, "node")}`, attention: (row) => row.client_count === 0 && row.counts.depth > 0 },
-  ]);
+  const { incoming, outgoing, depth, inFlight, requeued, timedOut } = countTiles((row) => row.counts);
+  const drained = {
+    label: "Drained in",
+    title: "Until the backlog is gone at the present rate",
+    value: drainText,
+    note: (row) => (row.growing ? "growing" : ""),
+  };
+  const clients = {
+    label: "Clients",
+    value: (row) => integer(row.client_count),
+    note: (row) => `on ${counted(row.node_count, "node")}`,
+    attention: (row) => row.client_count === 0 && row.counts.depth > 0,
+  };
+  const growing = { ...depth, attention: (row) => row.growing };
+  return createTiles([growing, drained, incoming, outgoing, inFlight, requeued, timedOut, clients]);
 }
 
 // How many consumers are near their node, where the nodes and clients say where they are.

@@ -58,5 +58,5 @@ function deleteColumn() {
     const remove = () => openAction("delete_topic", { topic });
     return h("button.icon-button", { type: "button", "aria-label": `Delete ${topic}`, title: "Delete the topic from the registries", onclick: remove }, icon("trash"));
   };
-  return { id: "actions", label: "", sortable: false, className: "actions", text: () => "", cell };
+  return { id: "actions", label: "", sortable: false, className: "actions wide", text: () => "", cell };
 }

@@ -43,7 +43,7 @@ function columns(session) {
     { id: "node", label: "Node", head: true, text: nodeText, cell: nodeCell, value: (row) => row.node },
     { id: "state", label: "State", className: "wide", text: (row) => `${nodeStateText(row) || "OK"} ${nodeReason(row)}`, cell: stateCell },
     { id: "version", label: "Version", text: (row) => row.version || "–" },
-    { id: "place", label: "Region, zone", className: "wide", text: placeText },
+    { id: "place", label: "Region, zone", text: placeText },
     { id: "uptime", label: "Up for", numeric: true, text: (row) => span(row.uptime_s), value: (row) => row.uptime_s },
     { id: "topics", label: "Topics", numeric: true, text: (row) => integer(row.topic_count), value: (row) => row.topic_count },
     { id: "clients", label: "Clients", numeric: true, text: (row) => integer(row.client_count), value: (row) => row.client_count },

@@ -2,13 +2,14 @@
 import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { createCharts } from "../components/charts.js";
+import { countTiles } from "../components/counttiles.js";
 import { createHeading } from "../components/heading.js";
 import { countProblems, createProblems } from "../components/problems.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
 import { topicColumns, topicRowClass } from "../components/topiccolumns.js";
-import { compact, integer, rate } from "../rules/format.js";
+import { counted, integer, rate } from "../rules/format.js";
 
 export const page = {
   title: () => "Overview",
@@ -24,7 +25,13 @@ export const page = {
     const title = h("div.section-head", h("h2", "Busiest topics"), h("p", h("a", { href: links.topics() }, "All topics")));
     return {
       heading: createHeading({ title: "Overview" }).element,
-      body: h("div", tiles.element, h("section.section", problemTitle, problems.element), charts.element, h("section.section", title, table.element)),
+      body: h(
+        "div",
+        tiles.element,
+        h("section.section", problemTitle, problems.element),
+        charts.element,
+        h("section.section", title, table.element),
+      ),
       update(data) {
         tiles.update(data);
         problems.update(data.problems, data.problems_left_out);
@@ -38,13 +45,14 @@ export const page = {
 };
 
 function clusterTiles() {
+  const { incoming, outgoing, depth, inFlight, timedOut } = countTiles((data) => data.totals);
   return createTiles([
-    { label: "In", title: "Messages published per second", value: (data) => rate(data.totals.in_rate), note: (data) => `${compact(data.totals.messages)} since start` },
-    { label: "Out", title: "Messages delivered and finished per second", value: (data) => rate(data.totals.out_rate), note: (data) => `${compact(data.totals.finished)} finished` },
-    { label: "Depth", title: "Messages that wait", value: (data) => integer(data.totals.depth), note: (data) => `${compact(data.totals.backend_depth)} on disk` },
-    { label: "In flight", title: "Messages that clients have now", value: (data) => integer(data.totals.in_flight), note: (data) => `${compact(data.totals.deferred)} deferred` },
-    { label: "Timeouts", title: "Messages per second that clients did not finish in time", value: (data) => rate(data.totals.timeout_rate), note: (data) => `${rate(data.totals.requeue_rate)} requeued` },
-    { label: "Topics", value: (data) => integer(data.topic_count), note: (data) => `${integer(data.channel_count)} channels` },
+    incoming,
+    outgoing,
+    depth,
+    inFlight,
+    { ...timedOut, note: (data) => `${rate(data.totals.requeue_rate)} requeued` },
+    { label: "Topics", value: (data) => integer(data.topic_count), note: (data) => counted(data.channel_count, "channel") },
     { label: "Clients", value: (data) => integer(data.client_count), note: () => "consuming" },
     { label: "Nodes", value: (data) => integer(data.node_count), note: nodesNote },
   ]);
@@ -69,5 +77,7 @@ function topTopics(query, session) {
 }
 
 function whereTopicsComeFrom({ mode, lookupds, nsqds }) {
-  return mode === "lookupd" ? `Topics are found through nsqlookupd at ${lookupds.join(", ")}.` : `Topics are asked of nsqd at ${nsqds.join(", ")}.`;
+  return mode === "lookupd"
+    ? `Topics are found through nsqlookupd at ${lookupds.join(", ")}.`
+    : `Topics are asked of nsqd at ${nsqds.join(", ")}.`;
 }

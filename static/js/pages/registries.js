@@ -108,15 +108,15 @@ function createMatrix(query) {
   const element = h("div");
   let addresses = null;
   let table = null;
-  let now = 0;
+  let latest = null;
   return {
     element,
     update(data) {
-      now = data.now;
+      latest = data;
       const next = data.registries.map(({ address }) => address).sort();
       if (next.join() !== addresses?.join()) {
         addresses = next;
-        table = matrixTable(query, addresses, () => now);
+        table = matrixTable(query, addresses, () => latest);
         replace(element, table.element);
       }
       table.update(data.nodes);
@@ -124,14 +124,16 @@ function createMatrix(query) {
   };
 }
 
-function matrixTable(query, addresses, now) {
+/** `latest` gives the data that are shown now. */
+function matrixTable(query, addresses, latest) {
+  const answers = (address) => latest().registries.some((registry) => registry.address === address && registry.ok);
   const seenBy = (row, address) => row.seen.find(({ registry }) => registry === address);
   const column = (address, number) => ({
     id: `registry-${number}`,
     label: address,
     className: "wide",
-    text: (row) => sightText(seenBy(row, address), now()),
-    cell: (row) => sightCell(seenBy(row, address), now()),
+    text: (row) => (answers(address) ? sightText(seenBy(row, address), latest().now) : "no answer"),
+    cell: (row) => (answers(address) ? sightCell(seenBy(row, address), latest().now) : h("span.quiet", "no answer")),
     value: (row) => seenBy(row, address)?.last_update ?? null,
   });
   return createTable({

@@ -7,6 +7,7 @@ import { openAction } from "../components/actiondialog.js";
 import { badge, silenceBadge, stateBadges } from "../components/badge.js";
 import { channelTable } from "../components/channeltable.js";
 import { createCharts } from "../components/charts.js";
+import { countTiles } from "../components/counttiles.js";
 import { createChannelButton } from "../components/createdialog.js";
 import { createGraphite } from "../components/graphite.js";
 import { createHeading } from "../components/heading.js";
@@ -19,7 +20,7 @@ import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
 import { count, drainText } from "../components/topiccolumns.js";
-import { compact, integer, rate } from "../rules/format.js";
+import { compact, counted, integer, rate } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
 
 export const page = {
@@ -95,16 +96,11 @@ function historyOf(topic) {
 }
 
 function topicTiles() {
-  return createTiles([
-    { label: "In", title: "Messages published per second", value: (row) => rate(row.counts.in_rate), note: (row) => `${compact(row.counts.messages)} since start` },
-    { label: "Out", title: "Messages delivered and finished per second, all channels together", value: (row) => rate(row.counts.out_rate), note: (row) => `${compact(row.counts.finished)} finished` },
-    { label: "Depth", title: "Messages that wait, in the topic and its channels", value: (row) => integer(row.counts.depth), note: (row) => `${compact(row.counts.backend_depth)} on disk` },
-    { label: "Drained in", title: "Until the deepest backlog is gone at the present rate", value: drainText },
-    { label: "In flight", title: "Messages that clients have now", value: (row) => integer(row.counts.in_flight), note: (row) => `${compact(row.counts.deferred)} deferred` },
-    { label: "Requeued", title: "Messages per second that clients gave back", value: (row) => rate(row.counts.requeue_rate), note: (row) => `${compact(row.counts.requeues)} in all` },
-    { label: "Timed out", title: "Messages per second that clients did not finish in time", value: (row) => rate(row.counts.timeout_rate), note: (row) => `${compact(row.counts.timeouts)} in all` },
-    { label: "Clients", value: (row) => integer(row.client_count), note: (row) => `${integer(row.channel_count)} channels` },
-  ]);
+  const { incoming, outgoing, depth, inFlight, requeued, timedOut } = countTiles((row) => row.counts);
+  const drained = { label: "Drained in", title: "Until the deepest backlog is gone at the present rate", value: drainText };
+  const clients = { label: "Clients", value: (row) => integer(row.client_count), note: (row) => counted(row.channel_count, "channel") };
+  const waiting = { ...depth, note: (row) => (row.own_depth > 0 ? `${compact(row.own_depth)} in the topic itself` : depth.note(row)) };
+  return createTiles([incoming, outgoing, waiting, drained, inFlight, requeued, timedOut, clients]);
 }
 
 function nodeTable(topic, query, session) {
@@ -122,7 +118,11 @@ function nodeTable(topic, query, session) {
 
 function noNodes() {
   const lookup = h("a.button", { href: links.lookup() }, "See Lookup");
-  return emptyState("No node has this topic now", "The registries remember it, but no nsqd produces it: the next message that is published brings it back.", lookup);
+  return emptyState(
+    "No node has this topic now",
+    "The registries remember it, but no nsqd produces it: the next message that is published brings it back.",
+    lookup,
+  );
 }
 
 function nodeColumns() {
@@ -162,6 +162,12 @@ function removeColumn(topic) {
     sortable: false,
     className: "numeric wide",
     text: (row) => row.node,
-    cell: (row) => h("button.button.button-danger.button-small", { type: "button", onclick: () => open(row), "aria-label": `Remove the topic from ${row.node}` }, icon("tombstone"), "Remove"),
+    cell: (row) =>
+      h(
+        "button.button.button-danger.button-small",
+        { type: "button", onclick: () => open(row), "aria-label": `Remove the topic from ${row.node}` },
+        icon("tombstone"),
+        "Remove",
+      ),
   };
 }

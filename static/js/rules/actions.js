@@ -31,7 +31,8 @@ const MEANINGS = {
   pause_channel: "Clients stay connected but get no messages; what comes in is queued.",
   unpause_channel: "Clients get messages again.",
   empty_channel: "All messages of the channel are thrown away for good, also those in flight and deferred. Other channels are not touched.",
-  delete_channel: "The channel and its messages are removed from every node and its clients are disconnected. Clients that come back make it again, empty.",
+  delete_channel:
+    "The channel and its messages are removed from every node and its clients are disconnected. Clients that come back make it again, empty.",
   tombstone_topic_producer:
     "The registries hide this node as a producer of the topic for a while, and the topic with its messages is deleted on it. Use it for a node where the topic is not published any more.",
 };
@@ -59,5 +60,7 @@ export function summarizeResult(result, done) {
   const all = result.results.length;
   if (failed === 0 && result.ok) return all ? `${done}: ${counted(all, "address", "addresses")} answered.` : `${done}.`;
   if (failed === 0) return "It was not done everywhere: not every address could be found out.";
-  return failed === all ? "It was done nowhere." : `It was not done everywhere: ${failed} of ${counted(all, "address", "addresses")} failed.`;
+  return failed === all
+    ? "It was done nowhere."
+    : `It was not done everywhere: ${failed} of ${counted(all, "address", "addresses")} failed.`;
 }

@@ -55,7 +55,11 @@ export function rate(value) {
  */
 export function duration(nanoseconds) {
   if (!isKnown(nanoseconds)) return UNKNOWN;
-  for (const [unit, size, next] of [["ns", 1, 1e3], ["us", 1e3, 1e6], ["ms", 1e6, 1e9]]) {
+  for (const [unit, size, next] of [
+    ["ns", 1, 1e3],
+    ["us", 1e3, 1e6],
+    ["ms", 1e6, 1e9],
+  ]) {
     const scaled = Number((nanoseconds / size).toFixed(2));
     if (scaled * size < next) return `${scaled}${unit}`;
   }
@@ -66,7 +70,11 @@ export function duration(nanoseconds) {
   return `${hours ? `${hours}h` : ""}${hours || minutes ? `${minutes}m` : ""}${seconds}s`;
 }
 
-const SPANS = [["d", 86_400, "h", 3_600], ["h", 3_600, "min", 60], ["min", 60, "s", 1]];
+const SPANS = [
+  ["d", 86_400, "h", 3_600],
+  ["h", 3_600, "min", 60],
+  ["min", 60, "s", 1],
+];
 
 /**
  * About how long, in at most two units: `45 s`, `12 min`, `3 h 20 min`, `4 d 1 h`. Seconds are shown below 10 minutes only.
@@ -121,7 +129,7 @@ export function percentile(quantile) {
   const hundredths = Number((quantile * 100).toFixed(4));
   if (!Number.isInteger(hundredths)) return `${hundredths}th`;
   const teens = hundredths % 100 >= 11 && hundredths % 100 <= 13;
-  const suffix = teens ? "th" : { 1: "st", 2: "nd", 3: "rd" }[hundredths % 10] ?? "th";
+  const suffix = teens ? "th" : ({ 1: "st", 2: "nd", 3: "rd" }[hundredths % 10] ?? "th");
   return `${hundredths}${suffix}`;
 }
 

@@ -31,7 +31,10 @@ export function targetOf(graphite, { topic, channel, measure, kind }) {
 
 // statsd's own rule for names.
 function clean(name) {
-  return name.replaceAll(" ", "_").replaceAll("/", "-").replace(/[^a-zA-Z0-9\-_.]/g, "");
+  return name
+    .replaceAll(" ", "_")
+    .replaceAll("/", "-")
+    .replace(/[^a-zA-Z0-9\-_.]/g, "");
 }
 
 /**

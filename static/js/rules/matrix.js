@@ -33,5 +33,8 @@ export function matrixCell(node, channel, value) {
 export function busiest(rows, value, most, name) {
   const byName = (a, b) => (name(a) < name(b) ? -1 : 1);
   if (rows.length <= most) return [...rows].sort(byName);
-  return [...rows].sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1)).slice(0, most).sort(byName);
+  return [...rows]
+    .sort((a, b) => (value(b) ?? -1) - (value(a) ?? -1))
+    .slice(0, most)
+    .sort(byName);
 }

@@ -13,5 +13,7 @@ export function nameProblem(name) {
   if (stem === "") return "There must be at least one character before #ephemeral.";
   const wrong = stem.match(/[^.a-zA-Z0-9_-]/u);
   if (!wrong) return "";
-  return wrong[0] === "#" ? `# is only allowed as ${EPHEMERAL} at the end.` : `${wrong[0] === " " ? "A space" : `“${wrong[0]}”`} is not allowed.`;
+  return wrong[0] === "#"
+    ? `# is only allowed as ${EPHEMERAL} at the end.`
+    : `${wrong[0] === " " ? "A space" : `“${wrong[0]}”`} is not allowed.`;
 }

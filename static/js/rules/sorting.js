@@ -80,5 +80,8 @@ export function formatSort(sort) {
  */
 export function matchesFilter(filter, text) {
   const lower = text.toLowerCase();
-  return filter.toLowerCase().split(/\s+/).every((word) => lower.includes(word));
+  return filter
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => lower.includes(word));
 }

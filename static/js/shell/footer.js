@@ -8,7 +8,10 @@ import { counted } from "../rules/format.js";
  * @param {import("../core/session.js").Session} session
  */
 export function createFooter(element, session) {
-  const source = session.mode === "lookupd" ? counted(session.lookupds.length, "nsqlookupd", "nsqlookupd") : counted(session.nsqds.length, "nsqd", "nsqd");
+  const source =
+    session.mode === "lookupd"
+      ? counted(session.lookupds.length, "nsqlookupd", "nsqlookupd")
+      : counted(session.nsqds.length, "nsqd", "nsqd");
   const rights = session.is_admin ? "may change things" : "read only";
   replace(
     element,
@@ -25,5 +28,17 @@ function keys() {
   const box = h("input", { type: "checkbox", checked: keysAreOn() });
   box.addEventListener("change", () => setKeys(box.checked));
   const press = (key) => [h("kbd", key), " "];
-  return h("label.footer-keys", box, " Keys: ", press("/"), "filter, ", press("k"), "jump, ", press("g"), "then ", ["o", "t", "n", "r", "l", "c", "a"].map(press), "go to a page");
+  return h(
+    "label.footer-keys",
+    box,
+    " Keys: ",
+    press("/"),
+    "filter, ",
+    press("k"),
+    "jump, ",
+    press("g"),
+    "then ",
+    ["o", "t", "n", "r", "l", "c", "a"].map(press),
+    "go to a page",
+  );
 }

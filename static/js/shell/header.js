@@ -32,7 +32,11 @@ export function createHeader(element, { onPause }) {
   const freshness = createFreshness();
   const pause = createPause(onPause);
   const items = PAGES.map(([text, href, names]) => ({ names, link: h("a", { href }, text) }));
-  const list = h("ul", { id: "pages" }, items.map(({ link }) => h("li", link)));
+  const list = h(
+    "ul",
+    { id: "pages" },
+    items.map(({ link }) => h("li", link)),
+  );
   const nav = h("nav.pages", { "aria-label": "Pages" }, list);
   const menu = createMenu(nav);
   replace(element, mark(), menu, nav, h("div.header-side", freshness.element, pause.element, jumpButton(), themeSwitch()));
@@ -118,7 +122,11 @@ function createPause(onPause) {
 }
 
 function jumpButton() {
-  return h("button.icon-button", { type: "button", "aria-label": "Jump to a topic, node or page", title: "Jump to … (Ctrl+K)", onclick: () => openJump() }, icon("search"));
+  return h(
+    "button.icon-button",
+    { type: "button", "aria-label": "Jump to a topic, node or page", title: "Jump to … (Ctrl+K)", onclick: () => openJump() },
+    icon("search"),
+  );
 }
 
 function themeSwitch() {

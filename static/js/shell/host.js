@@ -118,7 +118,8 @@ class Host {
   gone(problem) {
     this.outage.end();
     this.shown.body.hidden = true;
-    const text = problem.text || "It may have been deleted, or it lives on a node that does not answer now. The page shows it as soon as it is there.";
+    const text =
+      problem.text || "It may have been deleted, or it lives on a node that does not answer now. The page shows it as soon as it is there.";
     const [what, up, upLink] = GONE[this.visit.name] ?? ["Nothing", "Overview", links.overview()];
     replace(this.notice, goneState(`${what} of this name is known`, text, h("a.button", { href: upLink }, `All ${up}`)));
   }

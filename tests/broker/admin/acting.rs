@@ -427,8 +427,8 @@ fn others_are_told_of_actions_in_upstreams_words() {
     let expected = ["create_topic", "create_channel", "pause_topic", "empty_topic"];
     assert_eq!(actions, expected, "a tombstone that could not begin is not told of");
     assert_eq!((said[0].get("channel"), &said[1]["channel"]), (None, &"c".into()));
-    let url = format!("http://broker/api/topics");
-    assert_eq!((&said[1]["url"], &said[1]["topic"]), (&url.as_str().into(), &"orders".into()));
+    let url = "http://broker/api/topics";
+    assert_eq!((&said[1]["url"], &said[1]["topic"]), (&url.into(), &"orders".into()));
     assert!(said[1]["timestamp"].as_u64().unwrap() > 1_700_000_000);
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{Nsqadmin, nsq_command, run_to_end};
+use crate::support::{Nsqadmin, Nsqd, eventually, nsq_command, run_to_end};
 
 const NOBODY: &str = "--lookupd-http-address=127.0.0.1:1";
 
@@ -76,4 +76,18 @@ fn every_request_leaves_a_line() {
     admin.log().expect(&["INFO: 200 GET /topics/a%0Ab?x=1 (127.0.0.1:"]);
     admin.http_with("PUT", "/config/log_level", &["Origin: http://elsewhere"], "debug");
     admin.log().expect(&["INFO: 403 PUT /config/log_level (127.0.0.1:"]);
+}
+
+#[test]
+fn those_who_are_looked_at_do_not_log_each_look() {
+    let nsqd = Nsqd::start();
+    let admin = Nsqadmin::of_nsqds(&[&nsqd], &["--poll-interval=100ms"]);
+    eventually("it has looked three times", || {
+        let overview = admin.get("/api/v1/overview");
+        (overview["poll"].as_u64()? >= 3).then_some(())
+    });
+    nsqd.http("GET", "/stats?format=json&by=somebody", b"");
+    let logged = "INFO: 200 GET /stats?format=json&by=somebody";
+    eventually("others leave a line", || nsqd.logged().contains(logged).then_some(()));
+    assert_eq!(nsqd.logged().matches("GET /stats").count(), 1);
 }

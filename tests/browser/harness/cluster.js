@@ -8,6 +8,7 @@ import { until } from "./wait.js";
 
 const HERE = ["--http-address=127.0.0.1:0"];
 const POLL = "--poll-interval=500ms";
+const FROM_DISK = process.env.STATIC ? [`--dev-static-dir=${process.env.STATIC}`] : [];
 
 export class Cluster {
   /** Starts everything. `admin` are further flags of nsqadmin, `nsqd` of both nsqd, `direct` leaves the registries out. */
@@ -48,7 +49,7 @@ export class Cluster {
     const upstream = this.registries.length
       ? this.registries.map((registry) => `--lookupd-http-address=${registry.http}`)
       : this.nodes.map((node) => `--nsqd-http-address=${node.http}`);
-    const admin = await new Daemon("nsqadmin", [...(flags.some((flag) => flag.startsWith("--http-address")) ? [] : HERE), POLL, ...upstream, ...flags]).start();
+    const admin = await new Daemon("nsqadmin", [...(flags.some((flag) => flag.startsWith("--http-address")) ? [] : HERE), POLL, ...FROM_DISK, ...upstream, ...flags]).start();
     this.admins.push(admin);
     return admin;
   }

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 
 const POLL_MS = 20;
-export const WAIT_MS = 15_000;
+export const WAIT_MS = 30_000;
 
 /** Asks until `condition` gives something true, and returns it. An error of the last question is part of the failure. */
 export async function until(condition, what, ms = WAIT_MS) {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { stage } from "../harness/stage.js";
 import { until } from "../harness/wait.js";
 
-const here = stage({ traffic: false });
+const here = stage({ traffic: false, admin: ["--http-client-request-timeout=2s"] });
 const BODIES = ["one", "two", "three"].join("\n");
 
 /** A topic of its own on both nodes, with a channel and three messages on each node. */
@@ -37,6 +37,12 @@ async function ask(visit, button) {
 
 async function figure(dialog, label) {
   return dialog.locator("dl.impact > div").filter({ hasText: label }).locator("dd").innerText();
+}
+
+/** What a dialog looks like, and that axe-core has nothing against it. */
+async function look(visit, name) {
+  await visit.screenshot(name);
+  assert.deepEqual(await visit.violations(), [], `${name} for axe-core`);
 }
 
 async function confirm(dialog, name) {
@@ -148,9 +154,11 @@ test("a channel is deleted after its name was typed, and one is then at its topi
 
 test("a topic is deleted everywhere after its name was typed, and one is then at the topics", async () => {
   await topic("gone");
-  await here.visit({}, async (visit) => {
+  await here.visit({ theme: "dark", width: 360 }, async (visit) => {
     await visit.open("/topics/gone");
-    await confirm(await ask(visit, "Delete"), "gone");
+    const dialog = await ask(visit, "Delete");
+    await look(visit, "dialog-delete");
+    await confirm(dialog, "gone");
     await visit.heading(/Topics/).waitFor();
     assert.deepEqual(await topics("gone"), [null, null]);
     for (const registry of here.cluster.registries) assert.ok(!(await registry.ask("/topics")).topics.includes("gone"));
@@ -193,6 +201,7 @@ test("a test message is published to the node that was chosen", async () => {
     await dialog.getByRole("button", { name: "Publish" }).click();
     await dialog.getByText("Published.").waitFor();
     await dialog.getByText(chosen.http).last().waitFor();
+    await look(visit, "dialog-publish");
     assert.equal((await here.cluster.topic(chosen, "tried")).message_count, 4);
     assert.equal((await here.cluster.topic(other, "tried")).message_count, 3);
   });
@@ -208,6 +217,7 @@ test("an action that fails on one node says where, and is tried again there only
     await dialog.locator("button[type=submit]").click();
     const failed = dialog.locator(".result").filter({ hasText: dies.http });
     await failed.getByText("failed").waitFor();
+    await look(visit, "dialog-failed");
     await here.cluster.thaw(dies);
     await dialog.getByRole("button", { name: "Retry on 1 address" }).click();
     await dialog.waitFor({ state: "detached" });
@@ -224,6 +234,6 @@ test("what was done stands in the audit log", async () => {
     await visit.main.getByRole("button", { name: /^Failed/ }).click();
     const row = visit.main.getByRole("row").filter({ hasText: "partly" });
     await row.locator("summary").click();
-    await row.getByText(here.cluster.nodes[1].http).waitFor();
+    await row.getByText(here.cluster.nodes[1].http, { exact: true }).waitFor();
   });
 });

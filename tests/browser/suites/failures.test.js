@@ -6,7 +6,7 @@ import { stage } from "../harness/stage.js";
 import { until } from "../harness/wait.js";
 
 const SECONDS = 10_000;
-const here = stage();
+const here = stage({ admin: ["--http-client-request-timeout=2s"] });
 
 test("a node that dies is named on each page that is open, next to the data of the other, until it is back", async () => {
   const [stays, dies] = here.cluster.nodes;
@@ -78,6 +78,9 @@ test("with every node gone the pages say so, and nobody sees zeros that are none
     await visit.open("/");
     await Promise.all(nodes.map((node) => node.kill()));
     await until(async () => (await visit.main.innerText()).includes(nodes[0].http), "the name of a dead node on the overview", 3 * SECONDS);
+    const value = (label) => visit.main.locator(".tile").filter({ has: visit.page.getByText(label, { exact: true }) }).locator(".tile-value").innerText();
+    await until(async () => (await value("In")).startsWith("–"), "an unknown rate", SECONDS);
+    for (const label of ["Depth", "Topics", "Nodes"]) assert.notEqual(await value(label), "0", label);
     await visit.screenshot("overview-all-dead");
     assert.deepEqual(await visit.violations(), []);
     await Promise.all(nodes.map((node) => node.start()));

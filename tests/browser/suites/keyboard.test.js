@@ -38,6 +38,7 @@ test("from the topics to a channel, and it is paused, with keys alone", async ()
     await page.keyboard.press("g");
     await page.keyboard.press("t");
     await visit.heading("Topics").waitFor();
+    await visit.shown();
     await page.keyboard.press("/");
     await page.keyboard.type("clic");
     await visit.main.getByText("1 of 3 rows").waitFor();
@@ -81,10 +82,9 @@ test("a dialog holds the focus, Escape closes it, and the focus is where it was"
 test("the focus stays on a row while its data change and the rows change places", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/topics?sort=-in");
-    const link = visit.main.getByRole("link", { name: "orders", exact: true });
+    const link = visit.page.getByRole("link", { name: "orders", exact: true });
     await link.focus();
-    const polls = () => visit.main.getByRole("row").filter({ has: link }).innerText();
-    const before = await polls();
+    const before = await visit.page.getByRole("row").filter({ has: link }).innerText();
     await visit.page.waitForFunction((text) => document.activeElement.closest("tr")?.innerText !== text, before);
     assert.equal(await visit.page.evaluate(() => document.activeElement.textContent), "orders");
   });

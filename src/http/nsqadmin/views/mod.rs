@@ -23,7 +23,7 @@ use serde::Serialize;
 
 use self::envelope::Envelope;
 pub use self::{
-    name::View,
+    name::{View, from_path},
     shelf::{Shelf, Text},
 };
 use super::State;
@@ -56,11 +56,11 @@ async fn whole(admin: State, request: HttpRequest) -> Result<HttpResponse, HttpE
 }
 
 async fn topic(admin: State, topic: Path<String>) -> Result<HttpResponse, HttpError> {
-    show(admin, View::Topic(topic.into_inner())).await
+    show(admin, View::Topic(from_path(&topic).to_owned())).await
 }
 
 async fn channel(admin: State, path: Path<(String, String)>) -> Result<HttpResponse, HttpError> {
-    let (topic, channel) = path.into_inner();
+    let (topic, channel) = (from_path(&path.0).to_owned(), from_path(&path.1).to_owned());
     show(admin, View::Channel(topic, channel)).await
 }
 

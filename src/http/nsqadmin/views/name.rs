@@ -31,7 +31,7 @@ impl View {
     /// Reads a name like `topics/orders/archive`; what stands between slashes may be percent-encoded.
     pub fn parse(name: &str) -> Result<Self, HttpError> {
         let parts: Vec<_> = name.split('/').map(decoded).collect::<Option<_>>().ok_or(UNKNOWN)?;
-        let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+        let parts: Vec<&str> = parts.iter().map(|part| from_path(part)).collect();
         Ok(match parts[..] {
             ["overview"] => Self::Overview,
             ["topics"] => Self::Topics,
@@ -48,6 +48,16 @@ impl View {
 }
 
 const UNKNOWN: HttpError = HttpError::ViewNotFound;
+
+/// A name out of a decoded part of a path. Browsers take `.` and `..` for folders even when they are percent-encoded, so the pages
+/// encode these two legal names twice; no legal name has a `%`.
+pub fn from_path(part: &str) -> &str {
+    match part {
+        "%2E" => ".",
+        "%2E%2E" => "..",
+        other => other,
+    }
+}
 
 /// None if it is not text.
 fn decoded(part: &str) -> Option<Cow<'_, str>> {
@@ -85,6 +95,8 @@ mod tests {
             ("topics", View::Topics),
             ("topics/t%23ephemeral", View::Topic(text("t#ephemeral"))),
             ("topics/t#ephemeral/c", View::Channel(text("t#ephemeral"), text("c"))),
+            ("topics/%252E/%252E%252E", View::Channel(text("."), text(".."))),
+            ("topics/../.", View::Channel(text(".."), text("."))),
             ("nodes/h:4151", View::Node(text("h:4151"))),
             ("nodes/%5b::1%5D:4151", View::Node(text("[::1]:4151"))),
             ("lookup", View::Lookup),

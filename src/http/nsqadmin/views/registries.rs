@@ -1,12 +1,12 @@
 //! All registries, compared with each other.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Serialize;
 
 use super::Scene;
 use crate::cluster::{
-    picture::{Difference, Picture, Registered, Registry, ms},
+    picture::{Difference, Picture, Registered, Registry, differences::DIFFERENCES_MAX, ms},
     snapshot::Name,
 };
 
@@ -57,8 +57,9 @@ struct DifferenceView<'a> {
     text: String,
     topic: Option<&'a Name>,
     node: Option<&'a Name>,
-    registries: &'a [Name],
-    since: u64,
+    registries: Cow<'a, [Name]>,
+    /// None of what is only seen now.
+    since: Option<u64>,
 }
 
 pub(super) fn view<'a>(scene: &Scene<'a>) -> Registries<'a> {
@@ -66,7 +67,13 @@ pub(super) fn view<'a>(scene: &Scene<'a>) -> Registries<'a> {
     Registries {
         registries: picture.registries.iter().map(RegistryRow::from).collect(),
         nodes: nodes(picture),
-        differences: picture.differences.iter().map(DifferenceView::from).collect(),
+        differences: picture
+            .differences
+            .iter()
+            .map(DifferenceView::from)
+            .chain(forgotten(picture))
+            .take(DIFFERENCES_MAX)
+            .collect(),
     }
 }
 
@@ -85,6 +92,28 @@ impl<'a> From<&'a Registry> for RegistryRow<'a> {
             node_count: known(registry.nodes.len()),
         }
     }
+}
+
+/// Topics that no node has, where some registries know them and others do not.
+fn forgotten(picture: &Picture) -> impl Iterator<Item = DifferenceView<'_>> {
+    let answering: Vec<_> = picture.registries.iter().filter(|registry| registry.is_ok()).collect();
+    picture.inactive.iter().filter(|topic| !topic.is_tombstoned).filter_map(move |topic| {
+        let lacks = |registry: &&&Registry| registry.topics.binary_search(&topic.name).is_err();
+        let without: Vec<Name> =
+            answering.iter().filter(lacks).map(|registry| registry.address.clone()).collect();
+        let is_different = !without.is_empty() && without.len() < answering.len();
+        is_different.then(|| DifferenceView {
+            text: format!(
+                "{} does not know topic {}, which no node has, though others do.",
+                without.join(" and "),
+                topic.name
+            ),
+            topic: Some(&topic.name),
+            node: None,
+            registries: Cow::Owned(without),
+            since: None,
+        })
+    })
 }
 
 /// All nodes that a registry knows or that are watched, by address.
@@ -132,8 +161,8 @@ impl<'a> From<&'a Difference> for DifferenceView<'a> {
             text: difference.text(),
             topic: difference.topic.as_ref(),
             node: Some(&difference.node),
-            registries: &difference.registries,
-            since: ms(difference.since),
+            registries: Cow::Borrowed(&difference.registries),
+            since: Some(ms(difference.since)),
         }
     }
 }
