@@ -161,6 +161,7 @@ pub fn stats(messages: u64, depth: u64) -> Value {
 }
 
 /// The same with another channel.
+#[allow(clippy::needless_pass_by_value, reason = "tests hand over what they make")]
 pub fn stats_of(messages: u64, channel: Value) -> Value {
     json!({"version": "1.3.0", "health": "OK", "start_time": 1_795_367_000,
         "topics": [{"topic_name": "t", "depth": 0, "message_count": messages, "channels": [channel]}]})

@@ -151,7 +151,7 @@ fn differences(scene: &Scene<'_>) -> Vec<Problem> {
         let severity = if is_lost { Severity::Critical } else { Severity::Warning };
         let problem = Problem::new(severity, Kind::NodeMissing, difference.text());
         let problem = problem.node(&difference.node);
-        difference.topic.iter().fold(problem, |problem, topic| problem.topic(topic))
+        difference.topic.iter().fold(problem, Problem::topic)
     };
     lasting.take(DIFFERENCES_TOLD).map(problem).collect()
 }

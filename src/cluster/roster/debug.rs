@@ -58,7 +58,8 @@ impl<'de> Visitor<'de> for Keys {
             if key == "client::" {
                 debug.add_nodes(&keys.next_value::<Vec<Entry>>()?);
             } else if let Some(topic) = key.strip_prefix("topic:") {
-                debug.add_tombstones(topic.trim_end_matches(':'), &keys.next_value()?);
+                debug
+                    .add_tombstones(topic.trim_end_matches(':'), &keys.next_value::<Vec<Entry>>()?);
             } else {
                 debug.channel_count += u64::from(key.starts_with("channel:"));
                 keys.next_value::<IgnoredAny>()?;
@@ -75,7 +76,7 @@ impl RegistryDebug {
         self.last_update_ms.extend(known);
     }
 
-    fn add_tombstones(&mut self, topic: &str, entries: &Vec<Entry>) {
+    fn add_tombstones(&mut self, topic: &str, entries: &[Entry]) {
         let known = entries.iter().filter_map(|entry| {
             Some(((entry.node()?, topic.to_owned()), ms(entry.tombstoned_until)?))
         });

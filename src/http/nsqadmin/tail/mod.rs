@@ -63,7 +63,7 @@ pub(super) async fn stream(
         (entry.ok, entry.text) = (false, error.to_string());
     }
     admin.audit.record(entry).await;
-    let tail = Tail::start(query, found?, seat)?;
+    let tail = Tail::start(&query, found?, seat)?;
     Ok(sse::answer(unfold(tail, |mut tail| async move {
         let event = tail.next().await?;
         Some((Ok::<_, Infallible>(event), tail))
@@ -105,7 +105,7 @@ struct Tail {
 }
 
 impl Tail {
-    fn start(query: Query, found: Tailed, seat: Seat) -> Result<Self, HttpError> {
+    fn start(query: &Query, found: Tailed, seat: Seat) -> Result<Self, HttpError> {
         let channel = channel_name();
         let started = Started { nodes: &found.addresses(), channel: channel.as_str() };
         let mut first = vec![event("started", &started)?];
@@ -115,7 +115,7 @@ impl Tail {
         first.reverse();
         let (sender, heard) = mpsc::channel(WAITING_MAX);
         let limit = query.limit;
-        let source = Source::start(query, channel, found, sender);
+        let source = Source::start(query, &channel, found, &sender);
         let now = Instant::now();
         Ok(Self {
             heard,

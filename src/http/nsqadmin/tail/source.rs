@@ -38,10 +38,10 @@ pub(super) struct Source {
 
 impl Source {
     pub(super) fn start(
-        query: Query,
-        channel: ChannelName,
+        query: &Query,
+        channel: &ChannelName,
         found: Tailed,
-        sender: mpsc::Sender<Heard>,
+        sender: &mpsc::Sender<Heard>,
     ) -> Self {
         let counts = Arc::new(Counters::default());
         for node in found.nodes {

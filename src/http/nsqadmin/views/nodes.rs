@@ -10,7 +10,7 @@ use super::{
     topic::{ages, polled_at},
 };
 use crate::cluster::{
-    picture::{Node, Registry},
+    picture::{Node, Registered, Registry},
     snapshot::Name,
 };
 
@@ -103,7 +103,7 @@ impl<'a> NodeRow<'a> {
             memory_bytes: snapshot.and_then(|snapshot| snapshot.memory_bytes),
             restarts: snapshot.and_then(|snapshot| snapshot.restarts),
             registries: picture.registries.iter().map(is_known).collect(),
-            tombstoned_topics: hiding.flat_map(|of| of.tombstoned()).collect(),
+            tombstoned_topics: hiding.flat_map(Registered::tombstoned).collect(),
         }
     }
 }
