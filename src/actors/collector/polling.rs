@@ -13,9 +13,9 @@ use super::{CollectorSpec, Feed, nodes, registries};
 use crate::{actors::clock, cluster::snapshot::Name};
 
 /// Nodes that are asked at once, so that not all their answers are in memory at once.
-const ASKED_MAX: usize = 16;
+const ASKED_MAX: usize = 4;
 /// Nodes that did not answer the last time are asked beside the others: they may take their time to fail.
-const DOUBTFUL_MAX: usize = 16;
+const DOUBTFUL_MAX: usize = 4;
 /// The rest of the time belongs to others: a poll takes half of it at most, or polls become fewer.
 const STRETCH: u32 = 2;
 /// A poll waits so long for who is slow and has answered so far, however long or short the interval is.

@@ -57,7 +57,7 @@ fn a_backlog_that_shrinks_slowly_has_a_time() {
     let begin = "94,000 messages wait in channel t/c; at the present rate it takes 15 min ";
     assert!(text.starts_with(begin) && text.ends_with(" s until it is empty."), "{text}");
     assert_eq!(only(&flowing(1_000_000, 50, 150), Kind::BacklogDraining).0, Severity::Warning);
-    none(&flowing(5_000, 50, 150), Kind::BacklogDraining);
+    none(&flowing(7_000, 50, 150), Kind::BacklogDraining);
     let trend = Trend::of(&script.history, &"t".into(), &"c".into());
     let drain = trend.drain_s(94_000).unwrap();
     assert!((900.0..1000.0).contains(&drain), "{drain}");

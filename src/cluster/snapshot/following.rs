@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ChannelEntry, Client, Gauges, Name, NodeSnapshot, Rate, Rates, TopicEntry};
+use super::{ChannelEntry, Client, Gauges, Latency, Name, NodeSnapshot, Rate, Rates, TopicEntry};
 use crate::broker::Moment;
 
 /// Counters of two answers and the time between them.
@@ -49,10 +49,12 @@ impl TopicEntry {
         // A topic's own queue has no consumers: what leaves it is in its channels.
         (self.rates.output, self.rates.requeues, self.rates.timeouts) =
             (Rate::ZERO, Rate::ZERO, Rate::ZERO);
+        share(&mut self.latency, before.and_then(|before| before.latency.as_ref()));
         let channels = before.map_or(&[][..], |before| &before.channels);
         let mut earlier = Earlier::new(channels, |channel| &channel.name);
         for channel in &mut self.channels {
             let before = earlier.find(&channel.name);
+            share(&mut channel.latency, before.and_then(|before| before.latency.as_ref()));
             channel.rates = step.rates(before.map(|before| &before.gauges), &channel.gauges);
             match (told, before) {
                 (Some(at), before) => {
@@ -62,6 +64,15 @@ impl TopicEntry {
                 (None, None) => {}
             }
         }
+    }
+}
+
+/// Keeps one copy of what has not changed.
+fn share(latency: &mut Option<Arc<Latency>>, before: Option<&Arc<Latency>>) {
+    if let (Some(latency), Some(before)) = (latency, before)
+        && latency == before
+    {
+        *latency = Arc::clone(before);
     }
 }
 

@@ -53,8 +53,8 @@ pub struct TopicEntry {
     pub rates: Rates,
     /// It hands nothing on.
     pub paused: bool,
-    /// None if the node does not measure.
-    pub latency: Option<Box<Latency>>,
+    /// None if the node does not measure. Shared with the answer before if nothing has changed.
+    pub latency: Option<Arc<Latency>>,
     /// Sorted by name.
     pub channels: Vec<ChannelEntry>,
 }
@@ -70,8 +70,8 @@ pub struct ChannelEntry {
     pub rates: Rates,
     /// It hands nothing out.
     pub paused: bool,
-    /// None if the node does not measure.
-    pub latency: Option<Box<Latency>>,
+    /// None if the node does not measure. Shared with the answer before if nothing has changed.
+    pub latency: Option<Arc<Latency>>,
     /// Its consumers, as of the last answer that told of them.
     pub clients: Arc<[Client]>,
 }
@@ -131,7 +131,7 @@ pub struct Latency {
     /// Samples.
     pub count: u64,
     /// In the node's order.
-    pub percentiles: Vec<Percentile>,
+    pub percentiles: Box<[Percentile]>,
 }
 
 /// One of them.

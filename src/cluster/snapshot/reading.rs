@@ -183,7 +183,7 @@ fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-fn latency(stats: &LatencyStats) -> Option<Box<Latency>> {
+fn latency(stats: &LatencyStats) -> Option<Arc<Latency>> {
     if stats.percentiles.is_empty() {
         return None;
     }
@@ -192,5 +192,5 @@ fn latency(stats: &LatencyStats) -> Option<Box<Latency>> {
         value_ns: of.value,
     };
     let percentiles = stats.percentiles.iter().map(percentile).collect();
-    Some(Box::new(Latency { count: stats.count, percentiles }))
+    Some(Arc::new(Latency { count: stats.count, percentiles }))
 }
