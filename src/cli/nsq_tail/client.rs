@@ -108,14 +108,21 @@ async fn subscribe(consumers: Vec<ConsumerBuilder>) -> Result<Vec<Messages>, Ref
     Ok(streams)
 }
 
+/// Until the consumer has ended: what is not handed over by then goes back by itself.
 async fn hand_over(topic: usize, mut messages: Messages, sender: &mpsc::Sender<Arrived>) {
-    loop {
-        let deliveries = messages.next_many(TOGETHER_MAX).await;
-        if deliveries.is_empty() || sender.send(Arrived { topic, deliveries }).await.is_err() {
-            break;
+    let consumer = messages.consumer().clone();
+    let handing = async move {
+        loop {
+            let deliveries = messages.next_many(TOGETHER_MAX).await;
+            if deliveries.is_empty() || sender.send(Arrived { topic, deliveries }).await.is_err() {
+                break;
+            }
         }
+    };
+    tokio::select! {
+        () = handing => consumer.ended().await,
+        () = consumer.ended() => {}
     }
-    messages.consumer().ended().await;
 }
 
 /// Waits until everything is printed. After a signal that may not take long.

@@ -101,7 +101,7 @@ fn one_endpoint_of_many_that_hangs_or_fails_holds_nobody_up() {
             let flags = [
                 &post(&bad),
                 &post(&good),
-                "--http-client-request-timeout=500ms",
+                "--http-client-request-timeout=2s",
                 &format!("--mode={mode}"),
                 "-n=4",
             ];
