@@ -3,6 +3,7 @@
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
 mod base64;
+pub mod bench;
 pub mod command_line;
 pub mod config_file;
 pub mod console;
