@@ -15,8 +15,8 @@ pub enum BenchError {
         /// Why.
         error: io::Error,
     },
-    /// A connection broke, or something of this machine failed.
-    #[error("{0}")]
+    /// A connection broke.
+    #[error("a connection broke: {0}")]
     Io(#[from] io::Error),
     /// The server refused a command.
     #[error("the server answered {0:?}")]

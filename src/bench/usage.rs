@@ -12,6 +12,8 @@ use tokio::time::sleep;
 
 use super::{BenchError, Result};
 
+/// No process of Linux has this number or a higher one; such clocks would be those of others.
+pub const PID_MAX: u32 = 1 << 22;
 /// From one look at a server that is to come to rest to the next.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -19,6 +21,9 @@ const LOOK: Duration = Duration::from_millis(200);
 ///
 /// The process's CPU clock counts nanoseconds; `utime` and `stime` of `/proc` count 10 ms ticks.
 pub fn cpu_of(pid: u32) -> Result<Duration> {
+    if !(1..PID_MAX).contains(&pid) {
+        return Err(unknown(pid, &"no such number"));
+    }
     let cpu = || ClockId::pid_cpu_clock_id(Pid::from_raw(pid.cast_signed()))?.now();
     let cpu = cpu().map_err(|error| unknown(pid, &error))?;
     Ok(cpu.into())
@@ -101,7 +106,12 @@ fn unknown(pid: u32, error: &dyn std::fmt::Display) -> BenchError {
 pub fn allow_many_files() -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
-    setrlimit(Resource::Nofile, raised).map_err(|error| BenchError::Io(error.into()))
+    setrlimit(Resource::Nofile, raised).map_err(|error| {
+        BenchError::Impossible(format!(
+            "the limit of open files stays {:?}: {error}",
+            limit.current
+        ))
+    })
 }
 
 /// The processor, how many of them, the kernel, and what else was running at the start.
@@ -144,8 +154,10 @@ mod tests {
 
     #[test]
     fn a_process_that_there_is_not_is_an_error() {
-        let error = cpu_of(i32::MAX as u32).unwrap_err().to_string();
-        assert!(error.starts_with("cannot measure process 2147483647: "), "{error}");
-        assert!(resident_bytes(i32::MAX as u32).is_err());
+        for pid in [0, PID_MAX - 1, PID_MAX, u32::MAX] {
+            let error = cpu_of(pid).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("cannot measure process {pid}: ")), "{error}");
+            assert!(resident_bytes(pid).is_err());
+        }
     }
 }

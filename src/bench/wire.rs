@@ -134,7 +134,7 @@ pub struct Oks {
 
 /// The end of a connection that nobody wanted.
 pub(super) fn closed() -> BenchError {
-    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed a connection").into()
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed it").into()
 }
 
 fn frame(bytes: &[u8]) -> Result<Frame<'_>> {

@@ -30,8 +30,8 @@ pub struct Idle {
     #[arg(long, value_parser = options::topics)]
     topics: Option<usize>,
     /// Channels of each topic, made over HTTP
-    #[arg(long, default_value = "2", value_parser = options::channels)]
-    channels: usize,
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(0..=1_000))]
+    channels: u16,
     /// Over what time the CPU of the server is measured, when half of it has passed
     #[arg(long, default_value = "4s", value_parser = options::duration)]
     rest: Duration,
@@ -43,6 +43,9 @@ impl Idle {
             return Err(
                 "what is idle is measured at the server's process: --pid is needed".to_owned()
             );
+        }
+        if self.connections > 0 && self.channels == 0 {
+            return Err("consumers need --channels".to_owned());
         }
         if self.connections == 0 && self.topics.is_none() {
             return Err("nothing to keep: --connections or --topics is needed".to_owned());

@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::ValueEnum;
 
 use crate::{
-    bench::{BODY_SIZE_MAX, BODY_SIZE_MIN, Bodies, Command, Door, Extent, Publishing, Target},
+    bench::{
+        BODY_SIZE_MAX, BODY_SIZE_MIN, Bodies, Command, Door, Extent, Publishing, Target,
+        usage::PID_MAX,
+    },
     cli::bench::session::Session,
     config::GoDuration,
 };
@@ -93,7 +96,7 @@ pub struct Server {
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) nsqd_http_address: Option<String>,
     /// The nsqd's process on this machine, to measure its CPU time and its memory
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..i64::from(PID_MAX)))]
     pub(super) pid: Option<u32>,
     /// How long the run may take, as in 90s or 5m
     #[arg(long, default_value = "3m", value_parser = duration)]
