@@ -3,40 +3,29 @@
 //! The schedule is fixed and waits for nothing, so a slow server cannot slow its own test down. One thread sends, because
 //! its clock is finer than the runtime's one millisecond; answers and messages are read on the runtime.
 
+mod replies;
+mod sender;
+
 use std::{
-    io::{self, ErrorKind},
-    num::NonZeroU64,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
-    thread,
     time::{Duration, Instant},
 };
 
-use rustix::thread::set_current_timer_slack;
 use serde::Serialize;
-use tokio::{net::TcpStream, runtime::Handle, sync::oneshot, task::JoinSet};
+use tokio::{net::TcpStream, task::JoinSet};
 
+use self::replies::Replies;
 use super::{
-    Arrivals, BenchError, Bodies, Command, Consumer, Consumers, Door, Latencies, Ledger,
-    Percentiles, Publishing, Result, Schedule, Target,
-    bodies::Number,
-    connection::REPLIES,
-    consumers::joined,
-    http::{Answers, Http},
-    link,
-    request::Request,
-    tally::Tally,
-    wire::{Inbox, closed},
+    Arrivals, BenchError, Bodies, Command, Consumer, Consumers, Latencies, Ledger, Percentiles,
+    Publishing, Result, Schedule, Target, bodies::Number, consumers::joined, request::Request,
+    tally::Tally, wire::Inbox,
 };
 
-/// The sending thread must not be disturbed by a NOP of another one, so there are no heartbeats.
-const IDENTIFY: &str = r#"{"heartbeat_interval":-1}"#;
 /// From the last preparation to the first message.
 const LEAD: Duration = Duration::from_millis(20);
-/// How long the sending thread sleeps without looking whether it is still wanted.
-const SLEEP_MAX: Duration = Duration::from_millis(100);
 
 /// Who takes the messages.
 #[derive(Debug, Clone)]
@@ -212,139 +201,6 @@ async fn publish(
         streams.push(Arc::clone(&stream));
         reading.spawn(replies.count(stream, publisher as u32, Arc::clone(clock)));
     }
-    let (stop, ended) = (Arc::new(AtomicBool::new(false)), oneshot::channel());
-    let _stops = StopOnDrop(Arc::clone(&stop));
-    let sender = Sender { streams, requests, ledger, clock: Arc::clone(clock), stop };
-    let handle = Handle::current();
-    thread::Builder::new().name("bench-send".to_owned()).spawn(move || {
-        let _nobody_waits = ended.0.send(sender.run(&handle));
-    })?;
-    let sending = async {
-        let panicked = || BenchError::Io(io::Error::other("the sending thread panicked"));
-        ended.1.await.unwrap_or_else(|_| Err(panicked()))
-    };
+    let sending = sender::send(streams, requests, ledger, Arc::clone(clock));
     tokio::try_join!(sending, joined(&mut reading)).map(drop)
-}
-
-/// Tells the sending thread that nobody waits any more.
-struct StopOnDrop(Arc<AtomicBool>);
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// What the sending thread has.
-struct Sender {
-    streams: Vec<Arc<TcpStream>>,
-    requests: Vec<Request>,
-    ledger: Ledger,
-    clock: Arc<Clock>,
-    stop: Arc<AtomicBool>,
-}
-
-impl Sender {
-    fn run(mut self, handle: &Handle) -> Result<()> {
-        // A sleep is otherwise 50 µs longer. Where it stays so, the lateness says it.
-        let _stays = set_current_timer_slack(Some(NonZeroU64::MIN));
-        let (schedule, topics) = (self.clock.schedule, self.requests.len());
-        for index in 0..schedule.count() {
-            if !self.sleep_until(schedule.due(self.clock.base, index)) {
-                return Ok(());
-            }
-            let publisher = schedule.number(index).publisher as usize;
-            let number = self.ledger.begin(publisher, 1);
-            self.clock.sending(index);
-            let bytes = self.requests[publisher % topics].numbered(number);
-            write(&self.streams[publisher], bytes, handle)?;
-        }
-        Ok(())
-    }
-
-    /// False if nobody waits any more.
-    fn sleep_until(&self, due: Instant) -> bool {
-        loop {
-            let left = due.saturating_duration_since(Instant::now());
-            if self.stop.load(Ordering::Relaxed) || left.is_zero() {
-                return left.is_zero() && !self.stop.load(Ordering::Relaxed);
-            }
-            thread::sleep(left.min(SLEEP_MAX));
-        }
-    }
-}
-
-/// Writes all of it. Where the server does not read, everybody behind is late, and counted as such.
-fn write(stream: &TcpStream, mut bytes: &[u8], handle: &Handle) -> Result<()> {
-    while !bytes.is_empty() {
-        match stream.try_write(bytes) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                handle.block_on(stream.writable())?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
-}
-
-/// What the server has answered a publisher.
-enum Replies {
-    Nsq(Inbox),
-    Http(Answers),
-}
-
-impl Replies {
-    async fn connect(door: &Door) -> Result<(TcpStream, Self)> {
-        match door {
-            Door::Tcp(target) => {
-                let inbox = Inbox::with_capacity(REPLIES);
-                let (stream, inbox) = link::introduced(target.address, IDENTIFY, inbox).await?;
-                Ok((stream, Self::Nsq(inbox)))
-            }
-            Door::Http(address) => {
-                let (stream, answers) = Http::connect(*address).await?.into_parts();
-                Ok((stream, Self::Http(answers)))
-            }
-        }
-    }
-
-    /// Reads until everything that this publisher sends has its OK.
-    async fn count(
-        mut self,
-        stream: Arc<TcpStream>,
-        publisher: u32,
-        clock: Arc<Clock>,
-    ) -> Result<()> {
-        let schedule = clock.schedule;
-        let left = schedule.count().saturating_sub(publisher.into());
-        let (mut answered, requests) = (0, left.div_ceil(schedule.publishers.into()));
-        while answered < requests {
-            stream.readable().await?;
-            let oks = match self.read(&stream) {
-                Err(BenchError::Io(error)) if error.kind() == ErrorKind::WouldBlock => continue,
-                oks => oks?,
-            };
-            let now = Instant::now();
-            for sequence in answered..answered + oks {
-                clock.accepted(Number { publisher, sequence }, now);
-            }
-            answered += oks;
-        }
-        Ok(())
-    }
-
-    fn read(&mut self, stream: &TcpStream) -> Result<u64> {
-        match self {
-            Self::Nsq(inbox) => {
-                let length = stream.try_read(inbox.room())?;
-                inbox.filled(length)?;
-                Ok(inbox.count_oks()?.count)
-            }
-            Self::Http(answers) => match stream.try_read_buf(answers.room())? {
-                0 => Err(closed()),
-                _ => answers.count_oks("publishing"),
-            },
-        }
-    }
 }
