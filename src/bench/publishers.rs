@@ -14,7 +14,7 @@ use super::{
 };
 
 /// Requests that are sent at the same moment leave in writes of about so many bytes.
-const BURST: usize = 64 << 10;
+const BURST: usize = 32 << 10;
 
 /// Who publishes what, and where.
 #[derive(Debug, Clone)]
