@@ -27,6 +27,10 @@ crashes:
 crash:
     KILLS=200 cargo test --test broker crash::churn -- --nocapture
 
+# A million deferred messages of 1 kB, which may take 150 MB of memory: about two minutes, 2 GB in the directory for temporary files
+deferred:
+    DEFERRED=1000000 cargo test --test broker deferring::a_million -- --nocapture
+
 # Queues 20 million messages for one channel and drains, empties and deletes them: about two minutes, 6.2 GB below target/
 backlog *arguments:
     cargo bench --bench broker -- --case backlog {{ arguments }}
@@ -36,9 +40,17 @@ lookupd-scale:
     LOOKUPD_NODES=1000 LOOKUPD_TOPICS=100 cargo test --release --test broker lookupd::scale -- --nocapture
     LOOKUPD_NODES=1000 LOOKUPD_TOPICS=1000 LOOKUPD_WINDOW=1024 cargo test --release --test broker lookupd::scale -- --nocapture
 
+# nsqadmin looks at 200 nodes with 500 topics each: a page's data within 300 ms, 300 MB of memory; about half a minute
+admin-scale:
+    ADMIN_NODES=200 ADMIN_TOPICS=500 cargo test --release --test broker admin::scale -- --nocapture
+
 # NSQ's official clients against our nsqd: `just clients --client nsqjs`
 clients *arguments:
     tests/clients/run {{ arguments }}
+
+# nsqadmin's pages in a real browser, with a live cluster: `just browser --only tail`; pictures are left in target/browser
+browser *arguments:
+    tests/browser/run {{ arguments }}
 
 # A million lines through to_nsq, nsqd and nsq_to_file, with the time and the CPU that it takes
 million *lines:

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use nsq_actors::cli::{
-    nsqd, nsqlookupd,
+    nsqadmin, nsqd, nsqlookupd,
     program::{self, Daemons},
     up,
 };
@@ -12,6 +12,7 @@ fn main() -> ExitCode {
     let daemons = Daemons {
         nsqd: nsqd::daemon::run,
         nsqlookupd: nsqlookupd::daemon::run,
+        nsqadmin: nsqadmin::daemon::run,
         up: up::run_daemons,
     };
     program::main(daemons).into()

@@ -41,16 +41,26 @@ pub enum BodyError {
 /// Reads an answer of up to `bytes_max` bytes.
 pub async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, BodyError> {
     let mut body = Vec::new();
-    loop {
+    match read_up_to(&mut response, &mut body, bytes_max).await? {
+        true => Ok(body),
+        false => Err(BodyError::TooLong(bytes_max)),
+    }
+}
+
+/// Reads on until the answer ends, or until `body` has more than `bytes_max` bytes, which is false.
+pub async fn read_up_to(
+    response: &mut Response,
+    body: &mut Vec<u8>,
+    bytes_max: usize,
+) -> Result<bool, BodyError> {
+    while body.len() <= bytes_max {
         match response.chunk().await {
-            Ok(None) => return Ok(body),
-            Ok(Some(chunk)) if chunk.len() > bytes_max - body.len() => {
-                return Err(BodyError::TooLong(bytes_max));
-            }
+            Ok(None) => return Ok(true),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Err(error) => return Err(BodyError::NotRead(why(error))),
         }
     }
+    Ok(false)
 }
 
 /// Reads a list of what servers know and leaves out entries that make no sense: one node that has registered a port

@@ -3,14 +3,11 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::Instant,
 };
 
 use super::{disk_queue::StoreError, shared::Shared};
-use crate::storage::{CursorError, MetadataError};
-
-/// Pause before it is tried again whether there is room.
-pub const PROBE_PAUSE: Duration = Duration::from_secs(1);
+use crate::storage::{CursorError, MetadataError, reserve::PROBE_PAUSE};
 
 /// A failed write of a small file.
 pub trait SmallFileError {
@@ -44,7 +41,7 @@ pub fn replace_small<E: SmallFileError>(
         }
         replaced => replaced,
     };
-    replaced.inspect(|()| shared.reserve.keep_for(bytes))
+    replaced.inspect(|()| shared.reserve.keep_for(bytes, Instant::now()))
 }
 
 /// Refuses what would take up the room that is left for cursors.

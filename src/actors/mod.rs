@@ -8,6 +8,8 @@
 //!
 //! LookupRegistry
 //! LookupListener ─ LookupConnection
+//!
+//! NotificationSender
 //! ```
 //!
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
@@ -20,6 +22,7 @@ pub mod cache;
 pub mod channel;
 pub mod client_connection;
 pub mod clock;
+pub mod collector;
 pub mod directory;
 pub mod discovery;
 pub mod disk_queue;
@@ -35,6 +38,7 @@ pub mod lookup_registry;
 pub mod lookup_shared;
 pub mod meters;
 pub mod node;
+pub mod notifier;
 pub mod process;
 pub mod shared;
 pub mod snapshot;
@@ -58,6 +62,7 @@ mod tests;
 pub use auth_client::AuthClient;
 pub use channel::Channel;
 pub use client_connection::ClientConnection;
+pub use collector::Collector;
 pub use discovery::Discovery;
 pub use disk_queue::DiskQueue;
 pub use listener::Listener;
@@ -66,5 +71,6 @@ pub use lookup_listener::LookupListener;
 pub use lookup_peer::LookupPeer;
 pub use lookup_registry::LookupRegistry;
 pub use node::Node;
+pub use notifier::Notifier;
 pub use statsd::Statsd;
 pub use topic::Topic;

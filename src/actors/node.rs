@@ -1,7 +1,7 @@
 //! The root of nsqd: topics by name, and the order in which things stop.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use futures_util::future::join_all;
 use super::{
     accepting::DisconnectAll,
     discovery::{CrashPeer, Discovery, Withdraw},
-    disk_queue::StoreError,
+    disk_queue::{self, StoreError},
     full_disk::take_reserve_again,
     listener::Listener,
     lookup_peer::LookupPeerSnapshot,
@@ -121,6 +121,8 @@ pub struct Node {
     topics: BTreeMap<TopicName, Addr<Topic>>,
     /// So are those that are on their way out.
     deleting: BTreeMap<TopicName, Addr<Topic>>,
+    /// And those whose files could not be removed; another topic of the name may be there again.
+    undeleted: BTreeSet<TopicName>,
     listener: Option<Addr<Listener>>,
     statsd: Option<Addr<Statsd>>,
     discovery: Option<Addr<Discovery>>,
@@ -135,6 +137,7 @@ impl Node {
             shared,
             topics: BTreeMap::new(),
             deleting: BTreeMap::new(),
+            undeleted: BTreeSet::new(),
             listener: None,
             statsd: None,
             discovery,
@@ -191,15 +194,45 @@ impl Node {
         &mut self,
         name: TopicName,
     ) -> Option<ResponseActFuture<Self, Result<(), TopicError>>> {
-        let topic = self.topics.remove(&name)?;
+        let Some(topic) = self.topics.remove(&name) else {
+            return self.undeleted.contains(&name).then(|| self.delete_rest(name));
+        };
         log::info!("TOPIC({name}): deleting");
         self.shared.directory.remove_topic(&name);
         self.deleting.insert(name.clone(), topic.clone());
         let deleted = delete_topic(topic);
         Some(Box::pin(deleted.into_actor(self).map(move |deleted, node, _| {
             node.deleting.remove(&name);
-            deleted.map_err(|_logged| TopicError::NotRemoved)
+            node.deleted(name, deleted)
         })))
+    }
+
+    /// Tries again what has failed in the deletion of a topic.
+    fn delete_rest(&self, name: TopicName) -> ResponseActFuture<Self, Result<(), TopicError>> {
+        let deleted = disk_queue::delete_rest(name.clone(), Arc::clone(&self.shared));
+        Box::pin(deleted.into_actor(self).map(move |deleted, node, _| {
+            if let Err(error) = &deleted {
+                log::error!("topic={name} still not removed from the disk: {error}");
+            }
+            node.deleted(name, deleted)
+        }))
+    }
+
+    fn deleted(
+        &mut self,
+        name: TopicName,
+        deleted: Result<(), StoreError>,
+    ) -> Result<(), TopicError> {
+        match deleted {
+            Ok(()) => {
+                self.undeleted.remove(&name);
+                Ok(())
+            }
+            Err(_logged) => {
+                self.undeleted.insert(name);
+                Err(TopicError::NotRemoved)
+            }
+        }
     }
 
     fn restarts(&self) -> Vec<(&'static str, u64)> {
@@ -249,8 +282,9 @@ impl Supervised for Node {
         // Before they are gone, another topic of their name would be removed in their place. They may
         // not have been told.
         for (name, topic) in self.deleting.clone() {
-            ctx.spawn(delete_topic(topic).into_actor(self).map(move |_gone, node, _| {
+            ctx.spawn(delete_topic(topic).into_actor(self).map(move |deleted, node, _| {
                 node.deleting.remove(&name);
+                let _logged = node.deleted(name, deleted);
             }));
         }
         self.shared.directory.retain_topics(|name| self.topics.contains_key(name));

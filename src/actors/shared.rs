@@ -41,6 +41,8 @@ pub struct Shared {
     pub writers: DiskThreads,
     /// Where logs are synced.
     pub syncers: DiskThreads,
+    /// The thread that removes what deleted topics have left.
+    pub removers: DiskThreads,
     /// What TLS handshakes need; none without a certificate.
     pub tls: Option<Arc<Tls>>,
     /// Restarts of actors, by kind.

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use actix::{Actor, Context, Handler, Recipient};
+
 use super::{
     cache::CacheBudget,
     directory::Directory,
@@ -13,6 +15,7 @@ use super::{
     live_settings::LiveSettings,
     meters::Meters,
     shared::{Restarts, Shared},
+    supervisor::ChildFailed,
     workers::Workers,
 };
 use crate::{
@@ -46,9 +49,29 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         health: Health::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
+        removers: disk_queue::removers(),
         tls: None,
         restarts: Restarts::default(),
         meters: Meters::new(1),
         start_time: 0,
+    }
+}
+
+/// A parent whose children must not fail for good.
+pub fn nobody() -> Recipient<ChildFailed> {
+    Nobody.start().recipient()
+}
+
+struct Nobody;
+
+impl Actor for Nobody {
+    type Context = Context<Self>;
+}
+
+impl Handler<ChildFailed> for Nobody {
+    type Result = ();
+
+    fn handle(&mut self, failed: ChildFailed, _: &mut Self::Context) {
+        panic!("failed for good: {failed:?}");
     }
 }

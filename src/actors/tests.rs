@@ -1,5 +1,6 @@
 //! Actors with a disk that does as it is told.
 
+mod deleting;
 mod full_disk;
 mod power;
 
@@ -23,7 +24,7 @@ use super::{
     node::{DeleteTopic, FindTopic, Shutdown, TopicError},
     shared::Shared,
     snapshot::{NodeSnapshot, Observe},
-    supervisor::{ChildFailed, ChildSpec, Crash, supervise},
+    supervisor::{ChildSpec, Crash, supervise},
     testing,
     topic::{Batches, Child, CrashChild, Publish, PublishError, WhenOpen},
 };
@@ -160,7 +161,7 @@ impl TestNode {
             name: "node".into(),
             mailbox: 16,
             restarts: Arc::clone(&shared.restarts.node),
-            failed: nobody(),
+            failed: testing::nobody(),
         };
         let of_node = Arc::clone(&shared);
         let node = supervise(&Arbiter::current(), spec, move |_| Node::new(of_node, None));
@@ -199,24 +200,6 @@ async fn turns() {
     for _ in 0..1000 {
         tokio::task::yield_now().await;
     }
-}
-
-struct Nobody;
-
-impl actix::Actor for Nobody {
-    type Context = actix::Context<Self>;
-}
-
-impl actix::Handler<ChildFailed> for Nobody {
-    type Result = ();
-
-    fn handle(&mut self, failed: ChildFailed, _: &mut Self::Context) {
-        panic!("{} failed for good: {}", failed.child, failed.cause);
-    }
-}
-
-fn nobody() -> actix::Recipient<ChildFailed> {
-    actix::Actor::start(Nobody).recipient()
 }
 
 type Stored = oneshot::Receiver<Result<(), PublishError>>;

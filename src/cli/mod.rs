@@ -2,7 +2,6 @@
 //!
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
-mod base64;
 pub mod bench;
 pub mod command_line;
 pub mod config_file;
@@ -17,6 +16,7 @@ pub mod nsq_tail;
 pub mod nsq_to_file;
 pub mod nsq_to_http;
 pub mod nsq_to_nsq;
+pub mod nsqadmin;
 pub mod nsqd;
 pub mod nsqlookupd;
 pub mod program;

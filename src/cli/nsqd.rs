@@ -1,5 +1,6 @@
 //! `nsqd`: reads its command line and runs the daemon.
 
+pub mod beside;
 pub mod daemon;
 mod take_over;
 
@@ -162,7 +163,7 @@ mod tests {
             on_ready: &mut dyn FnMut(&Listening),
         ) -> Result<(), DaemonError> {
             assert_eq!(options.node_id, 7);
-            on_ready(&Listening { tcp: "127.0.0.1:1".to_owned(), http: None, https: None });
+            on_ready(&Listening { tcp: Some("127.0.0.1:1".to_owned()), http: None, https: None });
             Ok(())
         }
         let ran = nsqd(&["--node-id=7", "false", "--node-id=8"], daemon);

@@ -18,30 +18,27 @@ use super::{
     generating,
     install::Install,
     log::LogTool,
-    nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqd, nsqlookupd,
+    nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqadmin, nsqd, nsqlookupd,
     programs::PROGRAMS,
     service::Daemon,
     to_nsq,
     up::{self, UpOptions},
 };
 use crate::config::{
-    NsqdOptions, NsqlookupdOptions,
+    NsqadminOptions, NsqdOptions, NsqlookupdOptions,
     declaration::OptionSpec,
-    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    options::{NSQADMIN_OPTIONS, NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
     sample::sample,
     version::version_text,
 };
 
-/// Classic names of the programs that this version does not have.
-const ABSENT: [&str; 1] = ["nsqadmin"];
-
 /// The programs that read a configuration file, and what may stand in it.
-const CONFIGURABLE: [(&str, &[OptionSpec]); 2] =
-    [("nsqd", NSQD_OPTIONS), ("nsqlookupd", NSQLOOKUPD_OPTIONS)];
+const CONFIGURABLE: [(&str, &[OptionSpec]); 3] =
+    [("nsqd", NSQD_OPTIONS), ("nsqlookupd", NSQLOOKUPD_OPTIONS), ("nsqadmin", NSQADMIN_OPTIONS)];
 
 static VERSION: LazyLock<String> = LazyLock::new(version_text);
 
-/// The command line of `nsq` itself. `nsqd`, `nsqlookupd` and `up` read their own, in the manner of Go, and stand here for the help.
+/// The command line of `nsq` itself. `nsqd`, `nsqlookupd`, `nsqadmin` and `up` read their own, in the manner of Go, and stand here for the help.
 #[derive(Debug, Parser)]
 #[command(name = "nsq", about = "NSQ in one binary", version = VERSION.as_str(), disable_help_subcommand = true)]
 enum Nsq {
@@ -49,6 +46,8 @@ enum Nsq {
     Nsqd,
     /// Run the directory of brokers; `nsq nsqlookupd --help` lists its flags
     Nsqlookupd,
+    /// Run the web pages for a cluster; `nsq nsqadmin --help` lists its flags
+    Nsqadmin,
     /// Show how a channel is doing; `nsq nsq_stat --help` lists the flags
     #[command(name = "nsq_stat")]
     Stat,
@@ -67,7 +66,7 @@ enum Nsq {
     /// Publish standard input; `nsq to_nsq --help` lists the flags
     #[command(name = "to_nsq")]
     Publish,
-    /// Quick start: run nsqd and nsqlookupd for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
+    /// Quick start: run nsqd, nsqlookupd and nsqadmin for this machine alone, with their data in ./nsq-data; takes the flags of nsqd
     Up,
     /// Make links with the classic names of the programs
     Install(Install),
@@ -108,7 +107,9 @@ pub struct Daemons {
     pub nsqd: Daemon<NsqdOptions>,
     /// The directory.
     pub nsqlookupd: Daemon<NsqlookupdOptions>,
-    /// Both together.
+    /// The pages.
+    pub nsqadmin: Daemon<NsqadminOptions>,
+    /// All together.
     pub up: Daemon<UpOptions>,
 }
 
@@ -149,16 +150,13 @@ fn classic(
     match name {
         "nsqd" => Some(nsqd::run(arguments, daemons.nsqd, console)),
         "nsqlookupd" => Some(nsqlookupd::run(arguments, daemons.nsqlookupd, console)),
+        "nsqadmin" => Some(nsqadmin::run(arguments, daemons.nsqadmin, console)),
         "nsq_stat" => Some(nsq_stat::run(arguments, console)),
         "nsq_tail" => Some(nsq_tail::run(arguments, console)),
         "nsq_to_file" => Some(nsq_to_file::run(arguments, console)),
         "nsq_to_http" => Some(nsq_to_http::run(arguments, console)),
         "nsq_to_nsq" => Some(nsq_to_nsq::run(arguments, console)),
         "to_nsq" => Some(to_nsq::run(arguments, io::stdin(), console)),
-        name if ABSENT.contains(&name) => {
-            console.complain(&format!("{name} is not part of this version yet"));
-            Some(ExitCode::Failure)
-        }
         _ => None,
     }
 }
@@ -187,6 +185,7 @@ impl Nsq {
         match self {
             Self::Nsqd => bare("nsqd", console),
             Self::Nsqlookupd => bare("nsqlookupd", console),
+            Self::Nsqadmin => bare("nsqadmin", console),
             Self::Stat => bare("nsq_stat", console),
             Self::Tail => bare("nsq_tail", console),
             Self::ToFile => bare("nsq_to_file", console),
@@ -253,7 +252,12 @@ mod tests {
         Err(DaemonError::NotStarted("no network".to_owned()))
     }
 
-    const NOWHERE: Daemons = Daemons { nsqd: nowhere, nsqlookupd: unlisted, up: together };
+    fn unseen(_: NsqadminOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+        Err(DaemonError::NotStarted("no network".to_owned()))
+    }
+
+    const NOWHERE: Daemons =
+        Daemons { nsqd: nowhere, nsqlookupd: unlisted, nsqadmin: unseen, up: together };
 
     #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
     fn nowhere(options: NsqdOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
@@ -279,12 +283,14 @@ mod tests {
     }
 
     #[test]
-    fn nsqlookupd_runs_by_its_name_and_by_the_first_argument() {
-        for command_line in [&["/usr/bin/nsqlookupd"][..], &["nsq", "nsqlookupd"]] {
-            let ran = call(command_line);
-            assert_eq!(ran.code, ExitCode::Failure);
-            let end = "failed to instantiate nsqlookupd - no network\n";
-            assert!(ran.err.ends_with(end), "{}", ran.err);
+    fn the_other_daemons_run_by_their_names_and_by_the_first_argument() {
+        for name in ["nsqlookupd", "nsqadmin"] {
+            for command_line in [&[format!("/usr/bin/{name}").as_str()][..], &["nsq", name]] {
+                let ran = call(command_line);
+                assert_eq!(ran.code, ExitCode::Failure);
+                let end = format!("failed to instantiate {name} - no network\n");
+                assert!(ran.err.ends_with(&end), "{}", ran.err);
+            }
         }
     }
 
@@ -294,17 +300,6 @@ mod tests {
             let ran = call(command_line);
             assert_eq!((ran.code, ran.out.as_str()), (ExitCode::Success, ""));
             assert!(ran.err.starts_with("Usage of nsqd:\n"), "{}", ran.err);
-        }
-    }
-
-    #[test]
-    fn absent_programs_say_so() {
-        for name in ABSENT {
-            for command_line in [&[name][..], &["nsq", name, "--help"]] {
-                let ran = call(command_line);
-                assert_eq!(ran.code, ExitCode::Failure);
-                assert_eq!(ran.err, format!("{name} is not part of this version yet\n"));
-            }
         }
     }
 
@@ -362,6 +357,8 @@ mod tests {
         assert_eq!(ran.out, sample("nsqd", NSQD_OPTIONS));
         let ran = call(&["nsq", "config-sample", "nsqlookupd"]);
         assert_eq!(ran.out, sample("nsqlookupd", NSQLOOKUPD_OPTIONS));
+        let ran = call(&["nsq", "config-sample", "nsqadmin"]);
+        assert_eq!(ran.out, sample("nsqadmin", NSQADMIN_OPTIONS));
         assert_eq!(call(&["nsq", "config-sample", "nsq_stat"]).code, ExitCode::Usage);
     }
 

@@ -8,13 +8,13 @@ use super::{
     nsq_to_file::{self, NSQ_TO_FILE_OPTIONS},
     nsq_to_http::{self, NSQ_TO_HTTP_OPTIONS},
     nsq_to_nsq::{self, NSQ_TO_NSQ_OPTIONS},
-    nsqd, nsqlookupd,
+    nsqadmin, nsqd, nsqlookupd,
     to_nsq::{self, TO_NSQ_OPTIONS},
 };
 use crate::config::{
     NSQ_VERSION,
     declaration::OptionSpec,
-    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    options::{NSQADMIN_OPTIONS, NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
     value::Kind,
 };
 
@@ -32,7 +32,7 @@ pub struct Program {
 }
 
 /// Those that this version has.
-pub const PROGRAMS: [Program; 8] = [
+pub const PROGRAMS: [Program; 9] = [
     Program {
         name: nsqd::PROGRAM,
         about: "The broker: receives, keeps and delivers messages",
@@ -46,6 +46,13 @@ pub const PROGRAMS: [Program; 8] = [
         details: "SIGTERM and SIGINT stop it.\n\
                   Exit codes: 0 stopped, 1 not started, 2 wrong flags, 70 gave up on itself.",
         options: NSQLOOKUPD_OPTIONS,
+    },
+    Program {
+        name: nsqadmin::PROGRAM,
+        about: "The web pages and the API for those who look after a cluster",
+        details: "SIGTERM and SIGINT stop it.\n\
+                  Exit codes: 0 stopped, 1 not started, 2 wrong flags, 70 gave up on itself.",
+        options: NSQADMIN_OPTIONS,
     },
     Program {
         name: nsq_stat::PROGRAM,

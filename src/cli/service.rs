@@ -23,8 +23,8 @@ pub type Daemon<O> = fn(O, &mut dyn FnMut(&Listening)) -> Result<(), DaemonError
 /// The addresses a running daemon can be reached at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listening {
-    /// For NSQ's protocols: `host:port` with the real port, or the path of a unix socket.
-    pub tcp: String,
+    /// For NSQ's protocols: `host:port` with the real port, or the path of a unix socket; none where HTTP is all.
+    pub tcp: Option<String>,
     /// For HTTP, unless it is off.
     pub http: Option<String>,
     /// For HTTPS, if there is a certificate.
@@ -132,7 +132,9 @@ pub(super) fn open_files_max() -> u64 {
 }
 
 pub(super) fn log_listening(listening: &Listening) {
-    log::info!("TCP: listening on {}", listening.tcp);
+    if let Some(tcp) = &listening.tcp {
+        log::info!("TCP: listening on {tcp}");
+    }
     if let Some(http) = &listening.http {
         log::info!("HTTP: listening on {http}");
     }

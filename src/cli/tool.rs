@@ -13,13 +13,16 @@ use crate::{
     client,
     config::{
         GoDuration, NSQ_VERSION,
-        declaration::Options,
+        declaration::{Bounds, Options},
         flags::{self, FlagError, Parsed},
         typed::TypedOptions,
         usage::usage,
     },
     protocol::{ChannelName, TopicName},
 };
+
+/// Of `--max-in-flight`: none would come, or more than nsqd can count.
+pub const IN_FLIGHT: Bounds = Bounds::new(1, 1 << 31, "must be [1,2147483648]");
 
 /// Why a tool does not start, or ends early.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -168,6 +171,15 @@ pub fn runtime() -> Result<Runtime, Refusal> {
     Builder::new_current_thread().enable_all().build().map_err(Refusal::new)
 }
 
+/// Runs a tool's work on its runtime. What still goes on elsewhere when it is done, such as the search for a name's
+/// address, is not waited for.
+pub fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Refusal> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
+
 /// SIGINT and SIGTERM; as long as this lives they do not end the process by themselves.
 #[derive(Debug)]
 pub struct StopSignals {
@@ -189,6 +201,14 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+        }
+    }
+
+    /// Does `work`, such as connecting, unless one of them comes before it is done.
+    pub async fn unless_stopped<T>(&mut self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.next() => None,
         }
     }
 }

@@ -1,18 +1,18 @@
-//! `nsq up`: the quick start, nsqd and nsqlookupd in one process, on their usual ports, for this machine alone.
+//! `nsq up`: the quick start, nsqd, nsqlookupd and nsqadmin in one process, on their usual ports, for this machine alone.
 
 use std::{fs, path::Path};
 
 use super::{
     console::Console,
     exit_code::ExitCode,
-    nsqd,
+    nsqd::{self, beside::Beside},
     service::{self, Daemon, DaemonError, Listening},
 };
 use crate::config::{
-    NsqdOptions, NsqlookupdOptions,
+    ListenAddress, NsqadminOptions, NsqdOptions, NsqlookupdOptions,
     declaration::{OptionSpec, Options},
     flags,
-    options::{NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
+    options::{NSQADMIN_OPTIONS, NSQD_OPTIONS, NSQLOOKUPD_OPTIONS},
     typed::TypedOptions,
 };
 
@@ -35,13 +35,16 @@ const NSQLOOKUPD: [&str; 3] = [
     "--broadcast-address=127.0.0.1",
 ];
 
+/// And for nsqadmin.
+const NSQADMIN: [&str; 1] = ["--http-address=127.0.0.1:4171"];
+
 /// What `nsq up` runs.
 #[derive(Debug, Clone)]
 pub struct UpOptions {
     /// The broker.
     pub nsqd: NsqdOptions,
-    /// The directory to which it reports, unless it is told of others.
-    pub nsqlookupd: Option<NsqlookupdOptions>,
+    /// The directory to which it reports, unless it is told of others, and the pages.
+    pub beside: Beside,
 }
 
 /// Runs them until they are told to stop; `on_ready` hears when clients of nsqd can connect.
@@ -49,7 +52,7 @@ pub fn run_daemons(
     options: UpOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
-    nsqd::daemon::run_beside(options.nsqlookupd, options.nsqd, on_ready)
+    nsqd::daemon::run_beside(options.beside, options.nsqd, on_ready)
 }
 
 /// Runs `nsq up` with the nsqd flags behind it.
@@ -67,16 +70,22 @@ pub fn run(arguments: &[String], daemon: Daemon<UpOptions>, console: &mut Consol
     }
     console.say(&format!("nsqd keeps its data in {}", shown(options.data_dir())));
     let is_told = !options.nsqlookupd_tcp_addresses.is_empty();
-    let nsqlookupd = (!is_told).then(nsqlookupd);
-    let shown = nsqlookupd.clone();
+    let has_pages = !is_told || matches!(options.http_address, Some(ListenAddress::Tcp { .. }));
+    let beside =
+        Beside { nsqlookupd: (!is_told).then(nsqlookupd), nsqadmin: has_pages.then(nsqadmin) };
+    let shown = beside.clone();
     let announce = |listening: &Listening, console: &mut Console<'_>| {
-        if let Some(options) = &shown {
+        if let Some(options) = &shown.nsqlookupd {
             announce_nsqlookupd(options, console);
         }
         announce_nsqd(listening, console);
+        if let Some(options) = &shown.nsqadmin {
+            let address = &options.http_address;
+            console.say(&format!("nsqadmin has its pages on http://{address}/"));
+        }
     };
-    let with_both = |nsqd| UpOptions { nsqd, nsqlookupd };
-    nsqd::start(configured, with_both, daemon, announce, console)
+    let with_others = |nsqd| UpOptions { nsqd, beside };
+    nsqd::start(configured, with_others, daemon, announce, console)
 }
 
 fn defaults() -> TypedOptions {
@@ -85,6 +94,11 @@ fn defaults() -> TypedOptions {
 
 fn nsqlookupd() -> NsqlookupdOptions {
     NsqlookupdOptions::decide(&[&typed(NSQLOOKUPD_OPTIONS, &NSQLOOKUPD)])
+        .expect("the values pass their checks, every test decides them")
+}
+
+fn nsqadmin() -> NsqadminOptions {
+    NsqadminOptions::decide(&[&typed(NSQADMIN_OPTIONS, &NSQADMIN)])
         .expect("the values pass their checks, every test decides them")
 }
 
@@ -106,7 +120,9 @@ fn announce_nsqlookupd(options: &NsqlookupdOptions, console: &mut Console<'_>) {
 }
 
 fn announce_nsqd(listening: &Listening, console: &mut Console<'_>) {
-    console.say(&format!("nsqd listens for clients on {}", listening.tcp));
+    if let Some(tcp) = &listening.tcp {
+        console.say(&format!("nsqd listens for clients on {tcp}"));
+    }
     if let Some(http) = &listening.http {
         console.say(&format!("nsqd listens for HTTP on {http}"));
     }
@@ -128,7 +144,7 @@ mod tests {
     fn echo(options: UpOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
         let options = options.nsqd;
         on_ready(&Listening {
-            tcp: options.tcp_address.to_string(),
+            tcp: Some(options.tcp_address.to_string()),
             http: options.http_address.map(|address| address.to_string()),
             https: options.https_address.map(|address| address.to_string()),
         });
@@ -148,7 +164,8 @@ mod tests {
              nsqlookupd listens for HTTP on 127.0.0.1:4161\n\
              nsqd listens for clients on 127.0.0.2:5150\n\
              nsqd listens for HTTP on 127.0.0.1:4151\n\
-             nsqd listens for HTTPS on 127.0.0.1:4152\n",
+             nsqd listens for HTTPS on 127.0.0.1:4152\n\
+             nsqadmin has its pages on http://127.0.0.1:4171/\n",
             data_path.display()
         );
         assert_eq!(ran.out, expected);
@@ -159,7 +176,8 @@ mod tests {
     fn there_is_no_nsqlookupd_where_nsqd_is_told_of_others() {
         #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
         fn told(options: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
-            assert!(options.nsqlookupd.is_none());
+            assert!(options.beside.nsqlookupd.is_none());
+            assert!(options.beside.nsqadmin.is_some());
             assert_eq!(options.nsqd.nsqlookupd_tcp_addresses, ["lookup1:4160"]);
             Ok(())
         }
@@ -190,5 +208,19 @@ mod tests {
         assert_eq!(options.tcp_address.to_string(), "127.0.0.1:4160");
         assert_eq!(options.http_address.to_string(), "127.0.0.1:4161");
         assert_eq!(options.broadcast_address, "127.0.0.1");
+        assert_eq!(nsqadmin().http_address.to_string(), "127.0.0.1:4171");
+    }
+
+    #[test]
+    fn there_are_no_pages_where_they_could_ask_nobody() {
+        #[expect(clippy::needless_pass_by_value, reason = "a Daemon takes its options")]
+        fn mute(options: UpOptions, _: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
+            assert!(options.beside.nsqlookupd.is_none() && options.beside.nsqadmin.is_none());
+            Ok(())
+        }
+        let parent = tempfile::tempdir().unwrap();
+        let data_path_flag = format!("--data-path={}", parent.path().display());
+        let flags = ["--lookupd-tcp-address=lookup1:4160", "--http-address=", &data_path_flag];
+        assert_eq!(up(&flags, mute).code, ExitCode::Success);
     }
 }

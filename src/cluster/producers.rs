@@ -1,83 +1,103 @@
 //! Which nsqds have a topic.
 
-use serde::Deserialize;
-
 use super::{
-    Merged,
-    http::{Ask, AskError, ask_all},
+    Cluster, Mode,
+    answers::{Lookup, RegisteredNode},
+    failure::{AskError, ClusterError, Merged, Stage},
+    fan_out::ask_all,
+    http::{Ask, Question},
+    nodes::{self, Node},
+    reach::Reach,
+    stats::{Selection, stats_of},
 };
-use crate::{
-    protocol::{TopicName, host_port},
-    requests,
-};
+use crate::protocol::TopicName;
 
-/// An nsqd, as it wants to be reached.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-pub struct Nsqd {
-    /// Its host.
-    #[serde(deserialize_with = "requests::host")]
-    pub broadcast_address: String,
-    /// Its port for HTTP.
-    #[serde(deserialize_with = "requests::port")]
-    pub http_port: u16,
-}
-
-impl Nsqd {
-    /// `host:port` for HTTP, an address of IPv6 in brackets.
-    pub fn http_address(&self) -> String {
-        host_port(&self.broadcast_address, self.http_port)
-    }
-}
-
-#[derive(Deserialize)]
-struct Lookup {
-    #[serde(default, deserialize_with = "requests::readable")]
-    producers: Vec<Nsqd>,
-}
-
-/// The nsqds that nsqlookupds know for a topic, each once. That one does not know the topic is no failure.
-pub async fn producers(ask: &Ask, lookupds: &[String], topic: &TopicName) -> Merged<Vec<Nsqd>> {
+/// The nsqds that nsqlookupds know for a topic, each once. None if no nsqlookupd knows the topic, which is no failure.
+pub async fn producers(
+    ask: &Ask,
+    lookupds: &[String],
+    topic: &TopicName,
+) -> Merged<Option<Vec<Node>>> {
     let query = [("topic", topic.as_str())];
-    let answers = ask_all(lookupds, |address| ask.get::<Lookup>(address, "/lookup", &query)).await;
-    merge(answers)
+    let question = Question { stage: Stage::Lookup, path: "/lookup", query: &query };
+    let answers = ask_all(lookupds, |registry| async move {
+        let found: Option<Lookup> = ask.find(&Reach::at(registry), question).await?;
+        Ok(found.map(|lookup| (registry.as_str(), lookup.producers)))
+    });
+    let found = Merged::fold(Vec::new(), answers.await, |found: &mut Vec<_>, answer| {
+        found.extend(answer);
+    });
+    Merged { known: merge(found.known), answered: found.answered, failures: found.failures }
 }
 
-fn merge(answers: Vec<Result<Option<Lookup>, AskError>>) -> Merged<Vec<Nsqd>> {
-    let mut merged = Merged { known: Vec::new(), failures: Vec::new() };
-    for answer in answers {
-        match answer {
-            Ok(found) => merged.known.extend(found.into_iter().flat_map(|lookup| lookup.producers)),
-            Err(failure) => merged.failures.push(failure),
-        }
+fn merge(found: Vec<(&str, Vec<RegisteredNode>)>) -> Option<Vec<Node>> {
+    if found.is_empty() {
+        return None;
     }
-    merged.known.sort();
-    merged.known.dedup();
-    merged
+    let mut nodes = nodes::merge(found, |node| (node.broadcast_address.clone(), node.http_port));
+    nodes.retain(|node| node.reach().is_ok());
+    Some(nodes)
+}
+
+impl Cluster {
+    /// The nsqds that have a topic. Who did not answer is added to `failures`.
+    pub async fn producers(
+        &self,
+        topic: &TopicName,
+        failures: &mut Vec<AskError>,
+    ) -> Result<Vec<Node>, ClusterError> {
+        let before = failures.len();
+        let found = match self.mode() {
+            Mode::Lookupd => {
+                let found = producers(&self.ask, self.lookupds(), topic).await;
+                found.unless_all_failed(failures)?
+            }
+            Mode::Direct => self.direct_producers(topic, failures).await?,
+        };
+        found.ok_or_else(|| ClusterError::unknown(ClusterError::TopicNotFound, &failures[before..]))
+    }
+
+    async fn direct_producers(
+        &self,
+        topic: &TopicName,
+        failures: &mut Vec<AskError>,
+    ) -> Result<Option<Vec<Node>>, ClusterError> {
+        let nodes = self.described(failures).await?;
+        let select = Selection { topic: Some(topic), ..Selection::default() };
+        let stats = stats_of(&self.ask, &nodes, select).await.unless_all_failed(failures)?;
+        let having = stats.into_iter().filter(|(_, stats)| !stats.topics.is_empty());
+        let having: Vec<_> = having.map(|(node, _)| node.clone()).collect();
+        Ok((!having.is_empty()).then_some(having))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn nodes_are_known_once_and_failures_are_kept() {
-        let nsqd = |host: &str| Nsqd { broadcast_address: host.to_owned(), http_port: 4151 };
-        let found = |hosts: &[&str]| {
-            Ok(Some(Lookup { producers: hosts.iter().copied().map(nsqd).collect() }))
-        };
-        let failure = AskError { address: "l:1".to_owned(), reason: "gone".to_owned() };
-        let merged = merge(vec![found(&["b", "a"]), Err(failure.clone()), Ok(None), found(&["a"])]);
-        assert_eq!(merged, Merged { known: vec![nsqd("a"), nsqd("b")], failures: vec![failure] });
-        assert_eq!(nsqd("::1").http_address(), "[::1]:4151");
+    fn registered(host: &str, port: i64) -> RegisteredNode {
+        let broadcast_address = host.to_owned();
+        RegisteredNode { broadcast_address, http_port: port, ..RegisteredNode::default() }
     }
 
     #[test]
-    fn a_node_that_makes_no_sense_hides_no_other() {
-        let answer = r#"{"producers":[{"broadcast_address":"a","http_port":70000},{},
-            {"broadcast_address":"a","http_port":0},{"broadcast_address":"","http_port":4151},
-            {"broadcast_address":"b","http_port":4151}]}"#;
-        let found: Lookup = serde_json::from_str(answer).unwrap();
-        let hosts: Vec<_> = found.producers.iter().map(|nsqd| &nsqd.broadcast_address).collect();
-        assert_eq!(hosts, ["b"]);
+    fn nodes_are_known_once_by_their_http_address() {
+        let found = vec![
+            ("l1:4161", vec![registered("b", 4151), registered("a", 4151)]),
+            (
+                "l2:4161",
+                vec![registered("a", 4151), registered("a", 70000), registered("::1", 4151)],
+            ),
+        ];
+        let nodes = merge(found).unwrap();
+        let addresses: Vec<_> = nodes.iter().map(|node| node.address.as_str()).collect();
+        assert_eq!(addresses, ["[::1]:4151", "a:4151", "b:4151"]);
+        assert_eq!(nodes[1].registries, ["l1:4161", "l2:4161"]);
+    }
+
+    #[test]
+    fn a_topic_without_nodes_is_known_and_one_without_registries_is_not() {
+        assert_eq!(merge(vec![("l:1", vec![])]), Some(vec![]));
+        assert_eq!(merge(vec![]), None);
     }
 }

@@ -13,9 +13,14 @@ use actix_web::{
     Error, HttpRequest,
     body::MessageBody,
     dev::{ServiceRequest, ServiceResponse},
-    http::{Method, StatusCode},
+    http::{
+        Method, StatusCode,
+        header::{HeaderMap, HeaderValue, USER_AGENT},
+    },
     middleware::Next,
 };
+
+use log::Level;
 
 use super::{HttpError, body::KeptBody};
 use crate::config::GoDuration;
@@ -25,14 +30,37 @@ const BUSY_PATHS: [&str; 2] = ["/pub", "/mpub"];
 /// What tools ask for over and over while they measure.
 const PROFILES: &str = "/debug/pprof/";
 
-/// Serves one request: its handler may panic, and the log has a line of it.
+/// What an API says of its paths, unescaped as routes see them.
+#[derive(Debug, Clone, Copy)]
+pub struct Habits {
+    /// True if each request leaves a line in the log.
+    pub has_line: fn(path: &str) -> bool,
+    /// True if the request's body is left to its handler.
+    pub keeps_body: fn(method: &Method, path: &str) -> bool,
+}
+
+/// Those of nsqd and nsqlookupd.
+const OF_BROKER: Habits = Habits { has_line, keeps_body };
+
+/// Serves one request of nsqd or nsqlookupd: its handler may panic, and the log has a line of it.
 pub async fn serve<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse, Error> {
+    serve_by(OF_BROKER, request, next).await
+}
+
+/// The same in an API with habits of its own.
+pub async fn serve_by<B: MessageBody + 'static>(
+    habits: Habits,
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
-    let path = request.match_info().as_str(); // unescaped, as routes see it
-    let started = is_logged(path).then(Instant::now);
-    let keeps_body = keeps_body(request.method(), path);
+    let path = request.match_info().as_str();
+    let level = level(request.method(), request.headers());
+    let is_logged = log::log_enabled!(level) && (habits.has_line)(path);
+    let started = is_logged.then(Instant::now);
+    let keeps_body = (habits.keeps_body)(request.method(), path);
     let body = KeptBody::of(&mut request);
     if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
         unwanted.discard().await;
@@ -42,20 +70,15 @@ pub async fn serve<B: MessageBody + 'static>(
         response = body.end_connection_if_left(response);
     }
     if let Some(started) = started {
-        log_request(response.status(), response.request(), started);
+        log_request(level, response.status(), response.request(), started);
     }
     Ok(in_camel_case(response))
-}
-
-fn is_logged(path: &str) -> bool {
-    log::log_enabled!(log::Level::Info) && has_line(path)
 }
 
 fn has_line(path: &str) -> bool {
     !BUSY_PATHS.contains(&path) && !path.starts_with(PROFILES)
 }
 
-/// True if the request's body is left to its handler.
 fn keeps_body(method: &Method, path: &str) -> bool {
     let is_setting = || path.starts_with("/config/") || path == "/debug/setblockrate";
     // All that follows a CONNECT would count as its body.
@@ -78,11 +101,20 @@ fn in_camel_case(mut response: ServiceResponse) -> ServiceResponse {
     response
 }
 
-fn log_request(status: StatusCode, request: &HttpRequest, started: Instant) {
+/// An nsqadmin looks at its cluster every other moment, which is no news to anybody.
+fn level(method: &Method, headers: &HeaderMap) -> Level {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes).unwrap_or_default();
+    match method == Method::GET && agent.starts_with(b"nsqadmin/") {
+        true => Level::Debug,
+        false => Level::Info,
+    }
+}
+
+fn log_request(level: Level, status: StatusCode, request: &HttpRequest, started: Instant) {
     let remote = request.peer_addr().map_or_else(|| "@".into(), |peer| peer.to_string());
     let (status, method, uri) = (status.as_u16(), request.method(), OneLine(request.uri()));
     let elapsed = GoDuration::from(started.elapsed());
-    log::info!("{status} {method} {uri} ({remote}) {elapsed}");
+    log::log!(level, "{status} {method} {uri} ({remote}) {elapsed}");
 }
 
 /// What a peer has sent, without what a terminal or a reader of lines would act upon.
@@ -118,6 +150,19 @@ mod tests {
         for path in ["/ping", "/pub/", "/debug/pprof", "/debug/freememory", "/config/log_level"] {
             assert!(has_line(path), "{path}");
         }
+    }
+
+    #[test]
+    fn only_looks_of_nsqadmin_are_no_news() {
+        let level = |method, agent| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, HeaderValue::from_static(agent));
+            level(&method, &headers)
+        };
+        assert_eq!(level(Method::GET, "nsqadmin/0.1.0"), Level::Debug);
+        assert_eq!(level(Method::POST, "nsqadmin/0.1.0"), Level::Info);
+        assert_eq!(level(Method::GET, "curl/8"), Level::Info);
+        assert_eq!(super::level(&Method::GET, &HeaderMap::new()), Level::Info);
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod reply;
 pub mod routing;
 pub mod server;
 
+pub mod nsqadmin;
 pub mod nsqd;
 pub mod nsqlookupd;
 

@@ -75,7 +75,12 @@ pub fn error(status: StatusCode, message: &str) -> HttpResponse {
     struct ErrorBody<'a> {
         message: &'a str,
     }
-    let body = to_json(&ErrorBody { message }).unwrap_or_default(); // a string cannot fail
+    json_error(status, &ErrorBody { message })
+}
+
+/// An error that says more than its message.
+pub fn json_error(status: StatusCode, body: &impl Serialize) -> HttpResponse {
+    let body = to_json(body).unwrap_or_default(); // texts and numbers cannot fail
     let mut response = HttpResponse::build(status);
     if status == StatusCode::PAYLOAD_TOO_LARGE {
         response.reason("Request Entity Too Large"); // as Go calls it

@@ -9,16 +9,23 @@ use actix_web::{
 use super::{HttpError, reply};
 
 /// Declares the routes of an API, each once: for actix, which dispatches by them, and for the
-/// `Allow` header and the redirects. A part of a path in braces, such as `{opt}`, stands for any.
+/// `Allow` header and the redirects. A part of a path in braces, such as `{opt}`, stands for any, and `{path:.*}` at the
+/// end for all that follows.
 pub struct Routes<'a> {
     config: &'a mut ServiceConfig,
+    base: &'a str,
     known: Known,
 }
 
 impl<'a> Routes<'a> {
     /// None yet.
     pub fn new(config: &'a mut ServiceConfig) -> Self {
-        Self { config, known: Known::default() }
+        Self::below(config, "")
+    }
+
+    /// None yet; all that come will lie below `base`, which is empty or begins with a slash and does not end with one.
+    pub fn below(config: &'a mut ServiceConfig, base: &'a str) -> Self {
+        Self { config, base, known: Known::default() }
     }
 
     /// A route for GET.
@@ -51,13 +58,37 @@ impl<'a> Routes<'a> {
         self.add(Method::PUT, path, handler)
     }
 
+    /// A route for DELETE.
+    pub fn delete<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.add(Method::DELETE, path, handler)
+    }
+
+    /// A route for GET that answers HEAD, too.
+    pub fn page<F, Args>(self, path: &'static str, handler: F) -> Self
+    where
+        F: Handler<Args>,
+        Args: FromRequest + 'static,
+        F::Output: Responder + 'static,
+    {
+        self.get(path, handler.clone()).add(Method::HEAD, path, handler)
+    }
+
     fn add<F, Args>(mut self, method: Method, path: &'static str, handler: F) -> Self
     where
         F: Handler<Args>,
         Args: FromRequest + 'static,
         F::Output: Responder + 'static,
     {
-        self.config.route(path, web::method(method.clone()).to(handler));
+        let path = match (self.base, path) {
+            (base, "/") if !base.is_empty() => base.to_owned(),
+            (base, path) => format!("{base}{path}"),
+        };
+        self.config.route(&path, web::method(method.clone()).to(handler));
         self.known.0.push((method, path));
         self
     }
@@ -75,7 +106,7 @@ impl<'a> Routes<'a> {
 
 /// All methods and paths.
 #[derive(Debug, Clone, Default)]
-struct Known(Vec<(Method, &'static str)>);
+struct Known(Vec<(Method, String)>);
 
 impl Known {
     /// What to say to a request without a route.
@@ -133,17 +164,27 @@ fn is_any(part: &str) -> bool {
     part.starts_with('{')
 }
 
+/// True of the last part of a route that has all that follows.
+fn is_rest(part: &str) -> bool {
+    is_any(part) && part.ends_with(":.*}")
+}
+
 /// The path of the route `known` that has these parts in any case.
 fn corrected(known: &str, given: &[&str]) -> Option<String> {
     let parts = clean(known);
     let alike = |(part, given): (&&str, &&str)| is_any(part) || part.eq_ignore_ascii_case(given);
-    if parts.len() != given.len() || !parts.iter().zip(given).all(alike) {
+    let has_rest = parts.last().is_some_and(|part| is_rest(part));
+    let fits = parts.len() == given.len() || has_rest && parts.len() < given.len();
+    if !fits || !parts.iter().zip(given).all(alike) {
         return None;
     }
+    let (same, rest) = given.split_at(parts.len());
+    let corrected =
+        parts.iter().zip(same).map(|(part, given)| if is_any(part) { given } else { part });
     let mut path = String::new();
-    for (part, given) in parts.iter().zip(given) {
+    for part in corrected.chain(rest) {
         path.push('/');
-        path.push_str(if is_any(part) { given } else { part });
+        path.push_str(part);
     }
     if known.ends_with('/') {
         path.push('/');
@@ -157,6 +198,9 @@ fn is_exactly(known: &str, path: &str) -> bool {
     loop {
         match (known.next(), parts.next()) {
             (None, None) => return true,
+            (Some(known), Some(part)) if is_rest(known) => {
+                return !part.is_empty() || parts.next().is_some();
+            }
             (Some(known), Some(part)) if known == part || is_any(known) && !part.is_empty() => {}
             _ => return false,
         }
@@ -177,8 +221,11 @@ mod tests {
             (Method::GET, "/config/{opt}"),
             (Method::POST, "/topic/create"),
             (Method::GET, "/debug/pprof/"),
+            (Method::GET, "/base"),
+            (Method::GET, "/base/files/{path:.*}"),
         ];
-        Known(known).answer(method, path, query)
+        let known = known.into_iter().map(|(method, path): (_, &str)| (method, path.to_owned()));
+        Known(known.collect()).answer(method, path, query)
     }
 
     #[track_caller]
@@ -207,6 +254,20 @@ mod tests {
             for method in [Method::GET, Method::PUT, Method::OPTIONS] {
                 assert_eq!(answer(&method, path, "").unwrap_err(), HttpError::NotFound, "{path}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rest_may_have_any_number_of_parts() {
+        let (get, post) = (Method::GET, Method::POST);
+        redirects(&get, "/Base//files/a/B/", "", (301, "/base/files/a/B"));
+        redirects(&get, "/base/", "", (301, "/base"));
+        let not_allowed = HttpError::MethodNotAllowed("GET, OPTIONS".into());
+        for path in ["/base/files/a", "/base/files/a/b.css"] {
+            assert_eq!(answer(&post, path, "").unwrap_err(), not_allowed, "{path}");
+        }
+        for path in ["/base/files", "/base/files/", "/base/filesx/a"] {
+            assert_eq!(answer(&get, path, "").unwrap_err(), HttpError::NotFound, "{path}");
         }
     }
 

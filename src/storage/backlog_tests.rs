@@ -1,18 +1,15 @@
 //! A long log costs no more to open, and to begin to read, than a short one.
 
 use std::{
-    collections::BTreeMap,
-    io::{self, IoSlice},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
 };
 
 use crate::{
     protocol::names::ChannelName,
     storage::{
-        around_files::AroundFiles,
+        counting_disk::CountingDisk,
         cursor::Cursor,
-        disk::DiskFile,
         inspection::Inspection,
         log::{Log, LogOptions, UNSYNCED_SEGMENTS_MAX},
         log_reader::LogReader,
@@ -29,83 +26,6 @@ const SEGMENT_BYTES: u64 = 64 << 10;
 const RECORD_BYTES: u64 = 64 + 100 * 24;
 /// What is read to look at one batch.
 const LOOK_BYTES: u64 = 4 << 10;
-
-/// What has been done to files.
-#[derive(Debug, Default)]
-struct Counts {
-    /// Bytes, by path.
-    read: BTreeMap<PathBuf, u64>,
-    /// Files that are open, and how many were at most.
-    open: usize,
-    open_max: usize,
-}
-
-/// The real disk, but it counts.
-#[derive(Debug, Clone, Default)]
-struct CountingDisk(Arc<Mutex<Counts>>);
-
-#[derive(Debug)]
-struct CountingFile {
-    path: PathBuf,
-    file: Arc<dyn DiskFile>,
-    disk: CountingDisk,
-}
-
-impl CountingDisk {
-    /// Bytes read of each file since the last call.
-    fn take_read(&self) -> BTreeMap<PathBuf, u64> {
-        std::mem::take(&mut self.0.lock().unwrap().read)
-    }
-
-    /// Bytes read of all files since the last call.
-    fn take_read_of_all(&self) -> u64 {
-        self.take_read().values().sum()
-    }
-
-    fn open_max(&self) -> usize {
-        self.0.lock().unwrap().open_max
-    }
-}
-
-impl AroundFiles for CountingDisk {
-    fn opened(&self, path: &Path, file: Arc<dyn DiskFile>) -> Arc<dyn DiskFile> {
-        let mut counts = self.0.lock().unwrap();
-        counts.open += 1;
-        counts.open_max = counts.open_max.max(counts.open);
-        Arc::new(CountingFile { path: path.to_owned(), file, disk: self.clone() })
-    }
-}
-
-impl Drop for CountingFile {
-    fn drop(&mut self) {
-        let mut counts = self.disk.0.lock().unwrap();
-        counts.open = counts.open.saturating_sub(1);
-    }
-}
-
-impl DiskFile for CountingFile {
-    fn write_at(&self, parts: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
-        self.file.write_at(parts, offset)
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let read = self.file.read_at(buffer, offset)?;
-        *self.disk.0.lock().unwrap().read.entry(self.path.clone()).or_default() += read as u64;
-        Ok(read)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.file.sync_data()
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.file.set_len(len)
-    }
-
-    fn size(&self) -> io::Result<u64> {
-        self.file.size()
-    }
-}
 
 /// A topic of forty segments.
 struct Backlog {
@@ -127,7 +47,7 @@ impl Backlog {
         }
         log.sync().unwrap();
         drop(log);
-        *disk.0.lock().unwrap() = Counts::default();
+        disk.forget();
         Self { dir, disk, batches }
     }
 
@@ -230,7 +150,7 @@ fn segments_that_wait_for_a_sync_take_a_bounded_number_of_descriptors() {
     let open_max = disk.open_max();
     assert!(open_max <= UNSYNCED_SEGMENTS_MAX + 2, "{open_max} files open at once");
     log.sync().unwrap();
-    assert!(!log.is_dirty() && disk.0.lock().unwrap().open == 1, "only the last one is needed");
+    assert!(!log.is_dirty() && disk.open() == 1, "only the last one is needed");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The data path: locked for one process, with one directory per topic.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -61,8 +62,8 @@ pub enum DataDirError {
 pub struct DataDir {
     path: PathBuf,
     disk: Arc<dyn Disk>,
-    /// Held while a topic that is deleted gets its new name.
-    retiring: Mutex<()>,
+    /// Topics whose deletion is not finished, each with its new name if it has that already. Locked while one gets it.
+    retiring: Mutex<BTreeMap<TopicName, Option<PathBuf>>>,
     _locked: File,
 }
 
@@ -118,21 +119,53 @@ impl DataDir {
     }
 
     /// The first half of that, which is quick: the topic is gone for good, and another one of its
-    /// name can be made. `None` if there was none.
+    /// name can be made. `None` if there was none. After an error it can be tried again.
     pub fn retire_topic(&self, topic: &TopicName) -> Result<Option<PathBuf>, DataDirError> {
-        let dir = self.topic_dir(topic);
+        self.retire(topic, |_| true)
+    }
+
+    /// The same for a topic that could not be retired; `None` if there is no such. Before that, what
+    /// is created by its name would find its files.
+    pub fn finish_retiring(&self, topic: &TopicName) -> Result<Option<PathBuf>, DataDirError> {
+        self.retire(topic, |retiring| retiring.contains_key(topic))
+    }
+
+    fn retire(
+        &self,
+        topic: &TopicName,
+        is_meant: impl FnOnce(&BTreeMap<TopicName, Option<PathBuf>>) -> bool,
+    ) -> Result<Option<PathBuf>, DataDirError> {
+        let lock = || self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
         let retired = {
-            let _one_name_each = self.retiring.lock().unwrap_or_else(PoisonError::into_inner);
-            let retired = self.unused_deleted_name()?;
-            match self.disk.rename(&dir, &retired) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                result => result.map_err(|source| io_error("rename", &dir, source))?,
+            let mut retiring = lock();
+            if !is_meant(&retiring) {
+                return Ok(None);
             }
+            let renamed = self.give_deleted_name(topic).inspect_err(|_| {
+                retiring.entry(topic.clone()).or_default();
+            })?;
+            let retired = match (renamed, retiring.get(topic)) {
+                (None, None) => return Ok(None),
+                (None, Some(earlier)) => earlier.clone(),
+                (renamed, _) => renamed,
+            };
+            retiring.insert(topic.clone(), retired.clone());
             retired
         };
         let topics = self.topics_dir();
         self.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
-        Ok(Some(retired))
+        lock().remove(topic);
+        Ok(retired)
+    }
+
+    /// Renames a topic's directory; `None` if there is none.
+    fn give_deleted_name(&self, topic: &TopicName) -> Result<Option<PathBuf>, DataDirError> {
+        let (dir, retired) = (self.topic_dir(topic), self.unused_deleted_name()?);
+        match self.disk.rename(&dir, &retired) {
+            Ok(()) => Ok(Some(retired)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(io_error("rename", &dir, source)),
+        }
     }
 
     /// The second half, which takes as long as there are bytes to give back. If it fails, the next
@@ -324,6 +357,32 @@ mod tests {
         let data_dir = open(dir.path()).unwrap();
         assert!(!left_over.exists());
         assert_eq!(data_dir.topics().unwrap(), []);
+    }
+
+    #[test]
+    fn a_deletion_that_fails_can_be_tried_again_and_is_finished_before_the_name_is_used() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = FailingDisk::default();
+        let data_dir = DataDir::open(dir.path(), Arc::new(disk.clone())).unwrap();
+        let topic = TopicName::parse("t").unwrap();
+        for faults in [
+            Faults { rename: true, ..Faults::default() },
+            Faults { sync: true, ..Faults::default() },
+        ] {
+            for retry in [DataDir::retire_topic, DataDir::finish_retiring] {
+                assert_eq!(data_dir.finish_retiring(&topic).unwrap(), None, "nothing has failed");
+                std::fs::write(data_dir.create_topic(&topic).unwrap().join("old"), "").unwrap();
+                assert_eq!(data_dir.finish_retiring(&topic).unwrap(), None, "it is alive");
+                disk.set(faults.clone());
+                assert!(data_dir.retire_topic(&topic).is_err());
+                assert!(retry(&data_dir, &topic).is_err());
+                disk.set(Faults::default());
+                let retired = retry(&data_dir, &topic).unwrap().expect("there is what was retired");
+                assert!(retired.join("old").exists() && data_dir.topics().unwrap().is_empty());
+                data_dir.remove_retired(&retired).unwrap();
+                assert_eq!(data_dir.retire_topic(&topic).unwrap(), None);
+            }
+        }
     }
 
     #[test]

@@ -31,6 +31,8 @@ pub mod upstream;
 #[cfg(test)]
 mod backlog_tests;
 #[cfg(test)]
+pub(crate) mod counting_disk;
+#[cfg(test)]
 pub(crate) mod failing_disk;
 #[cfg(test)]
 mod log_tests;
@@ -38,6 +40,8 @@ mod log_tests;
 pub(crate) mod lossy_disk;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod repair_tests;
 #[cfg(test)]
 mod stored_topic_tests;
 #[cfg(test)]

@@ -124,6 +124,7 @@ fn copy_records(found: &Inspection, log: &mut Log) -> Result<(), RepairError> {
         let batch = moved(&batch, position);
         position = batch.end_position();
         unsynced += batch.encoded_len();
+        log.sync_surplus()?;
         log.append(&[Arc::new(batch)])?;
         if unsynced >= SYNC_BYTES {
             unsynced = 0;

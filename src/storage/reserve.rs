@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use rustix::io::Errno;
@@ -18,6 +19,9 @@ const FILE_NAME: &str = "reserve";
 /// room only until the old one is gone. Where a file is larger, the room is a multiple of this.
 pub const RESERVE_BYTES: usize = 1 << 20;
 
+/// Pause before it is tried again whether there is room: for as much as before, or for more.
+pub const PROBE_PAUSE: Duration = Duration::from_secs(1);
+
 /// A file that takes up room. On a full disk it is removed, and nothing but cursors and the like is
 /// written until it could be made again.
 #[derive(Debug)]
@@ -28,8 +32,8 @@ pub struct Reserve {
     is_held: AtomicBool,
     /// Bytes that are to be kept.
     wanted: AtomicUsize,
-    /// Taken by whoever changes the file.
-    changing: Mutex<()>,
+    /// Taken by whoever changes the file. Before this moment there is no use in another attempt to keep more.
+    changing: Mutex<Option<Instant>>,
 }
 
 impl Reserve {
@@ -74,17 +78,20 @@ impl Reserve {
     }
 
     /// Keeps room for the next replacement of a file that has so many bytes now. Where there is none,
-    /// what is held stays. Waits for the disk if it must be more than before.
-    pub fn keep_for(&self, bytes: usize) {
+    /// what is held stays, and nothing is tried for [`PROBE_PAUSE`]. Waits for the disk if it must be
+    /// more than before.
+    pub fn keep_for(&self, bytes: usize, now: Instant) {
         let wanted = room_for(bytes);
         if wanted <= self.wanted.load(Ordering::Relaxed) {
             return;
         }
-        let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut not_before = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let extended = match self.file.as_ref().filter(|_| self.is_held()) {
+            Some(_) if not_before.is_some_and(|not_before| now < not_before) => return,
             Some(file) => self.extend(file, wanted),
             None => Ok(()), // so much is taken the next time
         };
+        *not_before = extended.is_err().then(|| now + PROBE_PAUSE);
         if extended.is_ok() {
             self.wanted.fetch_max(wanted, Ordering::Relaxed);
         }
@@ -181,25 +188,47 @@ mod tests {
     fn there_is_room_for_the_largest_file() {
         let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
         let reserve = Reserve::new(dir.path(), Arc::new(disk.clone()));
-        let large = 3 * RESERVE_BYTES;
+        let (large, now) = (3 * RESERVE_BYTES, Instant::now());
         reserve.take().unwrap();
         for small in [0, 1, RESERVE_BYTES / 5 * 4] {
-            reserve.keep_for(small);
+            reserve.keep_for(small, now);
             assert_eq!(size(dir.path()), Some(RESERVE_BYTES as u64), "{small}");
         }
         disk.set(Faults { space: Some(RESERVE_BYTES), ..Faults::default() });
-        reserve.keep_for(large);
+        reserve.keep_for(large, now);
         assert_eq!((reserve.is_held(), size(dir.path())), (true, Some(RESERVE_BYTES as u64)));
         disk.set(Faults::default());
-        reserve.keep_for(large);
+        reserve.keep_for(large, now + PROBE_PAUSE);
         assert_eq!((reserve.is_held(), size(dir.path())), (true, Some(4 * RESERVE_BYTES as u64)));
         reserve.give_back(large);
         reserve.take().unwrap();
         assert_eq!(size(dir.path()), Some(4 * RESERVE_BYTES as u64), "it is needed again");
         reserve.give_back(1);
-        reserve.keep_for(large / 2);
+        reserve.keep_for(large / 2, now);
         reserve.take().unwrap();
         assert_eq!(size(dir.path()), Some(2 * RESERVE_BYTES as u64), "what was saved last counts");
+    }
+
+    #[test]
+    fn what_cannot_grow_is_not_tried_again_with_every_file() {
+        let (dir, disk) = (tempfile::tempdir().unwrap(), FailingDisk::default());
+        let reserve = Reserve::new(dir.path(), Arc::new(disk.clone()));
+        reserve.take().unwrap();
+        let mut now = Instant::now();
+        for _ in 0..2 {
+            disk.set(Faults { space: Some(0), ..Faults::default() });
+            reserve.keep_for(2 * RESERVE_BYTES, now);
+            disk.set(Faults::default());
+            for later in [Duration::ZERO, PROBE_PAUSE - Duration::from_nanos(1)] {
+                reserve.keep_for(2 * RESERVE_BYTES, now + later);
+                assert_eq!(size(dir.path()), Some(RESERVE_BYTES as u64), "{later:?}");
+            }
+            now += PROBE_PAUSE;
+        }
+        reserve.keep_for(2 * RESERVE_BYTES, now);
+        assert_eq!(size(dir.path()), Some(3 * RESERVE_BYTES as u64));
+        reserve.keep_for(5 * RESERVE_BYTES, now);
+        assert_eq!(size(dir.path()), Some(7 * RESERVE_BYTES as u64), "there is no pause any more");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! TLS, as far as servers and clients share it: the cryptography, the versions, and what is read from files.
 
+mod any_server;
 mod authorities;
+mod client;
 mod error;
 pub mod identity;
 mod trusted_servers;
@@ -13,7 +15,12 @@ use tokio_rustls::rustls::{
     version::{TLS12, TLS13},
 };
 
-pub use self::{authorities::Authorities, error::FileError, trusted_servers::TrustedServers};
+pub use self::{
+    authorities::Authorities,
+    client::{Trust, client_config},
+    error::FileError,
+    trusted_servers::TrustedServers,
+};
 use crate::config::TlsMinVersion;
 
 /// The only cryptography there is: nothing depends on what a process has installed as its default.

@@ -1,6 +1,6 @@
 //! Long delays, and very many of them.
 
-use std::time::Duration;
+use std::{env, time::Duration};
 
 use crate::support::{Client, Nsqd, commands, eventually, ours};
 
@@ -62,14 +62,61 @@ fn a_deferred_message_costs_memory_for_its_place_and_time_only() {
     });
 }
 
+/// As many as this instead; a million with `just deferred`.
+const COUNT_VARIABLE: &str = "DEFERRED";
+
+/// At any time: while they are published, while a cursor of half of them is saved, and after a start that
+/// reads it. Fewer have less, by 50 bytes each; the test above says what one of them costs.
+#[test]
+fn a_million_deferred_messages_take_less_than_150_megabytes() {
+    const COUNT: u64 = 100_000;
+    const MILLION: u64 = 1_000_000;
+    const BYTES_MAX: u64 = 150_000_000;
+    if !ours() {
+        return;
+    }
+    let count = env::var(COUNT_VARIABLE).map_or(COUNT, |text| text.parse().expect("a number"));
+    let bytes_max = BYTES_MAX - 50 * MILLION.saturating_sub(count);
+    let mut nsqd = Nsqd::with(&["--mem-queue-size=100", "--max-req-timeout=1000h"]);
+    let check = |nsqd: &Nsqd, when: &str| {
+        nsqd.expect_channel("orders", "audit", &[("deferred_count", count)]);
+        let peak = nsqd.peak_bytes();
+        println!("{count} deferred, {when}: {peak} bytes of memory at most");
+        assert!(peak <= bytes_max, "{when}: {peak} of {bytes_max} bytes");
+    };
+    let mut audit = nsqd.consumer("orders", "audit", AT_ONCE);
+    let mut publisher = nsqd.client();
+    // Half of them have been delivered: a cursor has to say of those when they are due.
+    requeue(&mut publisher, &mut audit, count as usize / 2);
+    defer(&mut publisher, count as usize / 2);
+    check(&nsqd, "published and requeued");
+    nsqd.terminate();
+    nsqd.restart();
+    let _audit = nsqd.consumer("orders", "audit", 1);
+    check(&nsqd, "started again");
+}
+
+const AT_ONCE: usize = 200;
+const BODY: [u8; 1000] = [b'x'; 1000];
+
+/// Publishes that many, and has the consumer put them off until tomorrow.
+fn requeue(publisher: &mut Client, audit: &mut Client, count: usize) {
+    for _ in 0..count / AT_ONCE {
+        publisher.send(&commands::publish_many("orders", &[BODY.as_slice(); AT_ONCE]));
+        publisher.expect_ok();
+        let requeues: Vec<_> = (0..AT_ONCE)
+            .flat_map(|_| commands::requeue(audit.expect_message().id, WEEK_MILLIS / 7))
+            .collect();
+        audit.send(&requeues);
+    }
+}
+
 /// Publishes that many messages of 1 kB for tomorrow.
 fn defer(publisher: &mut Client, count: usize) {
-    const AT_ONCE: usize = 200;
     let day = WEEK_MILLIS / 7;
     for _ in 0..count / AT_ONCE {
-        let body = [b'x'; 1000];
         let deferred: Vec<_> = (0..AT_ONCE as u64)
-            .flat_map(|at| commands::publish_deferred("orders", day + at % 7, &body))
+            .flat_map(|at| commands::publish_deferred("orders", day + at % 7, &BODY))
             .collect();
         publisher.send(&deferred);
         (0..AT_ONCE).for_each(|_| publisher.expect_ok());

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and says why"
 )]
 
+mod admin;
 mod auth;
 mod backlog;
 mod client;

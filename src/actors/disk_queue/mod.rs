@@ -52,6 +52,11 @@ pub fn writers() -> DiskThreads {
     DiskThreads::new("disk-write", Sizes { enough: 1, max: WRITERS_MAX })
 }
 
+/// The thread that gives the space of deleted topics back. One does: a removal takes long, and the disk has other things to do.
+pub fn removers() -> DiskThreads {
+    DiskThreads::new("disk-remove", Sizes { enough: 1, max: 1 })
+}
+
 /// The log as its threads share it. A reopened log replaces the old one under the same lock, so that
 /// two writers never meet.
 #[derive(Debug, Default)]
@@ -60,8 +65,10 @@ struct Files {
     /// Held while files of segments are removed, which goes on without `log`; locked before it.
     removing: Mutex<()>,
     reader: RwLock<Option<LogReader>>,
-    /// The topic has been removed from the disk; a topic of the same name may be there already.
+    /// The topic is being removed from the disk: nothing of it may be made again.
     deleted: AtomicBool,
+    /// It has been removed; a topic of the same name may be there already.
+    retired: AtomicBool,
     /// A sync has failed: no log that is opened here again may claim success.
     poison: Mutex<Option<String>>,
 }
@@ -296,13 +303,16 @@ fn open(
     files: &Files,
     dir: &Path,
     topic: &TopicName,
-    shared: &Shared,
+    shared: &Arc<Shared>,
 ) -> Result<Opened, StoreError> {
     let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
     let mut slot = files.log.lock().unwrap_or_else(PoisonError::into_inner);
     files.check_not_deleted()?; // its directory must not be made again
     *slot = None;
     files.log.clear_poison();
+    if let Some(retired) = shared.data.finish_retiring(topic)? {
+        remove_later(shared, retired); // of an earlier topic, whose messages must not come back
+    }
     shared.data.create_topic(topic)?;
     let stored = StoredTopic::open(dir, shared.log.clone())?;
     let StoredTopic { mut log, recovery, metadata, metadata_damage, channels } = stored;
@@ -496,32 +506,65 @@ impl Handler<Delete> for DiskQueue {
 
     fn handle(&mut self, _: Delete, _: &mut Self::Context) -> Self::Result {
         self.must_open = true;
+        let (turn, files) = (self.turn(&self.small_files), Arc::clone(&self.files));
         let (topic, shared) = (self.topic.clone(), Arc::clone(&self.shared));
-        let (name, of_topic) = (self.topic.clone(), Arc::clone(&self.shared));
-        let retired = self.run_in(&self.small_files, move |files| {
-            let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
-            *log = None;
-            files.deleted.store(true, Ordering::Relaxed);
-            Ok(of_topic.data.retire_topic(&name)?)
-        });
         Box::pin(async move {
-            let retired = retired.await;
+            let turn = turn.await;
+            let (name, of_topic) = (topic.clone(), Arc::clone(&shared));
+            let retire = move || {
+                let _until_done = turn;
+                retire(&files, &name, &of_topic)
+            };
+            let retired = actix_rt::task::spawn_blocking(retire).await;
             // Not before: calls that were under way may have failed meanwhile.
             shared.health.forget(&topic);
             // The topic is gone; nobody waits for its space to be free as well.
-            if let Some(retired) = retired? {
-                actix_rt::task::spawn_blocking(move || remove_retired(&shared, &retired));
+            if let Some(retired) = retired.unwrap_or(Err(StoreError::NotOpen))? {
+                remove_later(&shared, retired);
             }
             Ok(())
         })
     }
 }
 
-fn remove_retired(shared: &Shared, retired: &Path) {
-    if let Err(error) = shared.data.remove_retired(retired) {
-        log::warn!("a deleted topic's files will be removed by the next start: {error}");
+/// Takes the topic from the disk, if that has not been done: another one of its name may be there then.
+fn retire(
+    files: &Files,
+    topic: &TopicName,
+    shared: &Shared,
+) -> Result<Option<PathBuf>, StoreError> {
+    let _nothing_is_removed = files.removing.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut log = files.log.lock().unwrap_or_else(PoisonError::into_inner);
+    *log = None;
+    files.deleted.store(true, Ordering::Relaxed);
+    if files.retired.load(Ordering::Relaxed) {
+        return Ok(None);
     }
+    let retired = shared.data.retire_topic(topic)?;
+    files.retired.store(true, Ordering::Relaxed);
+    Ok(retired)
+}
+
+/// Deletes what is left of a topic that could not be deleted, and is not there any more; harmless if there is nothing.
+pub async fn delete_rest(topic: TopicName, shared: Arc<Shared>) -> Result<(), StoreError> {
+    let data = Arc::clone(&shared);
+    let retire = actix_rt::task::spawn_blocking(move || data.data.finish_retiring(&topic));
+    let retired = retire.await.map_err(|_panicked| StoreError::NotOpen)?;
+    if let Some(retired) = retired? {
+        remove_later(&shared, retired);
+    }
+    Ok(())
+}
+
+/// Gives the space of a topic's files back, one topic after the other.
+fn remove_later(shared: &Arc<Shared>, retired: PathBuf) {
+    let data = Arc::clone(shared);
+    let remove = move || {
+        if let Err(error) = data.data.remove_retired(&retired) {
+            log::warn!("a deleted topic's files will be removed by the next start: {error}");
+        }
+    };
+    drop(shared.removers.run(remove)); // it runs all the same
 }
 
 impl Handler<Crash> for DiskQueue {

@@ -10,12 +10,11 @@ use crate::{
     actors::{
         clock,
         disk_queue::{Append, Appended, Probe, StoreError},
-        full_disk::PROBE_PAUSE,
         turn::TurnExt,
     },
     broker::{Moment, topic::MESSAGES_PER_STAMP},
     protocol::MessageId,
-    storage::{Batch, BatchBuilder, LogPosition, Recovery, Stamp},
+    storage::{Batch, BatchBuilder, LogPosition, Recovery, Stamp, reserve::PROBE_PAUSE},
 };
 
 /// Whoever waits for messages to be stored.

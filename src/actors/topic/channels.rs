@@ -91,6 +91,7 @@ impl Topic {
             result?;
             log::info!("TOPIC({}): new channel({name})", topic.name);
             let addr = topic.start_channel(&name, floor, true, ctx);
+            topic.undeleted.remove(&name); // its file has been replaced
             topic.rules.set_has_channels(true);
             // At once: what the topic held must not be pushed out of memory by what comes.
             addr.do_send(topic.released_so_far(&name, floor));
@@ -111,12 +112,16 @@ impl Topic {
         cached.or_else(|| Some(batches.find(holds)?.position())).unwrap_or(LogPosition::START)
     }
 
-    /// Forgets a channel and removes its cursor. The topic then keeps what comes for the next one.
+    /// Forgets a channel and removes its cursor; where that has failed, tries again. The topic then keeps what comes for the
+    /// next one.
     fn remove_channel(
         &mut self,
         name: &ChannelName,
     ) -> Option<ResponseActFuture<Self, Result<(), StoreError>>> {
-        let child = self.channels.remove(name)?;
+        let child = self.channels.remove(name);
+        if child.is_none() && !self.undeleted.contains(name) {
+            return None;
+        }
         self.shared().directory.remove_channel(&self.name, self.place.incarnation, name);
         log::info!("TOPIC({}): deleting channel {name}", self.name);
         self.rules.set_has_channels(!self.channels.is_empty());
@@ -128,16 +133,23 @@ impl Topic {
             Box::pin(fut::ready(Ok(())))
         };
         let disk = self.disk.clone().filter(|_| !name.is_ephemeral());
-        let (channel, durable) = (name.clone(), self.is_durable());
+        let (name, channel, durable) = (name.clone(), name.clone(), self.is_durable());
         let removed = async move {
-            let _ = child.addr.send(ShutdownChannel { delete: true }).await; // it may be gone
+            if let Some(child) = child {
+                let _ = child.addr.send(ShutdownChannel { delete: true }).await; // it may be gone
+            }
             let Some(disk) = disk else { return Ok(()) };
             disk.send(RemoveCursor { channel, durable }).await.unwrap_or(Err(StoreError::NotOpen))
         };
         Some(Box::pin(border.then(move |saved, topic, _| {
             removed.into_actor(topic).map(move |removed, topic: &mut Self, ctx| {
                 topic.trim(ctx);
-                saved.and(removed)
+                let removed = saved.and(removed);
+                match removed.is_ok() || topic.channels.contains_key(&name) {
+                    true => topic.undeleted.remove(&name),
+                    false => topic.undeleted.insert(name),
+                };
+                removed
             })
         })))
     }

@@ -9,7 +9,7 @@ mod recovery;
 mod syncing;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, atomic::Ordering::Relaxed},
     task,
     time::Duration,
@@ -74,6 +74,8 @@ pub struct Topic {
     durability: Option<Durability>,
     /// Kept over a restart of this actor: the channels are actors of their own and go on.
     channels: BTreeMap<ChannelName, Entry>,
+    /// Those that are gone while their files could not be removed.
+    undeleted: BTreeSet<ChannelName>,
     rules: TopicRules,
     appending: Appending,
     cache: Cache,
@@ -105,6 +107,7 @@ impl Topic {
             disk: None,
             durability: None,
             channels: BTreeMap::new(),
+            undeleted: BTreeSet::new(),
             rules,
             appending: Appending::default(),
             cache,

@@ -7,11 +7,12 @@ use std::{
     sync::Arc,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
 
 use super::{DataPath, unreadable, worse};
 use crate::{
-    cli::{Console, ExitCode, base64},
+    cli::{Console, ExitCode},
     protocol::{ChannelName, TopicName},
     storage::{
         Batch, Cursor, LogError, PendingMessage, ReadOnlyDisk, StoredTopic,
@@ -199,6 +200,6 @@ fn line<'a>(
         due: pending.map_or(batch.due_ns(), |pending| pending.due_ns),
         audience: batch.audience(),
         body: text,
-        body_base64: text.is_none().then(|| base64::encode(body)),
+        body_base64: text.is_none().then(|| BASE64_STANDARD.encode(body)),
     }
 }

@@ -16,14 +16,14 @@ use tokio::{
 };
 
 pub use self::options::{NSQ_STAT_OPTIONS, NsqStatOptions};
-use self::table::{ByNode, Row, Width, head};
+use self::table::{ByNode, ChannelCounts, Row, Width, head};
 use super::{
     console::Console,
     exit_code::ExitCode,
     tool::{self, Refusal, StopSignals, positive, require},
 };
 use crate::{
-    cluster::{Ask, AskError, Merged, Nsqd, Timeouts, channel_counts, producers},
+    cluster::{Ask, AskError, Reach, Selection, Timeouts, producers, stats_at},
     config::typed::TypedOptions,
     protocol::{ChannelName, TopicName},
 };
@@ -39,7 +39,7 @@ pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
     tool::run::<NsqStatOptions>(PROGRAM, arguments, console, |typed, console| {
         let plan = Plan::new(typed)?;
         let ask = Ask::new(PROGRAM, plan.timeouts).map_err(Refusal::new)?;
-        tool::runtime()?.block_on(Watch::new(plan, ask).run(console))
+        tool::block_on(Watch::new(plan, ask).run(console))?
     })
 }
 
@@ -146,18 +146,25 @@ impl Watch {
     }
 
     async fn look(&self) -> (ByNode, Vec<AskError>) {
-        let Plan { topic, channel, .. } = &self.plan;
-        let (nodes, mut failures) = match self.plan.lookupds.is_empty() {
-            true => (self.plan.nsqds.clone(), Vec::new()),
+        let Plan { topic, channel, nsqds, lookupds, .. } = &self.plan;
+        let (nodes, mut failures) = match lookupds.is_empty() {
+            true => (nsqds.clone(), Vec::new()),
             false => {
-                let found = producers(&self.ask, &self.plan.lookupds, topic).await;
-                let nodes = found.known.iter().map(Nsqd::http_address).collect();
-                (nodes, found.failures)
+                let found = producers(&self.ask, lookupds, topic).await;
+                let nodes = found.known.into_iter().flatten();
+                (nodes.map(|node| node.address).collect(), found.failures)
             }
         };
-        let Merged { known, failures: more } =
-            channel_counts(&self.ask, &nodes, topic, channel).await;
-        failures.extend(more);
+        let select =
+            Selection { topic: Some(topic), channel: Some(channel), ..Selection::default() };
+        let nodes = nodes.into_iter().map(Reach::at);
+        let stats = stats_at(&self.ask, nodes, select).await;
+        failures.extend(stats.failures);
+        let mut known = ByNode::new();
+        for (node, stats) in stats.known {
+            let mut channels = stats.topics.iter().flat_map(|topic| &topic.channels);
+            known.extend(channels.next().map(|found| (node.address, ChannelCounts::from(found))));
+        }
         (known, failures)
     }
 

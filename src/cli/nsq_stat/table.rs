@@ -2,7 +2,38 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
-use crate::cluster::ChannelCounts;
+use crate::cluster::answers::ChannelStats;
+
+/// What a channel has come to on one node, in numbers that can be added and subtracted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ChannelCounts {
+    depth: i64,
+    backend_depth: i64,
+    in_flight_count: i64,
+    deferred_count: i64,
+    message_count: i64,
+    requeue_count: i64,
+    timeout_count: i64,
+    client_count: i64,
+    paused: bool,
+}
+
+impl From<&ChannelStats> for ChannelCounts {
+    fn from(channel: &ChannelStats) -> Self {
+        let signed = |count| i64::try_from(count).unwrap_or(i64::MAX);
+        Self {
+            depth: channel.depth,
+            backend_depth: channel.backend_depth,
+            in_flight_count: channel.in_flight_count,
+            deferred_count: channel.deferred_count,
+            message_count: signed(channel.message_count),
+            requeue_count: signed(channel.requeue_count),
+            timeout_count: signed(channel.timeout_count),
+            client_count: channel.client_count,
+            paused: channel.paused,
+        }
+    }
+}
 
 /// What nodes say of the channel, by their addresses.
 pub type ByNode = BTreeMap<String, ChannelCounts>;

@@ -1,8 +1,7 @@
 //! How a message is printed.
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Serialize;
-
-use crate::cli::base64;
 
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +58,7 @@ impl Format {
 fn put_json(facts: Facts<'_>, out: &mut Vec<u8>) {
     let Facts { topic, id, timestamp, attempts, nsqd, body } = facts;
     let text = std::str::from_utf8(body).ok();
-    let body_base64 = text.is_none().then(|| base64::encode(body));
+    let body_base64 = text.is_none().then(|| BASE64_STANDARD.encode(body));
     let line = Line { topic, id, timestamp, attempts, nsqd, body: text, body_base64 };
     // Nothing in a line can fail to be written, and a Vec takes everything.
     let _ = serde_json::to_writer(out, &line);

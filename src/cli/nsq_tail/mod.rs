@@ -1,35 +1,32 @@
 //! `nsq_tail`: prints messages.
 
+mod client;
 mod format;
 mod options;
 
 use std::{
     io::{self, ErrorKind},
-    sync::Arc,
-    thread,
     time::Duration,
 };
 
-use futures_util::future::join_all;
-use tokio::sync::{Notify, mpsc, oneshot};
-
-use self::format::{Facts, Format};
 pub use self::options::{NSQ_TAIL_OPTIONS, NsqTailOptions};
+use self::{
+    client::{Arrived, Client},
+    format::{Facts, Format},
+};
 use super::{
     console::Console,
     exit_code::ExitCode,
     logging::{self, OwnLines},
-    tool::{self, Refusal, StopSignals, require},
+    tool::{self, Refusal, require},
 };
 use crate::{
-    client::{Consumer, Delivery, Messages, Options},
+    client::{Consumer, ConsumerBuilder, Delivery, Options},
     config::typed::TypedOptions,
     protocol::{ChannelName, TopicName},
 };
 
 pub(super) const PROGRAM: &str = "nsq_tail";
-/// Messages that are printed with one write.
-const TOGETHER_MAX: usize = 512;
 
 /// Runs `nsq_tail` with the arguments behind its name.
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
@@ -82,39 +79,8 @@ fn ephemeral_channel() -> ChannelName {
     ChannelName::parse(name).expect("letters, digits and the suffix are a name")
 }
 
-/// Messages of one topic that came together.
-struct Arrived {
-    topic: usize,
-    deliveries: Vec<Delivery>,
-}
-
-/// The client's side, which never waits for the terminal: heartbeats go on while a pager is read.
-struct Client {
-    arrived: mpsc::Receiver<Arrived>,
-    stop: Arc<Notify>,
-    ended: oneshot::Receiver<Result<(), Refusal>>,
-}
-
-impl Client {
-    fn start(plan: &Plan) -> Result<Self, Refusal> {
-        let runtime = tool::runtime()?;
-        let (sender, arrived) = mpsc::channel(1);
-        let (done, ended) = oneshot::channel();
-        let stop = Arc::new(Notify::new());
-        let consumers: Vec<_> = plan.topics.iter().map(|topic| plan.consumer(topic)).collect();
-        let told = Arc::clone(&stop);
-        let run = move || {
-            let result = runtime.block_on(consume(consumers, &sender, &told));
-            drop(sender);
-            let _ = done.send(result); // the other side may have ended
-        };
-        thread::Builder::new().name("client".into()).spawn(run).map_err(Refusal::new)?;
-        Ok(Self { arrived, stop, ended })
-    }
-}
-
 impl Plan {
-    fn consumer(&self, topic: &TopicName) -> crate::client::ConsumerBuilder {
+    fn consumer(&self, topic: &TopicName) -> ConsumerBuilder {
         log::info!("Adding consumer for topic: {topic}");
         Consumer::builder(topic.clone(), self.channel.clone())
             .options(self.options.clone())
@@ -123,51 +89,13 @@ impl Plan {
     }
 }
 
-async fn consume(
-    consumers: Vec<crate::client::ConsumerBuilder>,
-    sender: &mpsc::Sender<Arrived>,
-    told: &Notify,
-) -> Result<(), Refusal> {
-    let mut signals = StopSignals::new().map_err(Refusal::new)?;
-    let mut streams = Vec::new();
-    for consumer in consumers {
-        streams.push(consumer.stream().await.map_err(Refusal::new)?);
-    }
-    let all: Vec<_> = streams.iter().map(|stream| stream.consumer().clone()).collect();
-    let handing = join_all(
-        streams.into_iter().enumerate().map(|(topic, stream)| hand_over(topic, stream, sender)),
-    );
-    tokio::pin!(handing);
-    tokio::select! {
-        _ = &mut handing => return Ok(()),
-        () = signals.next() => {}
-        () = told.notified() => {}
-    }
-    all.iter().for_each(Consumer::begin_stop);
-    tokio::select! {
-        _ = handing => {}
-        () = signals.next() => {}
-    }
-    Ok(())
-}
-
-async fn hand_over(topic: usize, mut messages: Messages, sender: &mpsc::Sender<Arrived>) {
-    loop {
-        let deliveries = messages.next_many(TOGETHER_MAX).await;
-        if deliveries.is_empty() || sender.send(Arrived { topic, deliveries }).await.is_err() {
-            break;
-        }
-    }
-    messages.consumer().ended().await;
-}
-
 fn tail(plan: Plan, console: &mut Console<'_>) -> Result<(), Refusal> {
-    let Client { mut arrived, stop, ended } = Client::start(&plan)?;
+    let mut client = Client::start(plan.topics.iter().map(|topic| plan.consumer(topic)).collect())?;
     let mut printing =
         Printing { left: vec![plan.count; plan.topics.len()], plan, lines: Vec::new() };
     let mut failed = None;
     let mut is_done = false;
-    while let Some(arrived) = arrived.blocking_recv() {
+    while let Some(arrived) = client.arrived.blocking_recv() {
         if is_done {
             arrived.deliveries.into_iter().for_each(give_back);
             continue;
@@ -177,7 +105,7 @@ fn tail(plan: Plan, console: &mut Console<'_>) -> Result<(), Refusal> {
             Err(error) => (failed, is_done) = (Some(error), true),
         }
         if is_done {
-            stop.notify_one();
+            client.stop.notify_one();
         }
     }
     match failed {
@@ -186,7 +114,7 @@ fn tail(plan: Plan, console: &mut Console<'_>) -> Result<(), Refusal> {
         }
         _ => {}
     }
-    ended.blocking_recv().unwrap_or_else(|_| Err(Refusal::new("the client has failed")))
+    client.end()
 }
 
 /// Somebody else is to have it, at once.
@@ -250,6 +178,18 @@ mod tests {
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
         testing::refused(run, arguments, reason);
+    }
+
+    #[test]
+    fn messages_in_flight_are_one_at_least_and_no_more_than_nsqd_can_count() {
+        for count in ["0", "-1", "2147483649", "5000000000"] {
+            let flag = format!("--max-in-flight={count}");
+            refused(&[&flag], "--max-in-flight must be [1,2147483648]");
+        }
+        refused(
+            &["--max-in-flight=2147483648"],
+            "--nsqd-tcp-address or --lookupd-http-address required",
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The options of `nsq_tail`.
 
 use crate::{
-    cli::tool::check_client_option,
+    cli::tool::{IN_FLIGHT, check_client_option},
     config::{
         declaration::{NOT_NEGATIVE, OptionError, OptionSpec, Options, declare_options, flag},
         typed::TypedOptions,
@@ -17,7 +17,7 @@ declare_options! {
         /// channel to read; one of its own that is gone afterwards unless given
         channel: String = flag("channel"),
         /// messages of a topic to have in flight at most
-        max_in_flight: u32 = flag("max-in-flight").default("200"),
+        max_in_flight: u32 = flag("max-in-flight").default("200").within(IN_FLIGHT),
         /// number of messages to print of one topic before the program ends, 0 for without end
         count: u64 = flag("n").within(NOT_NEGATIVE),
         /// print the topic in front of each message

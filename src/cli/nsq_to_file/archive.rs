@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io,
+    io, mem,
     path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
@@ -67,7 +67,7 @@ impl Now {
     }
 }
 
-/// Why an archive takes no more messages. Those that it has not given back are not acknowledged.
+/// Why an archive takes no more messages.
 #[derive(Debug, thiserror::Error)]
 pub enum ArchiveError {
     /// A step failed.
@@ -83,6 +83,18 @@ pub enum ArchiveError {
     /// An earlier step failed.
     #[error("not usable since an earlier error")]
     Broken,
+}
+
+/// What an archive that takes no more messages does with those that it has.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Failure<M> {
+    /// Why.
+    pub error: ArchiveError,
+    /// Are durable, and can be acknowledged: what has failed came after that.
+    pub synced: Vec<M>,
+    /// Are not known to be durable.
+    pub unsynced: Vec<M>,
 }
 
 /// Another file is needed.
@@ -116,6 +128,8 @@ pub struct Archive<M> {
     /// Of the newest file, whether it is open or not.
     name: Option<FileName>,
     unsynced: Vec<M>,
+    /// Made durable by the step under way.
+    synced: Vec<M>,
     broken: bool,
 }
 
@@ -137,64 +151,65 @@ impl<M: AsRef<[u8]>> Archive<M> {
         let ArchiveSpec { label, place, rules, names } = spec;
         leftovers::recover(&*files, &place, &names)
             .map_err(|error| failed("take over", &place.work_dir, error))?;
-        let (open, name, unsynced, broken) = (None, None, Vec::new(), false);
-        Ok(Self { label, place, rules, names, files, open, name, unsynced, broken })
+        let (open, name, broken) = (None, None, false);
+        let (unsynced, synced) = (Vec::new(), Vec::new());
+        Ok(Self { label, place, rules, names, files, open, name, unsynced, synced, broken })
     }
 
     /// Writes a message; returns messages that are durable now, this one possibly among them.
-    pub fn write(&mut self, message: M, now: &Now) -> Result<Vec<M>, ArchiveError> {
-        self.guarded(|archive| {
-            let mut synced = Vec::new();
+    pub fn write(&mut self, message: M, now: &Now) -> Result<Vec<M>, Failure<M>> {
+        let mut message = Some(message);
+        let mut written = self.guarded(|archive| {
             let due = archive.rotation_due(now);
             if let Some(due) = &due {
-                synced = archive.rotate(due, now)?;
+                archive.rotate(due, now)?;
             }
-            if let Some(open) = &mut archive.open {
-                open.output
-                    .write_line(message.as_ref())
-                    .map_err(|error| failed("write", &open.path, error))?;
+            if let Some(message) = message.take() {
+                archive.append_line(message)?;
             }
-            archive.unsynced.push(message);
             if due.is_some() || archive.unsynced.len() >= archive.rules.unsynced_max {
-                synced.extend(archive.sync_open()?);
+                archive.sync_open()?;
             }
-            Ok(synced)
-        })
+            Ok(())
+        });
+        if let Err(failure) = &mut written {
+            failure.unsynced.extend(message);
+        }
+        written
     }
 
     /// Hands what was written to the operating system, for others to read.
-    pub fn flush(&mut self) -> Result<(), ArchiveError> {
-        self.guarded(|archive| match &mut archive.open {
+    pub fn flush(&mut self) -> Result<(), Failure<M>> {
+        let flushed = self.guarded(|archive| match &mut archive.open {
             Some(open) => open.output.flush().map_err(|error| failed("write", &open.path, error)),
             None => Ok(()),
-        })
+        });
+        flushed.map(drop)
     }
 
     /// Makes everything durable that was written.
-    pub fn sync(&mut self) -> Result<Vec<M>, ArchiveError> {
+    pub fn sync(&mut self) -> Result<Vec<M>, Failure<M>> {
         self.guarded(Self::sync_open)
     }
 
     /// What is to be done from time to time: rotates if that is due, and syncs.
-    pub fn tick(&mut self, now: &Now) -> Result<Vec<M>, ArchiveError> {
+    pub fn tick(&mut self, now: &Now) -> Result<Vec<M>, Failure<M>> {
         self.guarded(|archive| {
-            let mut synced = Vec::new();
             if let Some(due) = archive.rotation_due(now) {
-                synced = match archive.rules.skip_empty_files {
+                match archive.rules.skip_empty_files {
                     true => archive.close_open()?,
                     false => archive.rotate(&due, now)?,
-                };
+                }
             }
             if !archive.unsynced.is_empty() {
                 log::info!("{} syncing {} records to disk", archive.label, archive.unsynced.len());
             }
-            synced.extend(archive.sync_open()?);
-            Ok(synced)
+            archive.sync_open()
         })
     }
 
     /// Closes the file and puts it away; the next message or tick opens another.
-    pub fn close(&mut self) -> Result<Vec<M>, ArchiveError> {
+    pub fn close(&mut self) -> Result<Vec<M>, Failure<M>> {
         self.guarded(Self::close_open)
     }
 
@@ -203,21 +218,34 @@ impl<M: AsRef<[u8]>> Archive<M> {
         &self.unsynced
     }
 
-    /// After an error nothing may claim success: a second sync would say nothing about what the first one lost.
-    fn guarded<T>(
+    /// After an error nothing may claim success: a second sync would say nothing about what the first one lost. What was
+    /// durable before the error remains so.
+    fn guarded(
         &mut self,
-        step: impl FnOnce(&mut Self) -> Result<T, ArchiveError>,
-    ) -> Result<T, ArchiveError> {
-        if self.broken {
-            return Err(ArchiveError::Broken);
+        step: impl FnOnce(&mut Self) -> Result<(), ArchiveError>,
+    ) -> Result<Vec<M>, Failure<M>> {
+        let result = if self.broken { Err(ArchiveError::Broken) } else { step(self) };
+        let synced = mem::take(&mut self.synced);
+        match result {
+            Ok(()) => Ok(synced),
+            Err(error) => {
+                self.broken = true;
+                self.open = None;
+                Err(Failure { error, synced, unsynced: mem::take(&mut self.unsynced) })
+            }
         }
-        let result = step(self);
-        if result.is_err() {
-            self.broken = true;
-            self.open = None;
-            self.unsynced.clear();
-        }
-        result
+    }
+
+    fn append_line(&mut self, message: M) -> Result<(), ArchiveError> {
+        let written = match &mut self.open {
+            Some(open) => open
+                .output
+                .write_line(message.as_ref())
+                .map_err(|error| failed("write", &open.path, error)),
+            None => Ok(()),
+        };
+        self.unsynced.push(message);
+        written
     }
 
     /// Why another file is needed, if one is.
@@ -246,13 +274,12 @@ impl<M: AsRef<[u8]>> Archive<M> {
         None
     }
 
-    fn rotate(&mut self, due: &Due, now: &Now) -> Result<Vec<M>, ArchiveError> {
+    fn rotate(&mut self, due: &Due, now: &Now) -> Result<(), ArchiveError> {
         if let Due::Because(reason) = due {
             log::info!("{} {reason}", self.label);
         }
-        let synced = self.close_open()?;
-        self.open_next(now)?;
-        Ok(synced)
+        self.close_open()?;
+        self.open_next(now)
     }
 
     fn open_next(&mut self, now: &Now) -> Result<(), ArchiveError> {
@@ -347,10 +374,10 @@ impl<M: AsRef<[u8]>> Archive<M> {
         may
     }
 
-    fn sync_open(&mut self) -> Result<Vec<M>, ArchiveError> {
-        let Some(open) = &mut self.open else { return Ok(Vec::new()) };
+    fn sync_open(&mut self) -> Result<(), ArchiveError> {
+        let Some(open) = &mut self.open else { return Ok(()) };
         if self.unsynced.is_empty() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         open.output.sync().map_err(|error| failed("sync", &open.path, error))?;
         if !open.dir_synced {
@@ -358,20 +385,20 @@ impl<M: AsRef<[u8]>> Archive<M> {
             self.files.sync_dir(dir).map_err(|error| failed("sync", dir, error))?;
             open.dir_synced = true;
         }
-        Ok(std::mem::take(&mut self.unsynced))
+        self.synced.append(&mut self.unsynced);
+        Ok(())
     }
 
-    fn close_open(&mut self) -> Result<Vec<M>, ArchiveError> {
-        let mut synced = self.sync_open()?;
-        let Some(open) = self.open.take() else { return Ok(synced) };
+    fn close_open(&mut self) -> Result<(), ArchiveError> {
+        self.sync_open()?;
+        let Some(open) = self.open.take() else { return Ok(()) };
         // Held until the file has moved: without a lock it is a leftover to any process that starts.
         let file = open.output.close().map_err(|error| failed("close", &open.path, error))?;
         if self.place.is_separate() && self.may_move(&*file, &open.path) {
             move_out(&*self.files, &self.place, &self.names, &open.relative)
                 .map_err(|error| failed("move", &open.path, error))?;
         }
-        synced.append(&mut self.unsynced);
-        Ok(synced)
+        Ok(())
     }
 }
 

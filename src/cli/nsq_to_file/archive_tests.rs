@@ -12,7 +12,7 @@ use flate2::read::MultiGzDecoder;
 use tempfile::TempDir;
 
 use super::{
-    archive::{Archive, ArchiveError, ArchiveSpec, Now, Place, Rules},
+    archive::{Archive, ArchiveError, ArchiveSpec, Failure, Now, Place, Rules},
     dying_files::DyingFiles,
     file_names::{FileNames, NameSource},
     files::{Files, RealFiles},
@@ -354,8 +354,9 @@ fn after_an_error_nothing_is_acknowledged() {
         write(&mut archive, "1", &rig.at(0));
         write(&mut archive, "2", &rig.at(0));
         files.fail(step);
-        let error = archive.close().unwrap_err();
+        let Failure { error, synced, unsynced } = archive.close().unwrap_err();
         assert!(matches!(error, ArchiveError::Failed { .. }), "{error}");
+        assert_eq!((synced, unsynced), (strings(&[]), strings(&["2"])), "{step}");
         files.fail("nothing");
         for result in [
             archive.close(),
@@ -363,9 +364,34 @@ fn after_an_error_nothing_is_acknowledged() {
             archive.tick(&rig.at(1)),
             archive.write("3".to_owned(), &rig.at(1)),
         ] {
-            assert!(matches!(result, Err(ArchiveError::Broken)));
+            assert!(matches!(result.unwrap_err().error, ArchiveError::Broken));
         }
         assert_eq!(archive.unsynced().len(), 0);
+    }
+}
+
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
+}
+
+#[test]
+fn what_is_durable_before_an_error_is_acknowledged() {
+    for (step, left) in [("rename", "1\n2\n"), ("create", "")] {
+        let rules = Rules { rotate_size: 3, ..RULES };
+        let rig = Rig { separate: true, rules, ..Rig::new() };
+        let files = rig.dying();
+        let mut archive = rig.open_on(Arc::new(files.clone())).unwrap();
+        write(&mut archive, "1", &rig.at(0));
+        write(&mut archive, "2", &rig.at(0));
+        files.fail(step);
+        // This one needs another file.
+        let Failure { error, synced, unsynced } =
+            archive.write("3".to_owned(), &rig.at(0)).unwrap_err();
+        assert!(matches!(error, ArchiveError::Failed { .. }), "{error}");
+        assert_eq!((synced, unsynced), (strings(&["2"]), strings(&["3"])), "{step}");
+        files.lose_power();
+        let found: String = contents(&rig.work()).into_iter().map(|(_, text)| text).collect();
+        assert_eq!(found, left, "{step}");
     }
 }
 
@@ -453,26 +479,33 @@ fn copies_keep_the_time_and_half_a_copy_is_begun_again() {
     assert_eq!(copied, written);
 }
 
-/// What one process does with messages `0..`; acknowledged ones are added to `acknowledged`.
+/// What one process does with messages `0..`; acknowledged ones are added to `acknowledged`, also when it fails.
 fn live(
     rig: &Rig,
     files: &DyingFiles,
     acknowledged: &mut BTreeSet<String>,
 ) -> Result<(), ArchiveError> {
     let mut archive = rig.open_on(Arc::new(files.clone()))?;
+    let mut acknowledge = |result: Result<Vec<String>, Failure<String>>| {
+        let (result, synced) = match result {
+            Ok(synced) => (Ok(()), synced),
+            Err(Failure { error, synced, .. }) => (Err(error), synced),
+        };
+        acknowledged.extend(synced);
+        result
+    };
     for number in 0..12 {
         let now = rig.at(number * 8);
-        acknowledged.extend(archive.write(format!("message {number}"), &now)?);
+        acknowledge(archive.write(format!("message {number}"), &now))?;
         match number {
-            3 => acknowledged.extend(archive.sync()?),
-            5 => archive.flush()?,
-            6 => acknowledged.extend(archive.close()?),
-            8 => acknowledged.extend(archive.tick(&rig.at(number * 8 + 30))?),
+            3 => acknowledge(archive.sync())?,
+            5 => archive.flush().map_err(|failure| failure.error)?,
+            6 => acknowledge(archive.close())?,
+            8 => acknowledge(archive.tick(&rig.at(number * 8 + 30)))?,
             _ => {}
         }
     }
-    acknowledged.extend(archive.close()?);
-    Ok(())
+    acknowledge(archive.close())
 }
 
 /// Kills a process in its `steps`th change; true if it came to its end before that.

@@ -13,7 +13,7 @@ use std::{
 use tokio::{sync::oneshot, task::spawn_blocking};
 
 use super::{
-    archive::{Archive, ArchiveError, ArchiveSpec, Now},
+    archive::{Archive, ArchiveError, ArchiveSpec, Failure, Now},
     files::RealFiles,
 };
 use crate::{
@@ -26,6 +26,8 @@ const TOGETHER_MAX: usize = 256;
 /// Messages that wait for a sync are kept from timing out: this often, or at half of the time that nsqd gives.
 const TOUCH_INTERVAL_MAX: Duration = Duration::from_secs(10);
 const TOUCH_INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// How long the end of a writer that has failed waits until nsqd knows which messages are finished.
+const LEAVING_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no logger for a topic.
 #[derive(Debug, thiserror::Error)]
@@ -52,8 +54,8 @@ enum Event {
     End,
 }
 
-/// A message that is finished once it is synced. One for which it never comes to that is left without an answer: the end of the
-/// connection gives it back, at once and without a try that would count.
+/// A message that is finished once it is synced. One for which it never comes to that is given back at once; without an answer
+/// the end of the connection does so.
 struct Waiting(ManuallyDrop<Delivery>);
 
 impl Waiting {
@@ -64,6 +66,10 @@ impl Waiting {
     fn finish(self) {
         // Where that comes too late it is delivered again, and written twice.
         let _gone = ManuallyDrop::into_inner(self.0).finish();
+    }
+
+    fn give_back(self) {
+        let _gone = ManuallyDrop::into_inner(self.0).requeue(Duration::ZERO);
     }
 }
 
@@ -144,6 +150,14 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, events: &mpsc::Receiver<Event>) -> Result<(), ArchiveError> {
+        let result = self.archive_all(events);
+        if result.is_err() {
+            self.leave(events);
+        }
+        result
+    }
+
+    fn archive_all(&mut self, events: &mpsc::Receiver<Event>) -> Result<(), ArchiveError> {
         let progress = Progress::start();
         let (mut next_sync, mut touched_at) = (Instant::now() + self.sync_interval, Instant::now());
         loop {
@@ -151,17 +165,14 @@ impl Writer {
             let wait = next_sync.min(next_touch).saturating_duration_since(Instant::now());
             match next_event(events, wait, || self.idle())? {
                 Some(Event::Arrived(messages)) => self.write(messages, &progress)?,
-                Some(Event::HangUp) => finish(self.archive.close()?),
+                Some(Event::HangUp) => settle(self.archive.close())?,
                 Some(Event::Drain) => self.drains = true,
-                Some(Event::End) => {
-                    finish(self.archive.close()?);
-                    return Ok(());
-                }
+                Some(Event::End) => return settle(self.archive.close()),
                 None => {}
             }
             let now = Instant::now();
             if now >= next_sync {
-                finish(self.archive.tick(&Now::read())?);
+                settle(self.archive.tick(&Now::read()))?;
                 next_sync = now + self.sync_interval;
             }
             if now >= touched_at + self.touch_interval {
@@ -176,11 +187,15 @@ impl Writer {
     fn write(&mut self, messages: Vec<Waiting>, progress: &Progress) -> Result<(), ArchiveError> {
         let now = Now::read();
         let (count, mut bytes) = (messages.len(), 0);
-        for message in messages {
+        let mut messages = messages.into_iter();
+        while let Some(message) = messages.next() {
             bytes += message.as_ref().len();
             let half = (message.0.timeout() / 2).max(TOUCH_INTERVAL_MIN);
             self.touch_interval = self.touch_interval.min(half);
-            finish(self.archive.write(message, &now)?);
+            if let Err(error) = settle(self.archive.write(message, &now)) {
+                messages.for_each(Waiting::give_back);
+                return Err(error);
+            }
         }
         progress.add(count, bytes);
         Ok(())
@@ -189,9 +204,22 @@ impl Writer {
     /// Nothing has come for the moment: lets others read what is written, and syncs it if hardly any more would come before.
     fn idle(&mut self) -> Result<(), ArchiveError> {
         if self.drains || self.consumer.is_starved() {
-            finish(self.archive.sync()?);
+            settle(self.archive.sync())?;
         }
-        self.archive.flush()
+        settle(self.archive.flush().map(|()| Vec::new()))
+    }
+
+    /// Gives back what still comes until the consumer has ended: by then nsqd has heard what is finished.
+    fn leave(&self, events: &mpsc::Receiver<Event>) {
+        self.consumer.begin_stop();
+        let end = Instant::now() + LEAVING_TIMEOUT;
+        loop {
+            match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::Arrived(messages)) => messages.into_iter().for_each(Waiting::give_back),
+                Ok(Event::HangUp | Event::Drain) => {}
+                Ok(Event::End) | Err(_) => return,
+            }
+        }
     }
 }
 
@@ -213,6 +241,14 @@ fn next_event(
     }
 }
 
-fn finish(synced: Vec<Waiting>) {
+/// Answers for messages, also when a step has failed.
+fn settle(result: Result<Vec<Waiting>, Failure<Waiting>>) -> Result<(), ArchiveError> {
+    let (synced, failed) = match result {
+        Ok(synced) => (synced, None),
+        Err(Failure { error, synced, unsynced }) => (synced, Some((error, unsynced))),
+    };
     synced.into_iter().for_each(Waiting::finish);
+    let Some((error, unsynced)) = failed else { return Ok(()) };
+    unsynced.into_iter().for_each(Waiting::give_back);
+    Err(error)
 }

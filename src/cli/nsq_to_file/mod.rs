@@ -72,7 +72,7 @@ fn start(parsed: &Parsed, console: &mut Console<'_>) -> Result<ExitCode, Refusal
     let plan = Plan::new(options)?;
     logging::init_utility(OwnLines::Prefixed(prefix.clone(), level));
     plan.warnings.iter().for_each(|warning| log::warn!("{warning}"));
-    if let Err(error) = tool::runtime()?.block_on(Archiving::new(plan).run()) {
+    if let Err(error) = tool::block_on(Archiving::new(plan).run()).flatten() {
         console.complain(&logging::fatal_line_with(&prefix, error));
         return Ok(ExitCode::Failure);
     }
@@ -95,27 +95,41 @@ impl Archiving {
 
     async fn run(mut self) -> Result<(), Refusal> {
         let mut stop = StopSignals::new().map_err(Refusal::new)?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(Refusal::new)?;
-        let (lookupds, mut looks) = self.begin().await?;
-        loop {
-            tokio::select! {
-                () = stop.next() => break,
-                _ = hangup.recv() => self.loggers.values().for_each(Logger::hang_up),
-                () = next(&mut looks) => self.look(lookupds.as_ref()).await,
-                Some(end) = self.ends.next() => ended(end)?,
-            }
+        let mut result = self.archive(&mut stop).await;
+        if let Err(error) = &result {
+            log::error!("stopping, as there is no way to go on: {error}");
         }
         self.loggers.values().for_each(Logger::begin_stop);
         loop {
             tokio::select! {
                 end = self.ends.next() => match end {
-                    Some(end) => ended(end)?,
-                    None => return Ok(()),
+                    Some(end) => result = result.and(ended(end)),
+                    None => return result,
                 },
                 () = stop.next() => {
                     log::warn!("second signal, exiting at once");
-                    return Ok(());
+                    return result;
                 }
+            }
+        }
+    }
+
+    /// Until it is told to stop, or one topic fails.
+    async fn archive(&mut self, stop: &mut StopSignals) -> Result<(), Refusal> {
+        let mut hangup = signal(SignalKind::hangup()).map_err(Refusal::new)?;
+        let Some(begun) = stop.unless_stopped(self.begin()).await else { return Ok(()) };
+        let (lookupds, mut looks) = begun?;
+        loop {
+            tokio::select! {
+                () = stop.next() => return Ok(()),
+                _ = hangup.recv() => self.loggers.values().for_each(Logger::hang_up),
+                () = next(&mut looks) => {
+                    let looking = self.look(lookupds.as_ref());
+                    if stop.unless_stopped(looking).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                Some(end) = self.ends.next() => ended(end)?,
             }
         }
     }
@@ -207,6 +221,15 @@ mod tests {
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
         testing::refused(run, arguments, reason);
+    }
+
+    #[test]
+    fn messages_in_flight_are_one_at_least_and_no_more_than_nsqd_can_count() {
+        for count in ["0", "-1", "2147483649", "5000000000"] {
+            let flag = format!("--max-in-flight={count}");
+            refused(&[&flag], "--max-in-flight must be [1,2147483648]");
+        }
+        refused(&["--max-in-flight=2147483648", "--channel="], "--channel is required");
     }
 
     #[test]

@@ -2,11 +2,14 @@
 
 use std::path::PathBuf;
 
-use crate::config::{
-    GoDuration,
-    declaration::{OptionError, OptionSpec, Options, declare_options, flag},
-    typed::TypedOptions,
-    value::{OptionType, Value},
+use crate::{
+    cli::tool::IN_FLIGHT,
+    config::{
+        GoDuration,
+        declaration::{OptionError, OptionSpec, Options, declare_options, flag},
+        typed::TypedOptions,
+        value::{OptionType, Value},
+    },
 };
 
 declare_options! {
@@ -25,7 +28,7 @@ declare_options! {
         /// HTTP address of an nsqlookupd, host:port or URL (may be given multiple times)
         lookupd_http_addresses: Vec<String> = flag("lookupd-http-address"),
         /// messages of a topic to have in flight at most, and to write between two syncs
-        max_in_flight: u32 = flag("max-in-flight").default("200"),
+        max_in_flight: u32 = flag("max-in-flight").default("200").within(IN_FLIGHT),
         /// option of the consumer, key,value (may be given multiple times); one that is no option is ignored with a warning
         consumer_opts: Vec<String> = flag("consumer-opt"),
         /// timeout for HTTP connects to nsqlookupd when topics are looked for

@@ -32,7 +32,7 @@ pub(super) const PROGRAM: &str = "nsq_to_http";
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
     tool::run::<NsqToHttpOptions>(PROGRAM, arguments, console, |typed, _| {
         let plan = Plan::new(typed)?;
-        tool::runtime()?.block_on(relay(plan))
+        tool::block_on(relay(plan))?
     })
 }
 
@@ -40,13 +40,13 @@ async fn relay(plan: Plan) -> Result<(), Refusal> {
     logging::init_utility(OwnLines::Plain);
     plan.destinations.warn();
     let mut stop = StopSignals::new().map_err(Refusal::new)?;
-    let messages = Consumer::builder(plan.topic, plan.channel)
+    let subscribing = Consumer::builder(plan.topic, plan.channel)
         .options(plan.consumer)
         .nsqds(plan.nsqds)
         .lookupds(plan.lookupds)
-        .stream()
-        .await
-        .map_err(Refusal::new)?;
+        .stream();
+    let Some(messages) = stop.unless_stopped(subscribing).await else { return Ok(()) };
+    let messages = messages.map_err(Refusal::new)?;
     let sender = Arc::new(Sender {
         destinations: plan.destinations,
         requests: plan.requests,

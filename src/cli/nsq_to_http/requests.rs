@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap};
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode, Url, header::HeaderMap, redirect::Policy,
+};
 
 use super::template::Template;
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
         relay::destinations::Rejection,
         tool::{Refusal, require},
     },
-    requests::{self, why},
+    requests::{self, REDIRECTS_MAX, why},
     tls::trusting_the_system,
 };
 
@@ -51,6 +53,23 @@ impl Targets {
         }
         Ok(Self::Get(templates))
     }
+
+    /// Redirects are followed as long as the message goes along.
+    fn redirects(&self) -> Policy {
+        let followed = Policy::limited(REDIRECTS_MAX);
+        match self {
+            Self::Get(_) => followed,
+            Self::Post(_) => Policy::custom(move |attempt| match loses_body(attempt.status()) {
+                true => attempt.stop(),
+                false => followed.redirect(attempt),
+            }),
+        }
+    }
+}
+
+/// After such an answer to a POST clients go on with a GET.
+fn loses_body(status: StatusCode) -> bool {
+    matches!(status, StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND | StatusCode::SEE_OTHER)
 }
 
 fn post_url(text: &str) -> Result<Url, Refusal> {
@@ -94,6 +113,7 @@ impl Requests {
             .timeout(limits.request)
             .pool_max_idle_per_host(limits.requests)
             .pool_idle_timeout(IDLE_MAX)
+            .redirect(targets.redirects())
             .default_headers(headers)
             .build()
             .map_err(|error| Refusal(why(error)))?;
@@ -132,7 +152,10 @@ async fn discard(mut response: Response) {
 
 /// What a status says against: a request that is wrong is so everywhere, all else is the server's own trouble.
 fn refusal(status: StatusCode) -> Rejection {
-    let reason = format!("got status code {}", status.as_u16());
+    let mut reason = format!("got status code {}", status.as_u16());
+    if loses_body(status) {
+        reason += ": following it would lose the message";
+    }
     match status {
         StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Rejection::of_host(reason),
         status if status.is_client_error() => Rejection::of_message(reason),

@@ -36,7 +36,7 @@ pub(super) const PROGRAM: &str = "nsq_to_nsq";
 pub fn run(arguments: &[String], console: &mut Console<'_>) -> ExitCode {
     tool::run::<NsqToNsqOptions>(PROGRAM, arguments, console, |typed, _| {
         let plan = Plan::new(typed)?;
-        tool::runtime()?.block_on(relay(plan))
+        tool::block_on(relay(plan))?
     })
 }
 
@@ -44,7 +44,8 @@ async fn relay(plan: Plan) -> Result<(), Refusal> {
     logging::init_utility(OwnLines::Plain);
     plan.destinations.warn();
     let mut stop = StopSignals::new().map_err(Refusal::new)?;
-    let sources = subscribe(&plan).await?;
+    let Some(sources) = stop.unless_stopped(subscribe(&plan)).await else { return Ok(()) };
+    let sources = sources?;
     let consumers: Vec<_> = sources.iter().map(|messages| messages.consumer().clone()).collect();
     let publisher = Publisher { destinations: plan.destinations, producers: plan.producers };
     let passing = Arc::new(Passing {

@@ -6,7 +6,7 @@ use actix::{Addr, Context, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
 
-use super::take_over::until_taken_over;
+use super::{beside::Beside, take_over::until_taken_over};
 use crate::{
     actors::{
         AuthClient, Discovery, Listener, Node, Statsd,
@@ -30,14 +30,13 @@ use crate::{
         workers::Workers,
     },
     cli::{
-        nsqlookupd::daemon as nsqlookupd,
         service::{
             DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
             not_started, raise_descriptor_limit,
         },
         signals::Signals,
     },
-    config::{ListenAddress, NsqdOptions, NsqlookupdOptions, TlsMinVersion},
+    config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
     storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
 };
@@ -48,7 +47,7 @@ const MAILBOX: usize = 4096;
 
 /// Runs nsqd until it is told to stop; `on_ready` hears when clients can connect.
 pub fn run(options: NsqdOptions, on_ready: &mut dyn FnMut(&Listening)) -> Result<(), DaemonError> {
-    run_with(Arc::new(RealDisk), None, options, on_ready)
+    run_with(Arc::new(RealDisk), Beside::default(), options, on_ready)
 }
 
 /// The same with its data path on `disk`.
@@ -57,21 +56,21 @@ pub fn run_on(
     options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
-    run_with(disk, None, options, on_ready)
+    run_with(disk, Beside::default(), options, on_ready)
 }
 
-/// The same with an nsqlookupd in the same process, if there is to be one, to which nsqd reports.
+/// The same with others in the same process.
 pub fn run_beside(
-    nsqlookupd: Option<NsqlookupdOptions>,
+    beside: Beside,
     options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
-    run_with(Arc::new(RealDisk), nsqlookupd, options, on_ready)
+    run_with(Arc::new(RealDisk), beside, options, on_ready)
 }
 
 fn run_with(
     disk: Arc<dyn Disk>,
-    nsqlookupd: Option<NsqlookupdOptions>,
+    beside: Beside,
     mut options: NsqdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
@@ -85,11 +84,7 @@ fn run_with(
         let taken_over = until_taken_over(data, log.clone(), &mut signals, tls.as_ref());
         let Some(data) = taken_over.await? else { return Ok(()) };
         let (root, failed) = Root::start_new();
-        let registry = nsqlookupd.map(|options| nsqlookupd::Running::start(options, &root));
-        let registry = registry.transpose()?;
-        options
-            .nsqlookupd_tcp_addresses
-            .extend(registry.iter().map(|registry| registry.listening.tcp.clone()));
+        let others = beside.start_registry(&mut options, &root)?;
         let sockets = Sockets::bind(&options, tls.is_some())?;
         sockets.fill_in_ports(&mut options);
         let shared = Arc::new(share(options, data, log, tls));
@@ -104,14 +99,13 @@ fn run_with(
         let (listening, _socket_files) = sockets.serve(&node, &shared, &root)?;
         log_listening(&listening);
         discovery.do_send(Announce);
+        let others = others.start_pages(&listening, &root)?;
         on_ready(&listening);
         tokio::select! {
             () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
-        if let Some(registry) = registry {
-            registry.stop().await;
-        }
+        others.stop().await;
         Ok(())
     })
 }
@@ -157,7 +151,7 @@ impl Sockets {
         shared: &Arc<Shared>,
         root: &Addr<Root>,
     ) -> Result<(Listening, [Option<SocketFile>; 2]), DaemonError> {
-        let mut listening = Listening { tcp: self.tcp.address, http: None, https: None };
+        let mut listening = Listening { tcp: Some(self.tcp.address), http: None, https: None };
         let mut files = [self.tcp.file, None];
         let port = |bound: &Option<Bound>| bound.as_ref().map_or(0, |bound| bound.port);
         let (http, https) = (port(&self.http), port(&self.https));
@@ -211,6 +205,7 @@ fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<T
         taking_reserve: AtomicBool::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
+        removers: disk_queue::removers(),
         tls,
         restarts: Restarts::default(),
         start_time: clock::wall_ns() / 1_000_000_000,

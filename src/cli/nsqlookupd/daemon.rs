@@ -64,7 +64,7 @@ impl Running {
     /// Binds both sockets and serves; `root` hears when an actor has failed for good.
     pub fn start(options: NsqlookupdOptions, root: &Addr<Root>) -> Result<Self, DaemonError> {
         let (tcp, http) = (bind_tcp(&options.tcp_address)?, bind_tcp(&options.http_address)?);
-        let listening = Listening { tcp: tcp.address, http: Some(http.address), https: None };
+        let listening = Listening { tcp: Some(tcp.address), http: Some(http.address), https: None };
         let shared = LookupShared::new(options, tcp.port, http.port, open_files_max());
         let shared = Arc::new(shared);
         let socket = Socket::new(tcp.listener).map_err(not_started)?;
@@ -78,7 +78,9 @@ impl Running {
 
     /// Accepts nobody any more and ends every link.
     pub async fn stop(&self) {
-        log::info!("TCP: closing {}", self.listening.tcp);
+        if let Some(tcp) = &self.listening.tcp {
+            log::info!("TCP: closing {tcp}");
+        }
         let _ = self.listener.send(DisconnectAll).await;
         if let Some(http) = &self.listening.http {
             log::info!("HTTP: closing {http}");

@@ -1,6 +1,7 @@
 //! `to_nsq`: publishes what it reads.
 
 mod delimiter;
+mod input;
 mod lane;
 mod options;
 mod rate;
@@ -8,20 +9,22 @@ mod records;
 
 use std::{
     collections::BTreeSet,
-    io,
+    os::fd::AsFd,
+    pin::pin,
     sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
-use futures_util::future::{select_all, try_join_all};
+use futures_util::future::try_join_all;
 use tokio::{
     sync::{mpsc, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 pub use self::options::{TO_NSQ_OPTIONS, ToNsqOptions};
 use self::{
+    input::{Input, Source},
     lane::Lane,
     rate::Rate,
     records::{Batch, BatchLimits, ReadError, Records},
@@ -40,19 +43,15 @@ pub(super) const PROGRAM: &str = "to_nsq";
 const BATCH: BatchLimits = BatchLimits { count: 2000, bytes: 128 * 1024 };
 /// Batches that were read and are not on their way yet.
 const BATCHES_WAITING: usize = 4;
-/// How long a stop waits for answers.
+/// How long a stop waits until all that was read is stored.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs `to_nsq` with the arguments behind its name.
-pub fn run(
-    arguments: &[String],
-    input: impl io::Read + Send + 'static,
-    console: &mut Console<'_>,
-) -> ExitCode {
+pub fn run(arguments: &[String], input: impl AsFd, console: &mut Console<'_>) -> ExitCode {
     tool::run::<ToNsqOptions>(PROGRAM, arguments, console, |typed, _| {
         let plan = Plan::new(typed)?;
         logging::init_utility(OwnLines::Plain);
-        tool::runtime()?.block_on(publish(plan, input))
+        tool::block_on(publish(plan, input))?
     })
 }
 
@@ -90,7 +89,7 @@ impl Plan {
     }
 }
 
-async fn publish(plan: Plan, input: impl io::Read + Send + 'static) -> Result<(), Refusal> {
+async fn publish(plan: Plan, input: impl AsFd) -> Result<(), Refusal> {
     let mut stop = StopSignals::new().map_err(Refusal::new)?;
     if let Some(rate) = &plan.rate {
         log::info!("Throttling messages rate to max:{}/second", rate.per_second());
@@ -99,15 +98,16 @@ async fn publish(plan: Plan, input: impl io::Read + Send + 'static) -> Result<()
         Some(rate) => BatchLimits { count: rate.batch_max().min(BATCH.count), ..BATCH },
         None => BATCH,
     };
+    let (input, stopper) = Input::new(input).map_err(Refusal::new)?;
     let records = read(Records::new(input, &plan.delimiter, limits))?;
-    // The lanes end when nothing more is handed to them; a stop then leaves them a moment for answers.
+    // With the last that was read the lanes end, for which a stop leaves them a moment.
     let (stopped, is_stopped) = watch::channel(false);
-    let publishing = deal(plan, records, is_stopped);
-    tokio::pin!(publishing);
+    let mut publishing = pin!(deal(plan, records, is_stopped));
     tokio::select! {
         published = &mut publishing => return published,
         () = stop.next() => {}
     }
+    drop(stopper);
     let _ = stopped.send(true); // who deals is still there, it has not ended
     tokio::select! {
         published = &mut publishing => published,
@@ -117,11 +117,11 @@ async fn publish(plan: Plan, input: impl io::Read + Send + 'static) -> Result<()
 }
 
 fn not_all() -> Refusal {
-    Refusal::new("stopped before all that was on its way is known to be stored")
+    Refusal::new("stopped before all that was read is known to be stored")
 }
 
 /// Reads on a thread of its own, as that may take for ever.
-fn read(mut records: Records<impl io::Read + Send + 'static>) -> Result<Read, Refusal> {
+fn read(mut records: Records<impl Source + Send + 'static>) -> Result<Read, Refusal> {
     let (sender, receiver) = mpsc::channel(BATCHES_WAITING);
     let read_on = move || {
         loop {
@@ -145,32 +145,38 @@ async fn deal(plan: Plan, records: Read, is_stopped: watch::Receiver<bool>) -> R
         let lane = Lane::connect(address, topic.clone(), &options, retry_for).await?;
         lane.run(batches).await
     });
-    let dealing = hand_out(records, rate, senders, is_stopped);
-    let (handed_out, published) = tokio::join!(dealing, try_join_all(lanes));
-    published?;
-    handed_out
+    let mut publishing = pin!(try_join_all(lanes));
+    let handed_out = tokio::select! {
+        published = &mut publishing => return published.map(drop), // one has failed
+        handed_out = hand_out(records, rate, senders, is_stopped.clone()) => handed_out,
+    };
+    if handed_out == Ok(0) && *is_stopped.borrow() {
+        return Ok(()); // whether there is a connection does not matter
+    }
+    publishing.await?;
+    handed_out.map(drop)
 }
 
-/// Hands every batch to every lane until there are no more.
+/// Hands every batch to every lane until there are no more; how many there were. A stop ends the reading, and what was read
+/// by then no longer waits for its turn.
 async fn hand_out(
     mut records: Read,
     mut rate: Option<Rate>,
     lanes: Vec<mpsc::Sender<Arc<Batch>>>,
     mut is_stopped: watch::Receiver<bool>,
-) -> Result<(), Refusal> {
+) -> Result<usize, Refusal> {
     let progress = Progress::start();
+    let mut count = 0;
     loop {
-        let batch = tokio::select! {
-            batch = records.recv() => batch.unwrap_or_else(|| Ok(Batch::default())),
-            _ = is_stopped.changed() => return Ok(()),
-            () = any_closed(&lanes) => return Ok(()), // it has failed and says why
-        };
+        let batch = records.recv().await.unwrap_or_else(|| Ok(Batch::default()));
         let batch = Arc::new(batch.map_err(Refusal::new)?);
         if batch.is_empty() {
-            return Ok(());
+            return Ok(count);
         }
+        count += 1;
         if let Some(rate) = &mut rate {
-            sleep(rate.take(batch.len(), Instant::now())).await;
+            let pause = rate.take(batch.len(), Instant::now());
+            let _in_time = timeout(pause, is_stopped.wait_for(|&stopped| stopped)).await;
         }
         for lane in &lanes {
             let _failed = lane.send(Arc::clone(&batch)).await;
@@ -179,20 +185,21 @@ async fn hand_out(
     }
 }
 
-async fn any_closed(lanes: &[mpsc::Sender<Arc<Batch>>]) {
-    select_all(lanes.iter().map(|lane| Box::pin(lane.closed()))).await;
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use super::*;
     use crate::cli::testing::{self, run_with};
 
+    fn input() -> File {
+        File::open("/dev/null").unwrap()
+    }
+
     #[track_caller]
     fn refused(arguments: &[&str], reason: &str) {
-        let to_nsq = |arguments: &[String], console: &mut Console<'_>| {
-            run(arguments, &b"one\n"[..], console)
-        };
+        let to_nsq =
+            |arguments: &[String], console: &mut Console<'_>| run(arguments, input(), console);
         testing::refused(to_nsq, arguments, reason);
     }
 
@@ -223,7 +230,7 @@ mod tests {
     #[test]
     fn bad_producer_options_are_bad_flags() {
         let arguments = ["--producer-opt=bogus,1".to_owned()];
-        let ran = run_with(|console| run(&arguments, &b""[..], console));
+        let ran = run_with(|console| run(&arguments, input(), console));
         assert_eq!(ran.code, ExitCode::Usage);
         let expected = "invalid value \"bogus,1\" for flag -producer-opt: invalid option bogus\nUsage of to_nsq:\n";
         assert!(ran.err.starts_with(expected), "{}", ran.err);

@@ -1,8 +1,10 @@
 //! Cutting a stream into messages.
 
-use std::io::{self, Read};
+use std::io;
 
 use memchr::memmem::Finder;
+
+use super::input::Source;
 
 /// How much one read takes at most; what it brings is published together.
 const READ_BYTES: usize = 128 * 1024;
@@ -75,14 +77,23 @@ pub struct Records<R> {
     start: usize,
     /// No delimiter begins between `start` and here.
     searched: usize,
-    ended: bool,
+    ended: Option<Ending>,
 }
 
-impl<R: Read> Records<R> {
+/// Why nothing more is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// What stands behind the last delimiter is whole.
+    OfInput,
+    /// It need not be.
+    Stopped,
+}
+
+impl<R: Source> Records<R> {
     /// Reads from `input`; the delimiter is not empty.
     pub fn new(input: R, delimiter: &[u8], limits: BatchLimits) -> Self {
         let delimiter = Finder::new(delimiter).into_owned();
-        let (buffer, start, searched, ended) = (Vec::new(), 0, 0, false);
+        let (buffer, start, searched, ended) = (Vec::new(), 0, 0, None);
         Self { input, delimiter, limits, buffer, start, searched, ended }
     }
 
@@ -95,16 +106,14 @@ impl<R: Read> Records<R> {
             if !batch.is_empty() {
                 return Ok(batch);
             }
-            if self.ended {
-                let rest = self.start..self.buffer.len();
-                if !rest.is_empty() {
-                    batch.push(&self.buffer[rest]);
-                    self.start = self.buffer.len();
-                    self.searched = self.start;
+            match self.ended {
+                None => self.read_more()?,
+                Some(Ending::Stopped) => return Ok(batch),
+                Some(Ending::OfInput) => {
+                    self.take_rest(&mut batch);
+                    return Ok(batch);
                 }
-                return Ok(batch);
             }
-            self.read_more()?;
         }
     }
 
@@ -130,6 +139,15 @@ impl<R: Read> Records<R> {
         }
     }
 
+    fn take_rest(&mut self, batch: &mut Batch) {
+        let rest = self.start..self.buffer.len();
+        if !rest.is_empty() {
+            batch.push(&self.buffer[rest]);
+            self.start = self.buffer.len();
+            self.searched = self.start;
+        }
+    }
+
     fn read_more(&mut self) -> Result<(), ReadError> {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
@@ -140,19 +158,26 @@ impl<R: Read> Records<R> {
         }
         self.buffer.resize(length + READ_BYTES, 0);
         let read = loop {
-            match self.input.read(&mut self.buffer[length..]) {
+            match self.input.read_into(&mut self.buffer[length..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
         };
-        self.buffer.truncate(length + *read.as_ref().unwrap_or(&0));
-        self.ended = read? == 0;
+        let count = read.as_ref().ok().copied().flatten().unwrap_or(0);
+        self.buffer.truncate(length + count);
+        self.ended = match read? {
+            None => Some(Ending::Stopped),
+            Some(0) => Some(Ending::OfInput),
+            Some(_) => None,
+        };
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -175,7 +200,7 @@ mod tests {
         }
     }
 
-    fn batches(input: impl Read, delimiter: &[u8], limits: BatchLimits) -> Vec<Vec<Vec<u8>>> {
+    fn batches(input: impl Source, delimiter: &[u8], limits: BatchLimits) -> Vec<Vec<Vec<u8>>> {
         let mut records = Records::new(input, delimiter, limits);
         let mut batches = Vec::new();
         loop {
@@ -223,6 +248,19 @@ mod tests {
         };
         assert_eq!(sizes(BatchLimits { count: 2, ..AMPLE }), [2, 2, 2]);
         assert_eq!(sizes(BatchLimits { bytes: 2, ..AMPLE }), [2, 1, 2, 1]);
+    }
+
+    #[test]
+    fn a_stop_leaves_out_only_what_is_not_whole() {
+        struct Stopping(&'static [u8]);
+        impl Source for Stopping {
+            fn read_into(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+                let read = self.0.read(buffer)?;
+                Ok((read > 0).then_some(read))
+            }
+        }
+        let limits = BatchLimits { count: 1, ..AMPLE };
+        assert_eq!(batches(Stopping(b"a\nb\nc"), b"\n", limits), [[b"a"], [b"b"]]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `GET /debug`: everything that is registered, key by key.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix_web::{HttpResponse, web::Bytes};
 use futures_util::stream;
@@ -24,16 +24,17 @@ const NEVER_NS: i64 = -6_795_364_578_871_345_152;
 pub async fn dump(api: State) -> Result<HttpResponse, HttpError> {
     let dump = Arc::new(ask(&api.registry, || DumpRegistrations).await?);
     let count = dump.keys.len();
-    let pieces = (0..count).map(move |at| piece(&dump, at));
+    let lifetime = api.shared.options.tombstone_lifetime;
+    let pieces = (0..count).map(move |at| piece(&dump, at, lifetime));
     let end = [Ok(Bytes::from_static(if count == 0 { b"{}" } else { b"}" }))];
     Ok(reply::json_pieces(stream::iter(pieces.chain(end))))
 }
 
 /// One key with its producers, behind what stands between keys.
-fn piece(dump: &Dump, at: usize) -> Result<Bytes, HttpError> {
+fn piece(dump: &Dump, at: usize, lifetime: Duration) -> Result<Bytes, HttpError> {
     let key = &dump.keys[at];
     let producers: Vec<_> =
-        dump.producers_of(key).map(|(seen, tombstone)| Entry::new(seen, tombstone)).collect();
+        dump.producers_of(key).map(|(seen, at)| Entry::new(seen, at, lifetime)).collect();
     let mut text = vec![if at == 0 { b'{' } else { b',' }];
     text.extend(reply::to_json(&name(key))?);
     text.push(b':');
@@ -64,10 +65,13 @@ struct Entry<'a> {
     topology_region: &'a str,
     topology_zone: &'a str,
     version: &'a str,
+    /// When the tombstone ends. Not in upstream's answer, and therefore last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tombstoned_until: Option<i64>,
 }
 
 impl<'a> Entry<'a> {
-    fn new(seen: &'a Seen, tombstone: Option<Moment>) -> Self {
+    fn new(seen: &'a Seen, tombstone: Option<Moment>, lifetime: Duration) -> Self {
         let info = &seen.producer.info;
         Self {
             broadcast_address: &info.broadcast_address,
@@ -81,6 +85,7 @@ impl<'a> Entry<'a> {
             topology_region: &info.topology_region,
             topology_zone: &info.topology_zone,
             version: &info.version,
+            tombstoned_until: tombstone.map(|at| clock::wall_of(at + lifetime)),
         }
     }
 }

@@ -12,8 +12,10 @@ use crate::{
 };
 
 /// What is written at a time.
-const WRITE_BYTES: usize = 1 << 20;
+const WRITE_BYTES: u64 = 1 << 20;
 const WRITE_BATCHES: usize = 1024;
+/// Segments that a write begins at most, give or take one: each holds a descriptor until it is synced.
+const WRITE_SEGMENTS: u64 = 32;
 /// What is synced at a time, so that neither dirty memory nor open files gather.
 const SYNC_BYTES: usize = 128 << 20;
 
@@ -24,6 +26,7 @@ pub(super) struct StagedLog {
     seq: u64,
     pending: Vec<Arc<Batch>>,
     pending_bytes: usize,
+    pending_bytes_max: u64,
     unsynced_bytes: usize,
 }
 
@@ -37,12 +40,14 @@ impl StagedLog {
         Segment::create(dir, take_over.disk(), header)
             .map_err(TakeOverError::io("create a segment in", dir))?;
         let (log, _) = Log::open(dir, take_over.options.clone())?;
+        let bytes_of_segments = WRITE_SEGMENTS.saturating_mul(take_over.options.segment_bytes_max);
         Ok(Self {
             log,
             position: header.base,
             seq: header.first_seq,
             pending: Vec::new(),
             pending_bytes: 0,
+            pending_bytes_max: bytes_of_segments.min(WRITE_BYTES),
             unsynced_bytes: 0,
         })
     }
@@ -71,11 +76,12 @@ impl StagedLog {
         (self.position, self.seq) = (batch.end_position(), batch.end_seq());
         self.pending_bytes += batch.encoded_len();
         self.pending.push(Arc::new(batch));
-        self.pending_bytes >= WRITE_BYTES || self.pending.len() >= WRITE_BATCHES
+        self.pending_bytes as u64 >= self.pending_bytes_max || self.pending.len() >= WRITE_BATCHES
     }
 
     /// Writes what was added.
     pub fn write(&mut self) -> Result<(), TakeOverError> {
+        self.log.sync_surplus()?;
         self.log.append(&self.pending)?;
         self.pending.clear();
         self.unsynced_bytes += std::mem::take(&mut self.pending_bytes);

@@ -15,7 +15,9 @@ use crate::{
     storage::{
         BatchBuilder, Cursor, DataDir, Disk, Log, LogOptions, LogPosition, PendingMessage, Stamp,
         StoredTopic,
+        counting_disk::CountingDisk,
         disk::write_all_at,
+        log::UNSYNCED_SEGMENTS_MAX,
         lossy_disk::{LossyDisk, Survival},
         stored_topic,
         upstream::Observer,
@@ -413,4 +415,30 @@ fn a_flipped_bit_of_a_length_gives_up_the_rest_of_the_file_at_most() {
         let is_said = rig.lines.iter().any(|line| line.starts_with("ERROR"));
         assert!(is_said, "bit {bit}: {:#?}", rig.lines);
     }
+}
+
+#[test]
+fn however_small_the_segments_a_bounded_number_of_them_is_open() {
+    const COUNT: u64 = 3 * UNSYNCED_SEGMENTS_MAX as u64;
+    let (dir, disk) = (tempfile::tempdir().unwrap(), CountingDisk::default());
+    let topology = r#"{"topics":[{"name":"t","paused":false,"channels":null}],"version":"1.3.0"}"#;
+    let queue = messages(1..=COUNT);
+    let positions = format!("{COUNT}\n0,0\n0,{}\n", queue.len());
+    for (name, bytes) in [
+        ("nsqd.dat", topology.as_bytes()),
+        ("t.diskqueue.meta.dat", positions.as_bytes()),
+        ("t.diskqueue.000000.dat", &queue),
+    ] {
+        std::fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    let data_dir = DataDir::open(dir.path(), Arc::new(disk.clone())).unwrap();
+    let options =
+        LogOptions { segment_bytes_max: 1, disk: Arc::new(disk.clone()), ..LogOptions::default() };
+    let mut observer = Observer { say: &mut |_, _| {}, is_cancelled: &|| false };
+    take_over(&data_dir, &options, "then", &mut observer).unwrap();
+    let open_max = disk.open_max();
+    assert!(open_max <= UNSYNCED_SEGMENTS_MAX + 4, "{open_max} files open at once");
+    let topic_dir = data_dir.topic_dir(&TopicName::parse("t").unwrap());
+    let stored = StoredTopic::open(&topic_dir, options).unwrap();
+    assert_eq!(messages_in(&stored).len() as u64, COUNT);
 }

@@ -3,7 +3,7 @@
 mod cluster;
 mod creating;
 mod following;
-mod hosts;
+pub mod hosts;
 mod network;
 mod registering;
 pub mod registry;

@@ -238,6 +238,34 @@ fn a_file_that_cannot_be_written_ends_it_and_finishes_nothing() {
 }
 
 #[test]
+fn what_is_synced_is_finished_though_its_file_cannot_be_moved() {
+    let nsqd = Nsqd::start();
+    let flags = ["--filename-format=<TOPIC>/<REV>", "--sync-interval=1h", "--topic=bills"];
+    let archive = Archive::with_work_dir(&nsqd, &flags);
+    let tool = archive.start();
+    publish(&nsqd, 0..10);
+    nsqd.post("/mpub?topic=bills", b"one\ntwo");
+    // The first of each topic was synced with its new file.
+    for (topic, count) in [("orders", 10), ("bills", 2)] {
+        let synced = [("message_count", count), ("in_flight_count", count - 1)];
+        nsqd.expect_channel(topic, "nsq_to_file", &synced);
+    }
+    fs::create_dir_all(archive.out()).unwrap();
+    fs::write(archive.out().join("orders"), "in the way").unwrap();
+    tool.signal(Signal::HUP);
+    let ended = tool.end();
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.err.contains("FATAL: failed to move "), "{}", ended.err);
+    // Those of the topic that has failed, and those of others.
+    for (topic, count) in [("orders", 10), ("bills", 2)] {
+        let finished = [("message_count", count), ("depth", 0), ("in_flight_count", 0)];
+        nsqd.expect_channel(topic, "nsq_to_file", &finished);
+    }
+    assert_eq!(archived(&archive.work().join("orders")), messages(0..10));
+    assert_eq!(archived(&archive.out().join("bills")), ["one", "two"]);
+}
+
+#[test]
 fn topics_are_found_by_a_pattern_at_once_and_when_they_are_new() {
     let nsqd = Nsqd::start();
     for topic in ["orders", "other", "orders_late"] {

@@ -9,6 +9,7 @@ mod printing;
 mod publishing;
 mod round_trip;
 mod statistics;
+mod stopping;
 mod terminal;
 mod tool;
 

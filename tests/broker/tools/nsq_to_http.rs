@@ -174,28 +174,90 @@ fn gets_have_the_message_in_their_url() {
     assert_eq!((request.header("user-agent"), request.header("content-type")), ("me", ""));
 }
 
+fn redirect(status: &'static str, location: &str) -> Reply {
+    let close = ("Connection", "close".to_owned());
+    Reply::Answer(status, vec![("Location", location.to_owned()), close], Vec::new())
+}
+
 #[test]
-fn redirects_are_followed_as_gos_client_does() {
+fn redirects_that_keep_the_message_are_followed() {
     let nsqd = Nsqd::start();
-    for (status, line, body) in [
-        ("302 Found", "GET /there HTTP/1.1", ""),
-        ("307 Temporary Redirect", "POST /there HTTP/1.1", "message 0"),
-    ] {
+    for status in ["307 Temporary Redirect", "308 Permanent Redirect"] {
         let server = HttpServer::scripted(move |request, _| {
             if request.line.contains("/there") {
                 return answer("200 OK");
             }
-            let close = ("Connection", "close".to_owned());
-            Reply::Answer(status, vec![("Location", "/there".to_owned()), close], Vec::new())
+            redirect(status, "/there")
         });
         publish(&nsqd, 1);
         let tool = start(&nsqd, &[&post(&server)]);
         eventually("it has gone there", || (server.requests().len() == 2).then_some(()));
         let request = &server.requests()[1];
-        assert_eq!((request.line.as_str(), request.body.as_str()), (line, body));
+        let went = (request.line.as_str(), request.body.as_str());
+        assert_eq!(went, ("POST /there HTTP/1.1", "message 0"), "{status}");
         assert_eq!(tool.terminate().code, Some(0));
         expect_no_failure(&nsqd);
     }
+}
+
+#[test]
+fn redirects_that_would_lose_the_message_are_failures() {
+    for (status, code) in
+        [("301 Moved Permanently", 301), ("302 Found", 302), ("303 See Other", 303)]
+    {
+        let nsqd = Nsqd::start();
+        publish(&nsqd, 1);
+        // Whoever follows it is told that all is well.
+        let server = HttpServer::scripted(move |request, before| match before {
+            0 => redirect("307 Temporary Redirect", "/in/again"),
+            1 => redirect(status, "/there"),
+            _ if request.line.contains("/there") => answer("200 OK"),
+            _ => answer("202 Accepted"),
+        });
+        let tool = start(&nsqd, &[&QUICK[..], &[&post(&server)]].concat());
+        expect_finished(&nsqd, 1);
+        nsqd.expect_channel("orders", CHANNEL, &[("requeue_count", 1)]);
+        let lines: Vec<_> = server.requests().into_iter().map(|request| request.line).collect();
+        let expected = ["POST /in HTTP/1.1", "POST /in/again HTTP/1.1", "POST /in HTTP/1.1"];
+        assert_eq!(lines, expected, "{status}");
+        assert_eq!(bodies(&server), ["message 0"; 3], "{status}");
+        let ended = tool.terminate();
+        assert_eq!(ended.code, Some(0));
+        let reason = format!("got status code {code}: following it would lose the message");
+        assert!(ended.err.contains(&reason), "{}", ended.err);
+    }
+}
+
+#[test]
+fn redirects_of_gets_are_followed() {
+    let nsqd = Nsqd::start();
+    publish(&nsqd, 1);
+    let server = HttpServer::scripted(|request, _| match request.line.contains("/there") {
+        true => answer("200 OK"),
+        false => redirect("302 Found", "/there"),
+    });
+    let get = format!("--get=http://{}/in?m=%s", server.address());
+    let tool = start(&nsqd, &[&get]);
+    expect_finished(&nsqd, 1);
+    expect_no_failure(&nsqd);
+    assert_eq!(server.requests()[1].line, "GET /there HTTP/1.1");
+    assert_eq!(tool.terminate().code, Some(0));
+}
+
+#[test]
+fn redirects_lead_on_but_not_for_ever() {
+    let nsqd = Nsqd::start();
+    publish(&nsqd, 1);
+    let server = HttpServer::scripted(|_, before| match before {
+        0..10 => redirect("307 Temporary Redirect", "/in"),
+        _ => answer("200 OK"),
+    });
+    let tool = start(&nsqd, &[&QUICK[..], &[&post(&server)]].concat());
+    expect_finished(&nsqd, 1);
+    nsqd.expect_channel("orders", CHANNEL, &[("requeue_count", 1)]);
+    assert_eq!(bodies(&server), ["message 0"; 11]);
+    tool.expect_said("Handler returned error (too many redirects)");
+    assert_eq!(tool.terminate().code, Some(0));
 }
 
 #[test]

@@ -1,5 +1,10 @@
 //! `to_nsq`.
 
+use std::{
+    io::{Read, Seek, Write},
+    net::TcpListener,
+};
+
 use rustix::process::Signal;
 
 use super::{Tool, messages};
@@ -74,6 +79,45 @@ fn messages_come_as_they_are_read_and_a_signal_ends_it_well() {
 }
 
 #[test]
+fn all_that_was_read_is_published_before_a_signal_ends_it() {
+    // With a rate most of what was read has to wait.
+    for extra in ["--rate=0", "--rate=100"] {
+        let nsqd = Nsqd::start();
+        let [topic, address] = flags(&nsqd);
+        let all: Vec<_> = (0..8000).map(|number| format!("{number:01000}")).collect();
+        let mut input = tempfile::tempfile().unwrap();
+        input.write_all(format!("{}\n", all.join("\n")).as_bytes()).unwrap();
+        input.rewind().unwrap();
+        nsqd.signal(Signal::STOP);
+        let tool = Tool::reading(
+            "to_nsq",
+            &[&topic, &address, extra],
+            input.try_clone().unwrap(), // with the same place in the file
+        );
+        eventually("much is read", || (input.stream_position().unwrap() > 100_000).then_some(()));
+        tool.signal(Signal::TERM);
+        nsqd.signal(Signal::CONT);
+        let ended = tool.end();
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        let read = usize::try_from(input.stream_position().unwrap()).unwrap() / 1001;
+        assert!(read < all.len(), "it has stopped reading");
+        assert_eq!(published(&nsqd, read), all[..read]);
+    }
+}
+
+#[test]
+fn a_signal_ends_it_at_once_while_nothing_was_read_and_nobody_answers() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("--nsqd-tcp-address={}", silent.local_addr().unwrap());
+    let tool = Tool::start("to_nsq", &["--topic=orders", &address]);
+    let (mut connection, _) = silent.accept().unwrap();
+    connection.read_exact(&mut [0; 4]).unwrap();
+    let ended = tool.terminate();
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(!ended.err.contains("stopped before"), "{}", ended.err);
+}
+
+#[test]
 fn an_nsqd_may_be_away_for_a_moment() {
     if !ours() {
         return; // messages that were answered must be there after a kill -9
@@ -123,5 +167,5 @@ fn a_stop_that_has_to_leave_something_unstored_says_so() {
     tool.expect_said("error connecting to nsqd");
     let ended = tool.terminate();
     assert_eq!(ended.code, Some(1));
-    assert!(ended.err.contains(" stopped before all that was on its way is "), "{}", ended.err);
+    assert!(ended.err.contains(" stopped before all that was read is "), "{}", ended.err);
 }

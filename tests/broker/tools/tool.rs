@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Write},
-    process::{Child, ChildStdin, Stdio},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{Arc, Condvar, Mutex},
     thread,
 };
@@ -81,19 +81,40 @@ impl Tool {
     /// The same with variables in its environment.
     #[track_caller]
     pub fn with_environment(name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = nsq_command()
-            .arg(name)
-            .args(arguments)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = nsq_command();
+        command.arg(name).args(arguments).envs(variables.iter().copied());
+        Self::spawn(command.stdin(Stdio::piped()))
+    }
+
+    /// Starts it with this as its input.
+    #[track_caller]
+    pub fn reading(name: &str, arguments: &[&str], input: File) -> Self {
+        Self::spawn(nsq_command().arg(name).args(arguments).stdin(input))
+    }
+
+    #[track_caller]
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
         let out = Written::follow(child.stdout.take().unwrap());
         let err = Written::follow(child.stderr.take().unwrap());
         Self { child, stdin, out, err }
+    }
+
+    /// Starts it with an output that is read by nobody, but stays open as long as the second value lives.
+    #[track_caller]
+    pub fn unread(name: &str, arguments: &[&str]) -> (Self, ChildStdout) {
+        let mut child = nsq_command()
+            .arg(name)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let output = child.stdout.take().unwrap();
+        let err = Written::follow(child.stderr.take().unwrap());
+        (Self { child, stdin: None, out: Written::nothing(), err }, output)
     }
 
     /// Starts it at a terminal of 80 columns; what it says stands among what it prints.
