@@ -65,6 +65,11 @@ tour:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# Our nsqd against another one, by turns; writes the table of docs/performance.md: `just compare NSQD=/path/to/nsqd`, some 30 minutes
+compare *arguments:
+    cargo build --release
+    benches/compare {{ arguments }}
+
 # What must hold before a merge
 ci:
     .ci/run

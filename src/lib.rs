@@ -2,9 +2,10 @@
 //!
 //! Dependencies point one way:
 //! `main -> cli, http -> actors -> broker, storage -> protocol`, and
-//! `cli -> client, cluster -> requests, stream, tls -> protocol`.
+//! `cli -> client, cluster -> requests, stream, tls -> protocol`; `cli -> bench -> protocol`.
 
 pub mod actors;
+pub mod bench;
 pub mod broker;
 pub mod cli;
 pub mod client;

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::{self, File},
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader},
     net::SocketAddr,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -12,6 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nsq_actors::bench::{
+    Link, Publishers, Schedule, Tally, Target, usage,
+    wire::{Frame, Inbox},
+};
 use rustix::fs::{Advice, fadvise, statvfs};
 use serde::Serialize;
 use serde_json::Value;
@@ -20,14 +24,10 @@ use tokio::runtime;
 
 use crate::{
     Result,
-    cases::{BATCH, BODY_SIZE, RDY},
+    cases::{self, BATCH, BODY_SIZE, RDY},
     http::Http,
-    latency::{self, Percentiles, Schedule},
-    link::Target,
-    load::{Consumer, Publishers, Tally},
+    latency::{self, Percentiles, schedule},
     server::{Program, Server},
-    usage,
-    wire::{Frame, Request},
 };
 
 const MESSAGES: f64 = 20e6;
@@ -38,8 +38,7 @@ const TOPIC: &str = "backlog";
 const STALLED: &str = "stalled";
 /// Is filled to be emptied, and to be deleted.
 const OTHER: &str = "other";
-const PROBES: Schedule =
-    Schedule { interval: Duration::from_millis(4), warm_up: 100, measured: 2_000 };
+const PROBES: Schedule = schedule(Duration::from_millis(4), 100, 2_000);
 const PLAIN_READ_BYTES: usize = 512 << 10;
 /// What a message takes on the disk, and what is left free.
 const DISK_BYTES_EACH: u64 = 210;
@@ -246,15 +245,15 @@ fn fill(
     keeping_up: bool,
 ) -> Result<Vec<(u64, u64)>> {
     let target = Target::plain(server.tcp());
-    let request = Request::publish_many(topic, BODY_SIZE, BATCH);
+    let publishing = cases::publishing(&target, topic, 4, 4, Some(BATCH));
     let keeping_up = keeping_up.then(|| Draining::begin(server.tcp(), topic, topic, messages));
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let mut resident = Vec::new();
     runtime.block_on(async {
-        let mut publishers = Publishers::connect(&target, 4, 4, &request).await?;
+        let mut publishers = Publishers::connect(&publishing).await?;
         let mut published = 0;
         while published < messages {
-            published += publishers.publish(ROUND).await?;
+            published += cases::publish_all(&mut publishers, ROUND).await?;
             resident.push((published, server.resident_bytes()?));
         }
         Result::Ok(())
@@ -299,24 +298,29 @@ impl Draining {
 fn drain_in(address: SocketAddr, topic: &str, channel: &str, count: u64) -> Result<()> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let consumer = Consumer::subscribe(&Target::plain(address), topic, channel).await?;
-        let rdy = RDY.min(count);
-        consumer.drain_without_limit(rdy, Tally::of_any(count)).await.map(drop)
+        let consumer = cases::subscribe(&Target::plain(address), topic, channel).await?;
+        cases::take_all_without_limit(consumer, RDY.min(count), Tally::of_any(count)).await?;
+        Ok(())
     })
 }
 
 /// Waits for the first message, and leaves it where it was.
 fn take_one(address: SocketAddr, topic: &str, channel: &str) -> Result<()> {
-    let (mut stream, mut inbox) = latency::connect(address)?;
-    stream.write_all(format!("SUB {topic} {channel}\nRDY 1\n").as_bytes())?;
-    loop {
-        inbox.fill_from(&mut stream)?;
-        while let Some(frame) = inbox.next_frame()? {
-            if matches!(frame, Frame::Message { .. }) {
-                return Ok(());
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let inbox = Inbox::for_bodies(BODY_SIZE);
+        let mut link = Link::connect(&Target::plain(address), inbox).await?;
+        link.send(format!("SUB {topic} {channel}\n").as_bytes()).await?;
+        link.expect_ok().await?;
+        link.send(b"RDY 1\n").await?;
+        loop {
+            match link.inbox.next_frame()? {
+                Some(Frame::Message { .. }) => return Ok(()),
+                Some(_) => {}
+                None => link.read().await?,
             }
         }
-    }
+    })
 }
 
 /// Waits until `/stats` says that so many messages are not finished.

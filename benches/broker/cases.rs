@@ -1,19 +1,19 @@
 //! The cases, and how a pair of servers is compared: bare loop, nsqd, bare loop, nsqd, …
 
-use std::time::{Duration, Instant};
+use std::{sync::Arc, time::Duration};
 
 use clap::ValueEnum;
+use nsq_actors::bench::{
+    Arrivals, Bodies, Command, Consumer, Consumers, Door, Extent, Meter, Publishers, Publishing,
+    Tally, Target, wire::Inbox, within,
+};
 use serde::Serialize;
 use tokio::runtime;
 
 use crate::{
-    Result,
-    link::Target,
-    load::{Consumer, Publishers, Tally},
+    RUN_LIMIT, Result,
     report::Comparison,
     server::{self, Program, Server},
-    usage,
-    wire::Request,
 };
 
 /// Bytes of every body.
@@ -24,6 +24,8 @@ pub const RDY: u64 = 2500;
 pub const BATCH: u32 = 200;
 pub const TOPIC: &str = "bench";
 pub const CHANNEL: &str = "bench";
+/// A silence this long of a server that is to deliver is an error.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Case {
@@ -135,14 +137,33 @@ impl Load {
         }
     }
 
-    fn request(&self) -> Request {
+    fn publishing(&self, server: &Server) -> Publishing {
+        let target = Target::plain(server.tcp());
         match self.work {
-            Work::Publish { batch: None, .. } => Request::publish(TOPIC, BODY_SIZE),
-            Work::Publish { batch: Some(batch), .. } => {
-                Request::publish_many(TOPIC, BODY_SIZE, batch)
+            Work::Publish { connections, window, batch } => {
+                publishing(&target, TOPIC, connections, window, batch)
             }
-            Work::Drain => Request::publish_many(TOPIC, BODY_SIZE, BATCH),
+            Work::Drain => publishing(&target, TOPIC, 4, 4, Some(BATCH)),
         }
+    }
+}
+
+/// Publishers of bodies of [`BODY_SIZE`] to one topic.
+pub fn publishing(
+    target: &Target,
+    topic: &str,
+    connections: usize,
+    window: u64,
+    batch: Option<u32>,
+) -> Publishing {
+    let command = batch.map_or(Command::Pub, Command::Mpub);
+    Publishing {
+        door: Door::Tcp(target.clone()),
+        connections,
+        window,
+        command,
+        bodies: Bodies::new(BODY_SIZE, command.batch()),
+        topics: vec![topic.to_owned()],
     }
 }
 
@@ -176,9 +197,7 @@ pub fn compare(load: &Load, program: &Program, runs: u32) -> Result<Comparison> 
 pub fn run_on(server: Server, load: &Load) -> Result<Sample> {
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let sample = match load.work {
-        Work::Publish { connections, window, .. } => {
-            runtime.block_on(publish(&server, load, connections, window))
-        }
+        Work::Publish { .. } => runtime.block_on(publish(&server, load)),
         Work::Drain => runtime.block_on(drain(&server, load)),
     }?;
     drop(runtime);
@@ -186,56 +205,71 @@ pub fn run_on(server: Server, load: &Load) -> Result<Sample> {
     Ok(sample)
 }
 
-async fn publish(server: &Server, load: &Load, connections: usize, window: u64) -> Result<Sample> {
-    let request = load.request();
-    let mut publishers =
-        Publishers::connect(&Target::plain(server.tcp()), connections, window, &request).await?;
-    publishers.publish(load.messages / 20).await?;
+async fn publish(server: &Server, load: &Load) -> Result<Sample> {
+    let mut publishers = Publishers::connect(&load.publishing(server)).await?;
+    publish_all(&mut publishers, load.messages / 20).await?;
     server.wait_until_quiet()?;
-    let meter = Meter::start(server)?;
-    let published = publishers.publish(load.messages).await?;
-    meter.stop(published, published)
+    let meter = Meter::start(Some(server.pid()))?;
+    let published = publish_all(&mut publishers, load.messages).await?;
+    Sample::of(&meter, published, published)
+}
+
+/// Publishes, and returns how many messages there were: `messages`, less what fills no request.
+pub async fn publish_all(publishers: &mut Publishers, messages: u64) -> Result<u64> {
+    let publish = publishers.publish(Extent::Messages(messages));
+    Ok(within(RUN_LIMIT, "publishing", publish).await?.messages)
 }
 
 async fn drain(server: &Server, load: &Load) -> Result<Sample> {
-    let mut messages = load.messages;
-    if server.is_broker() {
+    let publishing = load.publishing(server);
+    let tally = if server.is_broker() {
         // The first subscription makes the channel in which the messages then wait.
-        drop(Consumer::subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?);
-        messages = fill(server, load).await?;
-    }
-    let consumer = Consumer::subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?;
+        drop(subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?);
+        let mut publishers = Publishers::connect(&publishing).await?;
+        publish_all(&mut publishers, load.messages).await?;
+        Tally::of_published(publishing.bodies, publishers.ledger().clone(), 0)
+    } else {
+        Tally::of_any(load.messages)
+    };
+    let messages = tally.expected();
+    let consumer = subscribe(&Target::plain(server.tcp()), TOPIC, CHANNEL).await?;
     server.wait_until_quiet()?;
-    let tally = Tally::new(messages, !server.is_broker());
-    let meter = Meter::start(server)?;
-    let tally = consumer.drain(RDY, tally).await?;
-    meter.stop(tally.expected(), tally.received())
+    let meter = Meter::start(Some(server.pid()))?;
+    let received = take_all(consumer, tally).await?;
+    Sample::of(&meter, messages, received)
 }
 
-async fn fill(server: &Server, load: &Load) -> Result<u64> {
-    let mut publishers =
-        Publishers::connect(&Target::plain(server.tcp()), 4, 4, &load.request()).await?;
-    publishers.publish(load.messages).await
+pub async fn subscribe(target: &Target, topic: &str, channel: &str) -> Result<Consumer> {
+    Ok(Consumer::subscribe(target, topic, channel, Inbox::for_bodies(BODY_SIZE)).await?)
 }
 
-/// Time and CPU used since its start.
-pub struct Meter<'a> {
-    server: &'a Server,
-    started: Instant,
-    server_cpu: Duration,
-    load_cpu: Duration,
+/// Finishes every message until the tally is complete; how many deliveries there were.
+pub async fn take_all(consumer: Consumer, tally: Tally) -> Result<u64> {
+    Ok(within(RUN_LIMIT, "draining", take_all_without_limit(consumer, RDY, tally)).await?)
 }
 
-impl<'a> Meter<'a> {
-    pub fn start(server: &'a Server) -> Result<Self> {
-        let (server_cpu, load_cpu) = (server.cpu()?, usage::own_cpu()?);
-        Ok(Self { server, started: Instant::now(), server_cpu, load_cpu })
-    }
+/// The same, however long it takes.
+pub async fn take_all_without_limit(
+    consumer: Consumer,
+    rdy: u64,
+    tally: Tally,
+) -> nsq_actors::bench::Result<u64> {
+    let arrivals = Arc::new(Arrivals::new(TOPIC, CHANNEL, tally));
+    let consumers = Consumers::start(vec![(consumer, Arc::clone(&arrivals))], rdy);
+    consumers.finish(async { Ok(()) }, PATIENCE).await?;
+    Ok(arrivals.received())
+}
 
-    pub fn stop(self, messages: u64, received: u64) -> Result<Sample> {
-        let seconds = self.started.elapsed().as_secs_f64();
-        let server_cpu_seconds = (self.server.cpu()? - self.server_cpu).as_secs_f64();
-        let load_cpu_seconds = (usage::own_cpu()? - self.load_cpu).as_secs_f64();
-        Ok(Sample { messages, received, seconds, server_cpu_seconds, load_cpu_seconds })
+impl Sample {
+    /// What has happened since the meter was started.
+    pub fn of(meter: &Meter, messages: u64, received: u64) -> Result<Self> {
+        let cost = meter.stop()?;
+        Ok(Self {
+            messages,
+            received,
+            seconds: cost.seconds,
+            server_cpu_seconds: cost.server_cpu_seconds.unwrap_or_default(),
+            load_cpu_seconds: cost.generator_cpu_seconds,
+        })
     }
 }

@@ -8,17 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use nsq_actors::bench::{Bodies, Command, Connection, Door, Ledger, Request, Target, usage};
 use serde::Serialize;
 use tempfile::TempDir;
 use tokio::{runtime, task::JoinSet, time::sleep_until};
 
-use crate::{
-    Result,
-    link::{Link, Target},
-    server::Program,
-    usage,
-    wire::Request,
-};
+use crate::{Result, server::Program};
 
 const BODY_SIZE: usize = 200;
 const BATCH: u32 = 100;
@@ -197,7 +192,7 @@ fn write(dir: &Path, sync: bool, batch: Option<u32>) -> Result<Timed> {
     loop {
         let begun = Instant::now();
         if begun >= span.start && cpu_before.is_none() {
-            cpu_before = Some(usage::own_cpu()?);
+            cpu_before = Some(usage::own_cpu());
         }
         file.write_all_at(&record, at)?;
         if sync {
@@ -206,7 +201,7 @@ fn write(dir: &Path, sync: bool, batch: Option<u32>) -> Result<Timed> {
         // A gigabyte round and round: the disk need not hold seconds of a bare loop.
         at = (at + record.len() as u64) % (1 << 30);
         if !span.count(begun, &mut micros) {
-            let cpu = usage::own_cpu()? - cpu_before.unwrap_or_default();
+            let cpu = usage::own_cpu() - cpu_before.unwrap_or_default();
             return Timed::new(micros, batch, cpu);
         }
     }
@@ -216,18 +211,18 @@ fn publish(program: &Program, durability: &str, case: Publishing) -> Result<Time
     let server = program.with(&format!("--durability={durability}")).start()?;
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     let (micros, cpu) = runtime.block_on(async {
-        let (mut links, target) = (Vec::new(), Target::plain(server.tcp()));
+        let (mut links, door) = (Vec::new(), Door::Tcp(Target::plain(server.tcp())));
+        let command = case.batch.map_or(Command::Pub, Command::Mpub);
+        let bodies = Bodies::new(BODY_SIZE, command.batch());
         for number in 0..case.publishers {
             let topic = format!("bench{}", number % case.topics);
-            let request = match case.batch {
-                None => Request::publish(&topic, BODY_SIZE),
-                Some(batch) => Request::publish_many(&topic, BODY_SIZE, batch),
-            };
-            links.push((Link::connect(&target, 4 << 10).await?, request));
+            links.push((door.connect().await?, door.request(command, &topic, &bodies)));
         }
-        let span = Span::from_now();
-        let mut running: JoinSet<_> =
-            links.into_iter().map(|(link, request)| publish_over(link, request, span)).collect();
+        let (span, ledger) = (Span::from_now(), Ledger::new(case.publishers, case.topics));
+        let mut running = JoinSet::new();
+        for (publisher, (link, request)) in links.into_iter().enumerate() {
+            running.spawn(publish_over(link, request, publisher, ledger.clone(), span));
+        }
         sleep_until(span.start.into()).await;
         let cpu_before = server.cpu()?;
         sleep_until(span.end.into()).await;
@@ -243,13 +238,18 @@ fn publish(program: &Program, durability: &str, case: Publishing) -> Result<Time
     Timed::new(micros, case.batch, cpu)
 }
 
-async fn publish_over(mut link: Link, mut request: Request, span: Span) -> Result<Vec<f64>> {
-    let (mut micros, mut number) = (Vec::new(), 0);
+async fn publish_over(
+    mut link: Connection,
+    mut request: Request,
+    publisher: usize,
+    ledger: Ledger,
+    span: Span,
+) -> Result<Vec<f64>> {
+    let mut micros = Vec::new();
     loop {
         let begun = Instant::now();
-        link.send(request.numbered(number)).await?;
-        link.expect_ok().await?;
-        number += request.count();
+        link.send(request.numbered(ledger.begin(publisher, request.count()))).await?;
+        while link.read_oks().await? == 0 {}
         if !span.count(begun, &mut micros) {
             return Ok(micros);
         }

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use nsq_actors::bench::Meter;
 use nsq_actors::client::{
     ChannelName, Consumer, ConsumerBuilder, Options, Producer, Receipt, TopicName,
 };
@@ -16,7 +17,7 @@ use tokio::{runtime, sync::Notify};
 
 use crate::{
     Result,
-    cases::{BATCH, BODY_SIZE, CHANNEL, Meter, RDY, Sample, TOPIC},
+    cases::{BATCH, BODY_SIZE, CHANNEL, RDY, Sample, TOPIC},
     server::{Program, Server},
 };
 
@@ -104,11 +105,11 @@ async fn run_work(server: &Server, work: Work, messages: u64) -> Result<Sample> 
     match work {
         Work::Enqueue | Work::EnqueueMulti => {
             producer.connect().await?;
-            let meter = Meter::start(server)?;
+            let meter = Meter::start(Some(server.pid()))?;
             // A task of its own, as in a program.
             let publish = publish(producer.clone(), work, messages);
             tokio::spawn(publish).await??;
-            let sample = meter.stop(messages, messages)?;
+            let sample = Sample::of(&meter, messages, messages)?;
             producer.stop().await;
             Ok(sample)
         }
@@ -116,12 +117,12 @@ async fn run_work(server: &Server, work: Work, messages: u64) -> Result<Sample> 
             publish(producer.clone(), Work::EnqueueMulti, messages).await?;
             producer.stop().await;
             server.wait_until_quiet()?;
-            let meter = Meter::start(server)?;
+            let meter = Meter::start(Some(server.pid()))?;
             let received = match work {
                 Work::Stream => tokio::spawn(stream(address, messages)).await??,
                 _ => handle(address, messages).await?,
             };
-            meter.stop(messages, received)
+            Sample::of(&meter, messages, received)
         }
     }
 }

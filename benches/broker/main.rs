@@ -7,33 +7,32 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a bench talks to a terminal")]
 
 mod backlog;
-mod bare;
 mod cases;
 mod certificate;
 mod durability;
 mod http;
 mod latency;
 mod library;
-mod link;
-mod load;
 mod memory;
 mod report;
 mod scrape;
 mod server;
 mod store;
 mod upgraded;
-mod usage;
-mod wire;
 
-use std::{error::Error, fs, path::PathBuf, process::ExitCode};
+use std::{error::Error, fs, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::Parser;
+use nsq_actors::bench::usage;
 
 use crate::{
     cases::Case,
     report::{Measured, Report},
     server::Program,
 };
+
+/// No run takes longer than this; one that does is an error.
+pub const RUN_LIMIT: Duration = Duration::from_secs(180);
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -85,14 +84,7 @@ fn main() -> ExitCode {
     if let Some(ended) = store::nsqd_asked_for() {
         return ended;
     }
-    match bare::messages_asked_for() {
-        Some(messages) => finish(bare::serve(messages).map(|()| true)),
-        None => finish(measure(&Arguments::parse())),
-    }
-}
-
-fn finish(outcome: Result<bool>) -> ExitCode {
-    match outcome {
+    match measure(&Arguments::parse()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

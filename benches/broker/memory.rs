@@ -1,20 +1,15 @@
 //! Resident memory of the server for each idle connection, and for each idle topic.
 
-use std::{
-    io::Write,
-    net::{SocketAddr, TcpStream},
-    ops::Range,
-    thread,
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
+use nsq_actors::bench::{Link, Target, idle::AtRest, wire::Inbox};
 use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     Result,
     http::Http,
     server::{Program, Server},
-    wire::{self, Frame, Inbox},
 };
 
 const CONNECTIONS: [usize; 2] = [1_000, 5_000];
@@ -23,8 +18,6 @@ const RUNS_MAX: u32 = 3;
 /// What is there before the first reading, so that pages of code and first buffers are not counted.
 const CONNECTIONS_BEFORE: usize = 100;
 const TOPICS_BEFORE: usize = 20;
-const IDENTIFY: &str = r#"{"heartbeat_interval":60000}"#;
-
 /// How long nothing is done before a reading, which is also how long idle CPU is measured.
 const REST: Duration = Duration::from_secs(2);
 
@@ -36,12 +29,6 @@ pub struct Growth {
     pub bytes_each: Vec<f64>,
     /// Of one processor, with all of them there and nothing going on.
     pub idle_cpu_percent: Vec<f64>,
-}
-
-/// A server at rest.
-struct Reading {
-    bytes: f64,
-    cpu_percent: f64,
 }
 
 pub fn description() -> String {
@@ -73,71 +60,52 @@ impl Growth {
         Self { what, count, bytes_each: Vec::new(), idle_cpu_percent: Vec::new() }
     }
 
-    fn add(&mut self, before: &Reading, after: &Reading) {
-        self.bytes_each.push((after.bytes - before.bytes) / self.count as f64);
+    fn add(&mut self, before: AtRest, after: AtRest) {
+        let growth = after.resident_bytes as f64 - before.resident_bytes as f64;
+        self.bytes_each.push(growth / self.count as f64);
         self.idle_cpu_percent.push(after.cpu_percent);
     }
 }
 
-impl Reading {
-    fn of(server: &Server) -> Result<Self> {
-        // What was just asked for is first brought to its end, and then time passes.
-        thread::sleep(REST / 2);
-        let cpu = server.cpu()?;
-        thread::sleep(REST);
-        let busy = server.cpu()?.saturating_sub(cpu);
-        let cpu_percent = 100.0 * busy.as_secs_f64() / REST.as_secs_f64();
-        Ok(Self { bytes: server.resident_bytes()? as f64, cpu_percent })
-    }
-}
-
 fn measure_connections(program: &Program, growths: &mut [Growth]) -> Result<()> {
-    let server = program.start()?;
+    let (server, runtime) = (program.start()?, runtime()?);
     let mut open = Vec::new();
-    open_until(CONNECTIONS_BEFORE, &mut open, server.tcp())?;
-    let before = Reading::of(&server)?;
+    runtime.block_on(open_until(CONNECTIONS_BEFORE, &mut open, server.tcp()))?;
+    let before = at_rest(&runtime, &server)?;
     for growth in growths {
-        open_until(CONNECTIONS_BEFORE + growth.count, &mut open, server.tcp())?;
-        growth.add(&before, &Reading::of(&server)?);
+        let count = CONNECTIONS_BEFORE + growth.count;
+        runtime.block_on(open_until(count, &mut open, server.tcp()))?;
+        growth.add(before, at_rest(&runtime, &server)?);
     }
     drop(open);
     server.stop()
 }
 
 fn measure_topics(program: &Program, growth: &mut Growth) -> Result<()> {
-    let server = program.start()?;
+    let (server, runtime) = (program.start()?, runtime()?);
     let mut http = Http::connect(server.http()?)?;
-    make_topics(0..TOPICS_BEFORE, &mut http)?;
-    let before = Reading::of(&server)?;
-    make_topics(TOPICS_BEFORE..TOPICS_BEFORE + growth.count, &mut http)?;
-    growth.add(&before, &Reading::of(&server)?);
+    let topics: Vec<_> =
+        (0..TOPICS_BEFORE + growth.count).map(|n| format!("idle-topic-{n:05}")).collect();
+    let channels = ["first", "second"].map(str::to_owned);
+    http.create(&topics[..TOPICS_BEFORE], &channels)?;
+    let before = at_rest(&runtime, &server)?;
+    http.create(&topics[TOPICS_BEFORE..], &channels)?;
+    growth.add(before, at_rest(&runtime, &server)?);
     drop(http);
     server.stop()
 }
 
-fn open_until(count: usize, open: &mut Vec<TcpStream>, address: SocketAddr) -> Result<()> {
-    let hello = [wire::MAGIC, &wire::identify(IDENTIFY)].concat();
-    while open.len() < count {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-        stream.write_all(&hello)?;
-        let mut inbox = Inbox::with_capacity(64);
-        inbox.fill_from(&mut stream)?;
-        match inbox.next_frame()? {
-            Some(Frame::Ok) => open.push(stream),
-            other => return Err(format!("IDENTIFY was answered {other:?}").into()),
-        }
-    }
-    Ok(())
+fn runtime() -> Result<Runtime> {
+    Ok(Builder::new_current_thread().enable_all().build()?)
 }
 
-fn make_topics(numbers: Range<usize>, http: &mut Http) -> Result<()> {
-    for number in numbers {
-        let topic = format!("idle-topic-{number:05}");
-        http.post(&format!("/topic/create?topic={topic}"))?;
-        for channel in ["first", "second"] {
-            http.post(&format!("/channel/create?topic={topic}&channel={channel}"))?;
-        }
+fn at_rest(runtime: &Runtime, server: &Server) -> Result<AtRest> {
+    Ok(runtime.block_on(AtRest::of(server.pid(), REST))?)
+}
+
+async fn open_until(count: usize, open: &mut Vec<Link>, address: SocketAddr) -> Result<()> {
+    while open.len() < count {
+        open.push(Link::connect(&Target::plain(address), Inbox::with_capacity(64)).await?);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use nsq_actors::bench::{Spread, rounded, usage};
 use serde::Serialize;
 
 use crate::{
@@ -16,7 +17,6 @@ use crate::{
     server::Program,
     store::LogCost,
     upgraded::{self, Upgraded},
-    usage,
 };
 
 /// 99th percentile from the due moment of sending to the reading by the consumer.
@@ -154,9 +154,9 @@ impl Comparison {
             "", "server CPU µs / message", "thousand messages / s", "load CPU µs"
         );
         for (name, samples) in [("bare", &self.bare), ("nsqd", &self.nsqd)] {
-            let server = Spread::of(samples, Sample::server_cpu_micros);
-            let rate = Spread::of(samples, Sample::thousand_per_second);
-            let load = Spread::of(samples, Sample::load_cpu_micros);
+            let server = spread(samples, Sample::server_cpu_micros);
+            let rate = spread(samples, Sample::thousand_per_second);
+            let load = spread(samples, Sample::load_cpu_micros);
             let (server, rate) = (server.text(), rate.text());
             let _ = writeln!(text, "  {name:<6} {server:>28} {rate:>34} {:>14.3}", load.median);
         }
@@ -171,7 +171,7 @@ impl Comparison {
 
     /// The ratio of medians: what the bar is held against.
     fn ratio(&self) -> f64 {
-        let median = |samples| Spread::of(samples, Sample::server_cpu_micros).median;
+        let median = |samples| spread(samples, Sample::server_cpu_micros).median;
         median(&self.nsqd) / median(&self.bare)
     }
 
@@ -236,9 +236,9 @@ fn library_table(rows: &[library::Row]) -> String {
         "", "client: CPU µs / message", "nsqd: CPU µs / message", "thousand / s"
     );
     for row in rows {
-        let client = Spread::of(&row.runs, Sample::load_cpu_micros).text();
-        let server = Spread::of(&row.runs, Sample::server_cpu_micros).text();
-        let rate = Spread::of(&row.runs, Sample::thousand_per_second).text();
+        let client = spread(&row.runs, Sample::load_cpu_micros).text();
+        let server = spread(&row.runs, Sample::server_cpu_micros).text();
+        let rate = spread(&row.runs, Sample::thousand_per_second).text();
         let _ = writeln!(text, "  {:<32} {client:>26} {server:>26} {rate:>20}", row.name());
     }
     text
@@ -257,8 +257,8 @@ fn upgraded_table(all: &[Upgraded]) -> String {
         "idle bytes"
     );
     for Upgraded { upgrade, publish, drain, idle_bytes } in all {
-        let cpu = |samples| Spread::of(samples, Sample::server_cpu_micros).text();
-        let rate = |samples| Spread::of(samples, Sample::thousand_per_second).text();
+        let cpu = |samples| spread(samples, Sample::server_cpu_micros).text();
+        let rate = |samples| spread(samples, Sample::thousand_per_second).text();
         let _ = writeln!(
             text,
             "  {:<13} {:>24} {:>18} {:>24} {:>18} {idle_bytes:>12.0}",
@@ -317,15 +317,15 @@ impl LogCost {
     fn table(&self) -> String {
         let mut text = format!("log-cost: {}\n", self.load.description());
         for (name, samples) in [("no store", &self.nowhere), ("disk", &self.disk)] {
-            let server = Spread::of(samples, Sample::server_cpu_micros).text();
-            let rate = Spread::of(samples, Sample::thousand_per_second).text();
+            let server = spread(samples, Sample::server_cpu_micros).text();
+            let rate = spread(samples, Sample::thousand_per_second).text();
             let _ = writeln!(text, "  {name:<9} {server:>28} µs / message {rate:>30} thousand / s");
         }
         text
     }
 
     fn bar(&self) -> Bar {
-        let median = |samples| Spread::of(samples, Sample::server_cpu_micros).median;
+        let median = |samples| spread(samples, Sample::server_cpu_micros).median;
         let name = format!("log-cost: server CPU per message of {}", self.load.name);
         let found = median(&self.disk) / median(&self.nowhere);
         Bar { name, limit: LOG_COST_MAX, found, unit: "× without a store" }
@@ -382,37 +382,6 @@ fn backlog_bars(backlog: &Backlog) -> Vec<Bar> {
     ]
 }
 
-/// The median of some figures, and how far they lie apart.
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Spread {
-    fn of(samples: &[Sample], figure: fn(&Sample) -> f64) -> Self {
-        Self::new(samples.iter().map(figure).collect())
-    }
-
-    fn new(mut figures: Vec<f64>) -> Self {
-        figures.sort_by(f64::total_cmp);
-        let (lower, upper) = ((figures.len() - 1) / 2, figures.len() / 2);
-        let median = f64::midpoint(figures[lower], figures[upper]);
-        Self { median, min: figures[0], max: figures[figures.len() - 1] }
-    }
-
-    fn text(&self) -> String {
-        let Self { median, min, max } = self;
-        format!("{} ({}–{})", rounded(*median), rounded(*min), rounded(*max))
-    }
-}
-
-/// Three digits that matter, or all of those before the point.
-fn rounded(value: f64) -> String {
-    match value.abs() {
-        size if size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 1.0 => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
-    }
+fn spread(samples: &[Sample], figure: fn(&Sample) -> f64) -> Spread {
+    Spread::new(samples.iter().map(figure).collect())
 }

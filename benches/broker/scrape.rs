@@ -2,21 +2,21 @@
 
 use std::{
     fmt::Write as _,
-    io::Write as _,
-    net::{SocketAddr, TcpStream},
+    net::SocketAddr,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+use nsq_actors::bench::{Link, Schedule, Target, wire::Inbox};
 use serde::Serialize;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     Result,
     http::Http,
-    latency::{self, Percentiles, Schedule},
+    latency::{self, Percentiles, schedule},
     server::{Program, Server},
-    wire::{self, Frame, Inbox},
 };
 
 const TOPICS: usize = 1_000;
@@ -25,12 +25,9 @@ const CLIENTS: usize = 2;
 const ROUNDS_MAX: u32 = 5;
 /// Much more often than anybody asks: the 99th percentile is then about the messages that met one.
 const SCRAPE_EVERY: Duration = Duration::from_millis(250);
-const PROBES: Schedule =
-    Schedule { interval: Duration::from_millis(4), warm_up: 100, measured: 2_000 };
+const PROBES: Schedule = schedule(Duration::from_millis(4), 100, 2_000);
 /// Goes on beside the probes, on a topic of its own.
-const TRAFFIC: Schedule =
-    Schedule { interval: Duration::from_millis(1), warm_up: 0, measured: 8_000 };
-const IDENTIFY: &str = r#"{"heartbeat_interval":60000}"#;
+const TRAFFIC: Schedule = schedule(Duration::from_millis(1), 0, 8_000);
 
 /// What is read meanwhile.
 const STATS: &str = "/stats?format=json";
@@ -149,31 +146,24 @@ fn scrape(
     Ok(answers)
 }
 
-/// Every topic with its channels and their consumers.
-fn connect_all(address: SocketAddr) -> Result<Vec<TcpStream>> {
-    let mut clients = Vec::new();
-    for number in 0..TOPICS {
-        for channel in CHANNELS {
-            for _client in 0..CLIENTS {
-                clients.push(connect(address, &format!("SUB topic-{number:04} {channel}\n"))?);
+/// Every topic with its channels and their consumers, and the runtime that they belong to.
+fn connect_all(address: SocketAddr) -> Result<(Runtime, Vec<Link>)> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let clients = runtime.block_on(async {
+        let mut clients = Vec::new();
+        for number in 0..TOPICS {
+            for channel in CHANNELS {
+                for _client in 0..CLIENTS {
+                    let subscribe = format!("SUB topic-{number:04} {channel}\nRDY 1\n");
+                    let inbox = Inbox::with_capacity(256);
+                    let mut client = Link::connect(&Target::plain(address), inbox).await?;
+                    client.send(subscribe.as_bytes()).await?;
+                    client.expect_ok().await?;
+                    clients.push(client);
+                }
             }
         }
-    }
-    Ok(clients)
-}
-
-fn connect(address: SocketAddr, subscribe: &str) -> Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let hello = [wire::MAGIC, &wire::identify(IDENTIFY), subscribe.as_bytes(), b"RDY 1\n"].concat();
-    stream.write_all(&hello)?;
-    let (mut inbox, mut answers) = (Inbox::with_capacity(256), 0);
-    while answers < 2 {
-        match inbox.next_frame()? {
-            Some(Frame::Ok) => answers += 1,
-            Some(other) => return Err(format!("SUB was answered {other:?}").into()),
-            None => inbox.fill_from(&mut stream)?,
-        }
-    }
-    Ok(stream)
+        Result::Ok(clients)
+    })?;
+    Ok((runtime, clients))
 }

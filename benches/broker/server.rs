@@ -16,7 +16,9 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::{Result, bare, store::Store, usage};
+use nsq_actors::bench::usage;
+
+use crate::{Result, cases::BODY_SIZE, store::Store};
 
 const START_LIMIT: Duration = Duration::from_secs(15);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
@@ -98,10 +100,11 @@ impl Program {
     }
 }
 
-/// Starts the bare loop: this program again, which sends at most `messages` to a subscriber.
+/// Starts the bare loop, which sends at most `messages` to a subscriber.
 pub fn start_bare(messages: u64) -> Result<Server> {
-    let mut command = Command::new(env::current_exe()?);
-    command.args([bare::FLAG, &messages.to_string()]);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nsq"));
+    command.args(["bench", "bare"]);
+    command.args([format!("--messages={messages}"), format!("--size={BODY_SIZE}")]);
     Server::spawn(&mut command, None, false)
 }
 
@@ -168,12 +171,16 @@ impl Server {
         self.is_broker
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn cpu(&self) -> Result<Duration> {
-        usage::cpu_of(self.child.id())
+        Ok(usage::cpu_of(self.pid())?)
     }
 
     pub fn resident_bytes(&self) -> Result<u64> {
-        usage::resident_bytes(self.child.id())
+        Ok(usage::resident_bytes(self.pid())?)
     }
 
     /// Open descriptors.

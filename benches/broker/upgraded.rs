@@ -3,17 +3,15 @@
 
 use std::{thread, time::Duration};
 
+use nsq_actors::bench::{Link, Meter, Publishers, Tally, Target, Upgrade, wire::Inbox};
 use serde::Serialize;
 use tokio::runtime;
 
 use crate::{
     Result,
-    cases::{BATCH, BODY_SIZE, CHANNEL, Meter, RDY, Sample, TOPIC},
+    cases::{self, BATCH, BODY_SIZE, CHANNEL, RDY, Sample, TOPIC},
     certificate::Certificate,
-    link::{Link, Target, Upgrade},
-    load::{Consumer, Publishers, Tally},
     server::{Program, Server},
-    wire::Request,
 };
 
 const MESSAGES: f64 = 1_000_000.0;
@@ -88,18 +86,19 @@ async fn publish_and_drain(
     target: &Target,
     messages: u64,
 ) -> Result<(Sample, Sample)> {
-    let consumer = Consumer::subscribe(target, TOPIC, CHANNEL).await?;
-    let request = Request::publish_many(TOPIC, BODY_SIZE, BATCH);
-    let mut publishers = Publishers::connect(target, CONNECTIONS, WINDOW, &request).await?;
+    let consumer = cases::subscribe(target, TOPIC, CHANNEL).await?;
+    let publishing = cases::publishing(target, TOPIC, CONNECTIONS, WINDOW, Some(BATCH));
+    let mut publishers = Publishers::connect(&publishing).await?;
     server.wait_until_quiet()?;
-    let meter = Meter::start(server)?;
-    let published = publishers.publish(messages).await?;
-    let publish = meter.stop(published, published)?;
+    let meter = Meter::start(Some(server.pid()))?;
+    let published = cases::publish_all(&mut publishers, messages).await?;
+    let publish = Sample::of(&meter, published, published)?;
 
     server.wait_until_quiet()?;
-    let meter = Meter::start(server)?;
-    let tally = consumer.drain(RDY, Tally::new(published, false)).await?;
-    Ok((publish, meter.stop(tally.expected(), tally.received())?))
+    let tally = Tally::of_published(publishing.bodies, publishers.ledger().clone(), 0);
+    let meter = Meter::start(Some(server.pid()))?;
+    let received = cases::take_all(consumer, tally).await?;
+    Ok((publish, Sample::of(&meter, published, received)?))
 }
 
 fn idle_bytes(program: &Program, certificate: &Certificate, upgrade: Upgrade) -> Result<f64> {
@@ -120,7 +119,7 @@ fn idle_bytes(program: &Program, certificate: &Certificate, upgrade: Upgrade) ->
 async fn connect(target: &Target, count: usize) -> Result<Vec<Link>> {
     let mut links = Vec::with_capacity(count);
     for _ in 0..count {
-        links.push(Link::connect(target, 4096).await?);
+        links.push(Link::connect(target, Inbox::with_capacity(4096)).await?);
     }
     Ok(links)
 }

@@ -2,6 +2,7 @@
 //!
 //! Programs are library functions: arguments and writers come in, an [`exit_code::ExitCode`] goes out.
 
+pub mod bench;
 pub mod command_line;
 pub mod config_file;
 pub mod console;

@@ -12,6 +12,7 @@ use clap::{CommandFactory, Parser};
 use clap_complete::Shell;
 
 use super::{
+    bench::BenchTool,
     console::Console,
     exit_code::ExitCode,
     generating,
@@ -72,6 +73,9 @@ enum Nsq {
     /// Check, print or repair the data path of an nsqd that does not run
     #[command(subcommand)]
     Log(LogTool),
+    /// Measure what a broker costs and how fast it is, and see that it keeps every message
+    #[command(subcommand)]
+    Bench(BenchTool),
     /// Print a configuration file with every key and its default
     ConfigSample {
         /// The program that is to read it
@@ -191,6 +195,7 @@ impl Nsq {
             Self::Up => up::run(&[], daemons.up, console),
             Self::Install(links) => install(&links, console),
             Self::Log(tool) => tool.run(console),
+            Self::Bench(tool) => tool.run(console),
             Self::ConfigSample { program } => config_sample(&program, console),
             Self::Completions { shell } => {
                 generating::completions(shell, &Self::command(), console)

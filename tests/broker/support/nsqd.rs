@@ -132,6 +132,11 @@ impl Nsqd {
         self.log.lines_to_the_end()
     }
 
+    /// Of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where clients connect.
     pub fn tcp(&self) -> SocketAddr {
         self.tcp

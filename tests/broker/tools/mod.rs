@@ -1,6 +1,8 @@
 //! The utilities as processes, against our broker.
 
 mod archiving;
+mod bench;
+mod bench_faults;
 mod nsq_to_http;
 mod nsq_to_nsq;
 mod printing;

@@ -169,6 +169,11 @@ impl Tool {
         self.err.expect(text);
     }
 
+    /// What it has said until now.
+    pub fn said(&self) -> String {
+        self.err.until(|_| true).unwrap_or_default()
+    }
+
     /// Waits until it has printed this.
     #[track_caller]
     pub fn expect_printed(&self, text: &str) {

@@ -2,9 +2,6 @@
 
 use std::{fmt, io, net::SocketAddr, sync::Arc};
 
-use nsq_actors::protocol::upgrade::{
-    Decode, DeflateDecoder, DeflateEncoder, Encode, SnappyDecoder, SnappyEncoder,
-};
 use serde::Serialize;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
@@ -15,9 +12,12 @@ use tokio_rustls::{
     rustls::{ClientConfig, pki_types::ServerName},
 };
 
-use crate::{
-    Result,
-    wire::{self, Frame, Inbox},
+use super::{
+    BenchError, Result,
+    wire::{self, Frame, Inbox, closed},
+};
+use crate::protocol::upgrade::{
+    Decode, DeflateDecoder, DeflateEncoder, Encode, SnappyDecoder, SnappyEncoder,
 };
 
 /// One read of a compressed stream.
@@ -27,17 +27,24 @@ const COMPRESSED: usize = 64 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Upgrade {
+    /// Nothing.
     Plain,
+    /// TLS.
     Tls,
+    /// Snappy.
     Snappy,
+    /// DEFLATE.
     Deflate,
+    /// Snappy over TLS.
     TlsSnappy,
 }
 
 impl Upgrade {
+    /// All of them.
     pub const ALL: [Self; 5] =
         [Self::Plain, Self::Tls, Self::Snappy, Self::Deflate, Self::TlsSnappy];
 
+    /// What people call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "plain",
@@ -75,13 +82,16 @@ impl Upgrade {
 /// Where to connect, and how.
 #[derive(Debug, Clone)]
 pub struct Target {
+    /// Of the server.
     pub address: SocketAddr,
+    /// What is asked for.
     pub upgrade: Upgrade,
     /// What TLS needs.
     pub tls: Option<Arc<ClientConfig>>,
 }
 
 impl Target {
+    /// Without an upgrade.
     pub fn plain(address: SocketAddr) -> Self {
         Self { address, upgrade: Upgrade::Plain, tls: None }
     }
@@ -110,16 +120,49 @@ impl Codec {
     }
 
     fn decode(&mut self, room: &mut [u8]) -> Result<usize> {
-        let step = self.decoder.decode(&self.pending, room)?;
+        let step = self.decoder.decode(&self.pending, room).map_err(io::Error::other)?;
         self.pending.drain(..step.consumed);
         Ok(step.produced)
     }
+}
+
+/// Connects without an upgrade and introduces itself with this IDENTIFY, which must be answered with OK.
+pub async fn introduced(
+    address: SocketAddr,
+    identify: &str,
+    mut inbox: Inbox,
+) -> Result<(TcpStream, Inbox)> {
+    let mut stream = connect(address).await?;
+    stream.write_all(&[wire::MAGIC, &wire::identify(identify)].concat()).await?;
+    loop {
+        match inbox.next_frame()? {
+            Some(Frame::Ok) => return Ok((stream, inbox)),
+            Some(other) => return Err(unexpected(&other)),
+            None => {
+                let length = stream.read(inbox.room()).await?;
+                inbox.filled(length)?;
+            }
+        }
+    }
+}
+
+/// A socket that sends at once.
+pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream> {
+    let stream = TcpStream::connect(address).await;
+    let stream = stream.map_err(|error| BenchError::NotConnected { address, error })?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn unexpected(frame: &Frame<'_>) -> BenchError {
+    BenchError::Protocol(format!("{frame:?} instead of OK"))
 }
 
 /// A connection that has said who it is, and got what it asked for.
 pub struct Link {
     stream: Box<dyn Stream>,
     codec: Option<Codec>,
+    /// What has come.
     pub inbox: Inbox,
 }
 
@@ -130,10 +173,9 @@ impl fmt::Debug for Link {
 }
 
 impl Link {
-    pub async fn connect(target: &Target, inbox: usize) -> Result<Self> {
-        let stream = TcpStream::connect(target.address).await?;
-        stream.set_nodelay(true)?;
-        let inbox = Inbox::with_capacity(inbox);
+    /// Connects and waits until everything asked for is there.
+    pub async fn connect(target: &Target, inbox: Inbox) -> Result<Self> {
+        let stream = connect(target.address).await?;
         let mut link = Self { stream: Box::new(stream), codec: None, inbox };
         link.send(&[wire::MAGIC, &target.upgrade.identify()].concat()).await?;
         if target.upgrade == Upgrade::Plain {
@@ -147,7 +189,8 @@ impl Link {
 
     async fn upgrade(&mut self, target: &Target) -> Result<()> {
         if target.upgrade.has_tls() {
-            let config = target.tls.clone().ok_or("no TLS configuration")?;
+            let no_tls = || BenchError::Impossible("no TLS configuration".to_owned());
+            let config = target.tls.clone().ok_or_else(no_tls)?;
             let stream = std::mem::replace(&mut self.stream, Box::new(tokio::io::empty()));
             let name = ServerName::try_from("localhost")?;
             let stream = TlsConnector::from(config).connect(name, stream).await?;
@@ -170,16 +213,19 @@ impl Link {
         Ok(())
     }
 
+    /// Waits for the OK of a command; heartbeats are answered.
     pub async fn expect_ok(&mut self) -> Result<()> {
         loop {
             match self.inbox.next_frame()? {
                 Some(Frame::Ok) => return Ok(()),
-                Some(other) => return Err(format!("{other:?} instead of OK").into()),
+                Some(Frame::Heartbeat) => self.send(wire::NOP).await?,
+                Some(other) => return Err(unexpected(&other)),
                 None => self.read().await?,
             }
         }
     }
 
+    /// Sends all of it at once.
     pub async fn send(&mut self, bytes: &[u8]) -> Result<()> {
         match &mut self.codec {
             None => self.stream.write_all(bytes).await?,
@@ -193,23 +239,21 @@ impl Link {
         Ok(self.stream.flush().await?)
     }
 
-    /// Reads once, or as often as it takes until something can be decoded.
+    /// Reads once, or as often as it takes until something can be decoded. Nothing is lost when it is not waited for to
+    /// the end.
     pub async fn read(&mut self) -> Result<()> {
         let Some(codec) = &mut self.codec else {
             let length = self.stream.read(self.inbox.room()).await?;
-            return Ok(self.inbox.filled(length)?);
+            return self.inbox.filled(length);
         };
         loop {
             let produced = codec.decode(self.inbox.room())?;
             if produced > 0 {
-                return Ok(self.inbox.filled(produced)?);
+                return self.inbox.filled(produced);
             }
-            let before = codec.pending.len();
-            codec.pending.resize(before + COMPRESSED, 0);
-            let length = self.stream.read(&mut codec.pending[before..]).await?;
-            codec.pending.truncate(before + length);
-            if length == 0 {
-                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            codec.pending.reserve(COMPRESSED);
+            if self.stream.read_buf(&mut codec.pending).await? == 0 {
+                return Err(closed());
             }
         }
     }

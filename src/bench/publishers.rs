@@ -1,0 +1,215 @@
+//! Connections that publish: requests made beforehand, one task per connection, every answer counted.
+
+use std::{collections::VecDeque, io, sync::Arc, time::Instant};
+
+use tokio::task::JoinSet;
+
+use super::{
+    BenchError, Result,
+    bodies::Bodies,
+    connection::{Connection, Door},
+    latencies::Latencies,
+    request::{Command, Request},
+    tally::Ledger,
+};
+
+/// Requests that are sent at the same moment leave in writes of about so many bytes.
+const BURST: usize = 32 << 10;
+
+/// Who publishes what, and where.
+#[derive(Debug, Clone)]
+pub struct Publishing {
+    /// The way to the server.
+    pub door: Door,
+    /// How many publish at once.
+    pub connections: usize,
+    /// Requests of one connection without an answer; 1 over HTTP.
+    pub window: u64,
+    /// One request.
+    pub command: Command,
+    /// The messages.
+    pub bodies: Bodies,
+    /// Connections take turns with these; there is at least one.
+    pub topics: Vec<String>,
+}
+
+impl Publishing {
+    /// The topic of a connection.
+    pub fn topic(&self, connection: usize) -> &str {
+        &self.topics[connection % self.topics.len()]
+    }
+
+    /// Nothing sent over any of the connections.
+    pub fn ledger(&self) -> Ledger {
+        Ledger::new(self.connections, self.topics.len())
+    }
+
+    pub(super) fn request(&self, connection: usize) -> Request {
+        self.door.request(self.command, self.topic(connection), &self.bodies)
+    }
+}
+
+/// How much is published.
+#[derive(Debug, Clone, Copy)]
+pub enum Extent {
+    /// So many messages, as far as they fill requests.
+    Messages(u64),
+    /// As many as go until then.
+    Until(Instant),
+}
+
+/// What was published.
+#[derive(Debug)]
+pub struct Published {
+    /// Messages, all of which were accepted.
+    pub messages: u64,
+    /// From the sending of each request to the reading of its answer. Whoever waits for answers sends less to a slow
+    /// server, so this is no answer to how long a user would wait: that is [`super::open_loop`]'s.
+    pub ok: Arc<Latencies>,
+}
+
+/// Connections that publish, each with at most so many requests waiting for their answer.
+#[derive(Debug)]
+pub struct Publishers {
+    idle: Vec<Publisher>,
+    batch: u64,
+    ledger: Ledger,
+}
+
+impl Publishers {
+    /// Connects all of them.
+    pub async fn connect(publishing: &Publishing) -> Result<Self> {
+        let ledger = publishing.ledger();
+        let mut idle = Vec::with_capacity(publishing.connections);
+        for index in 0..publishing.connections {
+            idle.push(Publisher {
+                connection: publishing.door.connect().await?,
+                index,
+                window: publishing.window,
+                request: publishing.request(index),
+                ledger: ledger.clone(),
+                burst: Vec::new(),
+                waiting: VecDeque::new(),
+                unanswered: 0,
+            });
+        }
+        Ok(Self { idle, batch: u64::from(publishing.command.batch()), ledger })
+    }
+
+    /// What they have sent.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Publishes messages, shared out evenly, until the last one has its answer.
+    pub async fn publish(&mut self, extent: Extent) -> Result<Published> {
+        let (before, ok) = (self.ledger.sent(), Arc::new(Latencies::default()));
+        let (mut running, count) = (JoinSet::new(), self.idle.len() as u64);
+        for publisher in self.idle.drain(..) {
+            let end = match extent {
+                Extent::Until(end) => End::At(end),
+                Extent::Messages(messages) => {
+                    let (requests, index) = (messages / self.batch, publisher.index as u64);
+                    End::After(requests / count + u64::from(index < requests % count))
+                }
+            };
+            running.spawn(publisher.run(end, Arc::clone(&ok)));
+        }
+        while let Some(publisher) = running.join_next().await {
+            self.idle.push(publisher.map_err(io::Error::from)??);
+        }
+        self.idle.sort_by_key(|publisher| publisher.index);
+        Ok(Published { messages: self.ledger.sent() - before, ok })
+    }
+}
+
+/// When a connection stops sending.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    After(u64),
+    At(Instant),
+}
+
+impl End {
+    /// How many requests may be sent, of `wanted`, when so many were sent.
+    fn allows(self, wanted: u64, sent: u64) -> u64 {
+        match self {
+            Self::After(requests) => wanted.min(requests - sent),
+            Self::At(end) => {
+                if Instant::now() < end {
+                    wanted
+                } else {
+                    0
+                }
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Publisher {
+    connection: Connection,
+    index: usize,
+    window: u64,
+    request: Request,
+    ledger: Ledger,
+    burst: Vec<u8>,
+    /// Requests without an answer, by the moment at which they were sent.
+    waiting: VecDeque<(Instant, u64)>,
+    unanswered: u64,
+}
+
+impl Publisher {
+    async fn run(mut self, end: End, ok: Arc<Latencies>) -> Result<Self> {
+        let mut sent = 0;
+        loop {
+            let requests = end.allows(self.window - self.unanswered, sent);
+            if requests > 0 {
+                self.send(requests).await?;
+                sent += requests;
+            }
+            if self.unanswered == 0 {
+                return Ok(self);
+            }
+            let oks = self.connection.read_oks().await?;
+            self.answered(oks, &ok)?;
+        }
+    }
+
+    async fn send(&mut self, requests: u64) -> Result<()> {
+        self.waiting.push_back((Instant::now(), requests));
+        self.unanswered += requests;
+        for _ in 0..requests {
+            let first = self.ledger.begin(self.index, self.request.count());
+            self.burst.extend_from_slice(self.request.numbered(first));
+            if self.burst.len() >= BURST {
+                self.flush().await?;
+            }
+        }
+        self.flush().await
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        if !self.burst.is_empty() {
+            self.connection.send(&self.burst).await?;
+            self.burst.clear();
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, mut oks: u64, ok: &Latencies) -> Result<()> {
+        let now = Instant::now();
+        while oks > 0 {
+            let Some((sent, count)) = self.waiting.front_mut() else {
+                return Err(BenchError::Protocol("more answers than publishes".to_owned()));
+            };
+            let some = oks.min(*count);
+            ok.record_many(now - *sent, some);
+            (*count, oks, self.unanswered) = (*count - some, oks - some, self.unanswered - some);
+            if *count == 0 {
+                self.waiting.pop_front();
+            }
+        }
+        Ok(())
+    }
+}
