@@ -122,7 +122,8 @@ fn a_second_signal_does_not_wait_for_those_who_are_handed_messages() {
 
 /// Each message is more than a pipe holds that nobody reads, so not even the first is printed.
 fn held_up_tail(nsqd: &Nsqd) -> (Tool, impl Read) {
-    let all: Vec<_> = messages(0..20).iter().map(|text| format!("{text:50000}{text:50000}")).collect();
+    let all: Vec<_> =
+        messages(0..20).iter().map(|text| format!("{text:50000}{text:50000}")).collect();
     nsqd.post("/mpub?topic=orders", all.join("\n").as_bytes());
     let nsqd_flag = format!("--nsqd-tcp-address={}", nsqd.tcp());
     let flags = ["--topic=orders", "--channel=audit", "--max-in-flight=10", &nsqd_flag];
