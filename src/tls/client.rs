@@ -7,7 +7,11 @@ use tokio_rustls::rustls::{
     sign::{CertifiedKey, SingleCertAndKey},
 };
 
-use super::{Authorities, FROM_1_2, FileError, TrustedServers, any_server::AnyServer, provider};
+use super::{
+    Authorities, FileError, any_server::AnyServer, provider, trusted_servers::TrustedServers,
+    versions,
+};
+use crate::config::TlsMinVersion;
 
 /// Whom a client takes for the server that it wants.
 #[derive(Debug)]
@@ -20,13 +24,14 @@ pub enum Trust {
     Anybody,
 }
 
-/// Speaks TLS as told, and shows `identity` to servers that ask for a certificate.
+/// Speaks TLS from that version on, and shows `identity` to servers that ask for a certificate.
 pub fn client_config(
+    min: TlsMinVersion,
     trust: Trust,
     identity: Option<Arc<CertifiedKey>>,
 ) -> Result<ClientConfig, FileError> {
     let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&FROM_1_2)
+        .with_protocol_versions(versions(min))
         .map_err(|error| FileError::Refused(error.to_string()))?;
     let config = match trust {
         Trust::System => config.with_root_certificates(Authorities::of_system().roots),
@@ -117,6 +122,10 @@ mod tests {
         }
     }
 
+    fn config(trust: Trust, identity: Option<Arc<CertifiedKey>>) -> ClientConfig {
+        client_config(TlsMinVersion::default(), trust, identity).unwrap()
+    }
+
     /// A handshake in memory with `nsqd1`.
     fn agree(client: ClientConfig, server: ServerConfig) -> Result<(), Error> {
         let name = ServerName::try_from("nsqd1").unwrap();
@@ -142,7 +151,7 @@ mod tests {
     #[test]
     fn the_given_authorities_are_trusted_and_no_others() {
         let (ours, others) = (Signed::new(), Signed::new());
-        let client = || client_config(Trust::Only(ours.authorities()), None).unwrap();
+        let client = || config(Trust::Only(ours.authorities()), None);
         assert_eq!(agree(client(), ours.server("nsqd1", None)), Ok(()));
         assert!(agree(client(), ours.server("nsqd2", None)).is_err());
         assert!(agree(client(), others.server("nsqd1", None)).is_err());
@@ -150,14 +159,14 @@ mod tests {
 
     #[test]
     fn everybody_is_trusted_if_told_so() {
-        let client = client_config(Trust::Anybody, None).unwrap();
+        let client = config(Trust::Anybody, None);
         assert_eq!(agree(client, Signed::new().server("other", None)), Ok(()));
     }
 
     #[test]
     fn a_certificate_is_shown_to_those_who_ask() {
         let signed = Signed::new();
-        let client = |identity| client_config(Trust::Only(signed.authorities()), identity).unwrap();
+        let client = |identity| config(Trust::Only(signed.authorities()), identity);
         let server = || signed.server("nsqd1", Some(&signed));
         assert!(agree(client(None), server()).is_err());
         assert_eq!(agree(client(Some(signed.identity("nsqadmin"))), server()), Ok(()));

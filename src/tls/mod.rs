@@ -19,7 +19,6 @@ pub use self::{
     authorities::Authorities,
     client::{Trust, client_config},
     error::FileError,
-    trusted_servers::TrustedServers,
 };
 use crate::config::TlsMinVersion;
 

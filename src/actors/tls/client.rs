@@ -1,13 +1,13 @@
 //! TLS towards other servers, where the node is the client.
 
-use std::{path::Path, sync::Arc};
+use std::path::Path;
 
 use tokio_rustls::rustls::ClientConfig;
 
 use super::TlsError;
 use crate::{
     config::NsqdOptions,
-    tls::{Authorities, FileError, TrustedServers, provider, versions},
+    tls::{self, Authorities, FileError, Trust},
 };
 
 /// How the node connects to an auth server over https: the server's certificate must come from an authority of
@@ -18,17 +18,11 @@ pub fn client_config(options: &NsqdOptions) -> Result<ClientConfig, TlsError> {
 }
 
 fn build(options: &NsqdOptions) -> Result<ClientConfig, FileError> {
-    let config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(versions(options.tls_min_version))
-        .map_err(|error| FileError::Refused(error.to_string()))?;
-    let config = match &options.tls_root_ca_file {
-        Some(path) => {
-            let trusted = TrustedServers::by(Authorities::read(path)?)?;
-            config.dangerous().with_custom_certificate_verifier(Arc::new(trusted))
-        }
-        None => config.with_root_certificates(Authorities::of_system().roots),
+    let trust = match &options.tls_root_ca_file {
+        Some(path) => Trust::Only(Authorities::read(path)?),
+        None => Trust::System,
     };
-    Ok(config.with_no_client_auth())
+    tls::client_config(options.tls_min_version, trust, None)
 }
 
 /// Finds at the start what [`client_config`] would find later.
@@ -38,7 +32,7 @@ pub(super) fn check_authorities(path: Option<&Path>) -> Result<(), TlsError> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, path::PathBuf};
+    use std::{fs, path::PathBuf, sync::Arc};
 
     use rcgen::{
         BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd,
@@ -50,7 +44,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{actors::tls::Tls, config::TlsMinVersion};
+    use crate::{actors::tls::Tls, config::TlsMinVersion, tls::provider};
 
     /// An auth server's files, and our options for it.
     struct Server {

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::{ClientConfig, sign::CertifiedKey};
 
 use crate::{
     cli::service::{DaemonError, not_started},
-    config::{NsqadminOptions, peers},
+    config::{NsqadminOptions, TlsMinVersion, peers},
     http::nsqadmin::{Access, BasePath, Graphite},
     tls::{Authorities, FileError, Trust, client_config, identity, provider},
 };
@@ -84,7 +84,7 @@ fn tls(options: &NsqadminOptions) -> Result<ClientConfig, DaemonError> {
         Some(authorities) => Trust::Only(authorities),
         None => Trust::System,
     };
-    client_config(trust, identity).map_err(not_started)
+    client_config(TlsMinVersion::default(), trust, identity).map_err(not_started)
 }
 
 fn shown(
