@@ -18,7 +18,7 @@ test("a node that dies is named on each page that is open, next to the data of t
       await dies.kill();
       await nodes.main.getByText(/unreachable|missing/).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
       await nodes.main.getByRole("link", { name: stays.http }).waitFor();
-      await topic.main.getByText(dies.http).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
+      await topic.main.locator(".failures").getByText(dies.http).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
       await topic.main.getByText(stays.http).filter({ visible: true }).first().waitFor();
       await nodes.screenshot("nodes-one-dead");
       await topic.screenshot("topic-one-dead");
@@ -39,6 +39,23 @@ test("a node that hangs is named, and the page goes on with the other", async ()
     await visit.main.getByText(stays.http).filter({ visible: true }).first().waitFor();
     await here.cluster.thaw(hangs);
     await banner.waitFor({ state: "hidden", timeout: 3 * SECONDS });
+  });
+});
+
+test("of a node that has never answered nothing is known, which is not nothing", async () => {
+  const [, hangs] = here.cluster.nodes;
+  await here.cluster.freeze(hangs);
+  const admin = await here.cluster.startAdmin(["--http-client-request-timeout=2s"]);
+  await here.visit({ admin }, async (visit) => {
+    await visit.open("/nodes");
+    const row = visit.main.getByRole("row").filter({ hasText: hangs.http });
+    await row.getByText("unreachable").waitFor({ timeout: 3 * SECONDS });
+    for (const column of ["topics", "clients", "depth"]) assert.match(await row.locator(`.column-${column}`).innerText(), /^–/, column);
+    await visit.open(`/nodes/${hangs.http}`);
+    await visit.main.getByText("What it holds is not known").waitFor();
+    for (const value of await visit.main.locator(".tile-value").allInnerTexts()) assert.match(value, /^–/);
+    await here.cluster.thaw(hangs);
+    await visit.main.getByRole("link", { name: "orders", exact: true }).first().waitFor({ timeout: 3 * SECONDS });
   });
 });
 
