@@ -75,7 +75,7 @@ test("a registry that dies is named, and its nodes are still there", async () =>
 test("when nsqadmin itself ends, the page says how old its data are, and is live again when it is back", async () => {
   const port = await here.cluster.freePort();
   const admin = await here.cluster.startAdmin([`--http-address=127.0.0.1:${port}`]);
-  await here.visit({ admin }, async (visit) => {
+  await here.visit({ admin, width: 360 }, async (visit) => {
     visit.expected.push(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET/);
     await visit.open("/topics");
     const freshness = visit.page.locator(".freshness");
@@ -83,6 +83,8 @@ test("when nsqadmin itself ends, the page says how old its data are, and is live
     await admin.kill();
     await freshness.getByText(/disconnected/).waitFor({ timeout: SECONDS });
     await visit.main.getByRole("link", { name: "orders" }).waitFor();
+    await freshness.getByText(/disconnected · \d/).waitFor({ timeout: SECONDS });
+    assert.ok((await visit.overflow()) <= 0, "the page is not wider than the window");
     await visit.screenshot("topics-disconnected");
     await admin.start();
     await freshness.getByText("live").waitFor({ timeout: 3 * SECONDS });
