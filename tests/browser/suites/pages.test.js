@@ -21,6 +21,7 @@ const PAGES = [
   ["lookup", () => "/lookup", /Lookup/, () => [/forgotten/, /archive/]],
   ["counter", () => "/counter", /Counter/, () => [/Published/]],
   ["tail", () => "/tail/orders", /orders/, () => [/Not started/]],
+  ["missing", () => "/no/such/page/at/all", /no such page/, () => [/Nothing here/]],
   ["audit", () => "/audit", /Audit/, () => [/pause channel/]],
 ];
 
