@@ -1,5 +1,6 @@
 /**
- * The buttons of a topic or channel for what a user may do; nothing for who may not. They are drawn again only when "paused" changes.
+ * The buttons of a topic or channel for what a user may do; nothing for who may not. They stay, and those that
+ * make no sense now are hidden.
  *
  *   const actions = createActionButtons(heading, { topic: "orders" }, session, { before: [tailLink], onDeleted });
  *   actions.update("some");
@@ -15,43 +16,32 @@ import { icon } from "./icons.js";
  * @param {{before?: Node[], onDeleted: () => void}} options
  */
 export function createActionButtons(heading, target, session, { before = [], onDeleted }) {
-  let shown = null;
+  if (!session.is_admin) return { update() {} };
   const kind = target.channel ? "channel" : "topic";
+  const pause = button("Pause", "pause", () => open("pause", keepFocus));
+  const unpause = button("Unpause", "play", () => open("unpause", keepFocus));
+  const empty = button("Empty", "empty", () => open("empty"), true);
+  const remove = button("Delete", "trash", () => open("delete", onDeleted), true);
+  const open = (verb, onDone) => openAction(`${verb}_${kind}`, target, { onDone });
+  // A dialog gives the focus back to the button that opened it, which may be hidden by then: who has paused finds it on "Unpause".
+  const keepFocus = () => {
+    if (document.activeElement === document.body) (pause.hidden ? unpause : pause).focus();
+  };
+  let shown = null;
   return {
     /** @param {"no" | "some" | "all"} paused */
     update(paused) {
-      if (!session.is_admin || paused === shown) return;
-      const focused = document.activeElement?.dataset?.action;
+      if (shown === null) heading.setActions(before, pause, unpause, empty, remove);
+      if (paused === shown) return;
       shown = paused;
-      const buttons = actionsFor(paused).map((each) => button(each, kind, target, each.verb === "delete" ? onDeleted : undefined));
-      heading.setActions(before, buttons);
-      if (focused) restoreFocus(buttons, focused);
+      const focused = [pause, unpause].includes(document.activeElement);
+      pause.hidden = paused === "all";
+      unpause.hidden = paused === "no";
+      if (focused && document.activeElement.hidden) (pause.hidden ? unpause : pause).focus();
     },
   };
 }
 
-function actionsFor(paused) {
-  return [
-    paused !== "all" && { verb: "pause", label: "Pause", image: "pause" },
-    paused !== "no" && { verb: "unpause", label: "Unpause", image: "play" },
-    { verb: "empty", label: "Empty", image: "empty", danger: true },
-    { verb: "delete", label: "Delete", image: "trash", danger: true },
-  ].filter(Boolean);
-}
-
-function button({ verb, label, image, danger }, kind, target, onDone) {
-  const open = () => openAction(`${verb}_${kind}`, target, { onDone });
-  return h(
-    "button.button",
-    { type: "button", class: danger ? "button-danger" : "", dataset: { action: verb }, onclick: open },
-    icon(image),
-    label,
-  );
-}
-
-// Who has just paused finds the focus on "Unpause".
-function restoreFocus(buttons, action) {
-  const other = { pause: "unpause", unpause: "pause" }[action];
-  const next = [action, other].map((name) => buttons.find((each) => each.dataset.action === name)).find(Boolean);
-  next?.focus();
+function button(label, image, onclick, danger = false) {
+  return h("button.button", { type: "button", class: danger ? "button-danger" : "", onclick }, icon(image), label);
 }

@@ -6,7 +6,7 @@
  */
 import { h, replace, uniqueId } from "../core/dom.js";
 import { get, post } from "../core/api.js";
-import { summarizeResult, wordsOf } from "../rules/actions.js";
+import { addressesToRetry, describeFailure, summarizeResult, wordsOf } from "../rules/actions.js";
 import { counted, integer, isKnown } from "../rules/format.js";
 import { dialogButtons, openDialog } from "./dialog.js";
 import { icon } from "./icons.js";
@@ -92,16 +92,30 @@ class ActionDialog {
     replace(this.error);
     try {
       const confirm = this.expected ?? undefined;
-      this.showResult(await post("actions", { action: this.action, ...this.target, confirm, only: only ?? undefined }));
+      this.showResult(await post("actions", { action: this.action, ...this.target, confirm, only: only ?? undefined }), only);
     } catch (error) {
-      this.button.disabled = false;
-      replace(this.error, `Nothing is known to have been done: ${error.message}`);
-      this.button.focus();
+      this.showRefusal(describeFailure(error));
     }
   }
 
-  showResult(result) {
-    this.merge(result);
+  showRefusal(text) {
+    if (this.isClosed()) return this.tellOutside(text);
+    this.button.disabled = false;
+    replace(this.error, text);
+    this.button.focus();
+  }
+
+  /** Who has closed the dialog meanwhile. */
+  isClosed() {
+    return !this.dialog.element.isConnected;
+  }
+
+  tellOutside(text) {
+    toast(`${this.words.title} ${text}`, "bad");
+  }
+
+  showResult(result, only) {
+    this.results = only ? mergeResults(this.results, result.results) : result.results;
     const failed = this.results.filter((each) => !each.ok);
     const text = summarizeResult({ ok: result.ok && failed.length === 0, results: this.results }, this.words.done);
     if (result.ok && failed.length === 0) {
@@ -110,40 +124,40 @@ class ActionDialog {
       toast(text, "good");
       return;
     }
-    this.showPartial(text, failed, result.failures ?? []);
+    if (this.isClosed()) this.tellOutside(text);
+    else this.showPartial(text, result.failures ?? []);
   }
 
-  // A retry asks some addresses again; the others keep their earlier answer.
-  merge(result) {
-    const answers = new Map((this.results ?? []).map((each) => [`${each.stage} ${each.address}`, each]));
-    for (const each of result.results) answers.set(`${each.stage} ${each.address}`, each);
-    this.results = [...answers.values()];
-  }
-
-  showPartial(text, failed, failures) {
-    this.button = h(
-      "button.button.button-main",
-      { type: "button", onclick: () => this.run(failed.map((each) => each.address)) },
-      `Retry on ${counted(failed.length, "address", "addresses")}`,
-    );
+  showPartial(text, failures) {
+    const only = addressesToRetry(this.results, failures);
+    const label = only === null ? "Try again" : `Retry on ${counted(only.length, "address", "addresses")}`;
+    const retriable = only === null || only.length > 0;
+    this.button = h("button.button.button-main", { type: "button", onclick: () => this.run(only) }, label);
     const close = h("button.button", { type: "button", onclick: () => this.dialog.close() }, "Close");
     this.error = h("p.critical", { role: "alert" }, text);
     this.dialog.show(
       this.error,
       createResults(this.results, failures),
-      failed.length ? dialogButtons(close, this.button) : dialogButtons(close),
+      retriable ? dialogButtons(close, this.button) : dialogButtons(close),
     );
-    (failed.length ? this.button : close).focus();
+    (retriable ? this.button : close).focus();
   }
 
   showFailure(error, again) {
     const retry = h("button.button.button-main", { type: "button", onclick: again }, "Ask again");
     this.dialog.show(
       h("p", this.words.meaning),
-      h("p.critical", { role: "alert" }, `What it will hit cannot be found out: ${error.message}`),
+      h("p.critical", { role: "alert" }, `Could not find out what this affects: ${error.message}`),
       this.buttons(retry),
     );
   }
+}
+
+// A retry asks some addresses again; the others keep their earlier answer.
+function mergeResults(earlier, later) {
+  const answers = new Map(earlier.map((each) => [`${each.stage} ${each.address}`, each]));
+  for (const each of later) answers.set(`${each.stage} ${each.address}`, each);
+  return [...answers.values()];
 }
 
 function impactFigures(impact) {

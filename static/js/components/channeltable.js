@@ -40,7 +40,7 @@ function columns() {
       text: (row) => `${row.channel} ${stateText(row)}`,
       cell: (row) => [h("a.name", { href: links.channel(row.topic, row.channel) }, row.channel), stateBadges(row)],
     },
-    trendColumn("spark", "Depth, last hour", "depth"),
+    trendColumn("spark", "Depth, lately", "depth"),
     count("depth", "Depth", (row) => row.counts.depth, integer, "Messages that wait"),
     drainColumn(),
     count("out", "Out", (row) => row.counts.out_rate, rate, "Messages delivered and finished per second"),

@@ -8,7 +8,7 @@ import { h, replace, uniqueId } from "../core/dom.js";
 import { links } from "../core/base.js";
 import { post } from "../core/api.js";
 import { navigate } from "../core/router.js";
-import { summarizeResult } from "../rules/actions.js";
+import { describeFailure, summarizeResult } from "../rules/actions.js";
 import { nameProblem } from "../rules/names.js";
 import { dialogButtons, openDialog } from "./dialog.js";
 import { icon } from "./icons.js";
@@ -58,7 +58,7 @@ class CreateDialog {
     try {
       this.finish(await post("actions", this.action()));
     } catch (error) {
-      replace(this.outcome, h("p.critical", error.message));
+      this.showFailure(describeFailure(error));
     }
     this.button.disabled = false;
   }
@@ -71,13 +71,29 @@ class CreateDialog {
     return { action: names.channel ? "create_channel" : "create_topic", ...names };
   }
 
+  name() {
+    const { topic, channel } = this.names;
+    return channel ? `${topic}/${channel}` : topic;
+  }
+
+  /** Who has closed the dialog meanwhile is elsewhere, and stays there. */
+  isClosed() {
+    return !this.dialog.element.isConnected;
+  }
+
+  showFailure(text, details = null) {
+    if (this.isClosed()) toast(`Create ${this.name()}? ${text}`, "bad");
+    else replace(this.outcome, h("p.critical", text), details);
+  }
+
   finish(result) {
     const { topic, channel } = this.names;
-    const text = summarizeResult(result, `Created ${channel ? `${topic}/${channel}` : topic}`);
-    if (!result.ok) return replace(this.outcome, h("p.critical", text), createResults(result.results, result.failures));
+    const text = summarizeResult(result, `Created ${this.name()}`);
+    if (!result.ok) return this.showFailure(text, createResults(result.results, result.failures));
+    const closed = this.isClosed();
     this.dialog.close();
     toast(text, "good");
-    navigate(channel ? links.channel(topic, channel) : links.topic(topic));
+    if (!closed) navigate(channel ? links.channel(topic, channel) : links.topic(topic));
   }
 }
 

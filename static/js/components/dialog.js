@@ -13,7 +13,7 @@ import { h, replace, uniqueId } from "../core/dom.js";
  */
 export function openDialog(title, { onClose, form } = {}) {
   const id = uniqueId("dialog");
-  const heading = h("h2", { id, tabindex: "-1" }, title);
+  const heading = h("h2", { id }, title);
   const content = form ? h("form", { novalidate: true, autocomplete: "off" }) : h("div.dialog-body");
   const element = h("dialog.dialog", { "aria-labelledby": id }, content);
   const opener = document.activeElement;
@@ -39,11 +39,8 @@ export function openDialog(title, { onClose, form } = {}) {
   element.showModal();
   return {
     element,
-    /** @param {string} text */
-    setTitle: (text) => (heading.textContent = text),
     /** @param {...import("../core/dom.js").Child} children shown below the title */
     show: (...children) => replace(content, heading, ...children),
-    focusTitle: () => heading.focus(),
     close: () => element.close(),
   };
 }

@@ -37,6 +37,24 @@ export function nodeReason({ reachable, error, health }) {
   return health && health !== "OK" ? health.replace(/^NOK - /, "") : "";
 }
 
+/**
+ * Whether the node has ever answered this nsqadmin; if not, the zeros in its row are none.
+ * @param {any} node a NODE_ROW
+ */
+export function hasAnswered({ data_at }) {
+  return data_at !== null;
+}
+
+/**
+ * The row to show: `null` in place of each number that nobody knows.
+ * @param {any} node a NODE_ROW
+ */
+export function knownOf(node) {
+  if (hasAnswered(node)) return node;
+  const counts = Object.fromEntries(Object.keys(node.counts).map((name) => [name, null]));
+  return { ...node, counts, topic_count: null, channel_count: null, client_count: null };
+}
+
 /** How many of the registries know the node: `2 of 2`. */
 export function registriesText({ registries }) {
   return `${registries.filter(({ known }) => known).length} of ${registries.length}`;

@@ -73,8 +73,9 @@ export function createProblems({ well, except = {} } = {}) {
 
 function arrangeProblems(list, known, problems, except) {
   const gone = new Set(known.keys());
+  const counts = new Map();
   const elements = problems.map((problem) => {
-    const key = keyOf(problem);
+    const key = numbered(keyOf(problem), counts);
     gone.delete(key);
     if (!known.has(key)) known.set(key, entry(problem, except));
     const { element, text } = known.get(key);
@@ -90,6 +91,13 @@ function arrangeProblems(list, known, problems, except) {
 
 function keyOf({ severity, kind, topic, channel, node, client }) {
   return JSON.stringify([severity, kind, topic, channel, node, client]);
+}
+
+// Two registries that do not answer are about the same: nothing but their sentences tells them apart.
+function numbered(key, counts) {
+  const number = (counts.get(key) ?? 0) + 1;
+  counts.set(key, number);
+  return `${key} ${number}`;
 }
 
 function entry(problem, except) {

@@ -34,7 +34,7 @@ export function goneState(title, text, ...actions) {
 }
 
 /**
- * The data cannot be had.
+ * The data could not be loaded.
  * @param {string} title
  * @param {import("../core/dom.js").Child} text
  * @param {...Node} actions

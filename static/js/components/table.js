@@ -5,7 +5,7 @@
  *
  *   const table = createTable({
  *     name: "topics",                        // prefix of its keys in the address; "" for the main table of a page
- *     caption: "Topics",                     // read by screen readers; shown with `heading: true`
+ *     caption: "Topics",                     // read by screen readers; not shown
  *     query: context.query,
  *     key: (row) => row.topic,
  *     columns: [
@@ -17,7 +17,6 @@
  *     searched: (row) => row.topic,          // text the filter looks at
  *     conditions: [{ id: "paused", label: "Paused", test: (row) => row.paused !== "no" }],
  *     empty: () => emptyState("No topics yet"),
- *     layout: "cards",                       // on narrow screens: "cards" (default), or "scroll" inside itself
  *   });
  *   table.update(rows);
  */
@@ -45,7 +44,6 @@ const SHOWN_STEP = 200;
  * @property {boolean} [head] names the row
  * @property {string} [title] a longer explanation of the label
  * @property {string} [className] for all its cells
- * @property {string} [group] columns side by side with the same group stand below a common head
  */
 
 /**
@@ -58,7 +56,7 @@ export function createTable(options) {
 
 class Table {
   constructor(options) {
-    this.options = { name: "", conditions: [], layout: "cards", ...options };
+    this.options = { name: "", conditions: [], ...options };
     this.rows = [];
     this.limit = SHOWN_STEP;
     this.shownKeys = [];
@@ -86,18 +84,17 @@ class Table {
   }
 
   build() {
-    const { caption, columns, layout, rowClass, key } = this.options;
+    const { caption, columns, rowClass, key } = this.options;
     this.heads = new Map();
     this.body = h("tbody", { role: "rowgroup" });
     this.rowView = createRows(this.body, columns, { key, rowClass });
     const table = h(
-      `table.table.table-${layout}`,
+      "table.table.table-cards",
       { role: "table" },
-      h("caption", { class: this.options.heading ? "table-heading" : "spoken" }, caption),
+      h("caption.spoken", caption),
       h(
         "thead",
         { role: "rowgroup" },
-        this.groupRow(),
         h(
           "tr",
           { role: "row" },
@@ -116,20 +113,6 @@ class Table {
     // The order that was held while one was inside is made good when one leaves.
     this.body.addEventListener("pointerleave", () => this.draw());
     this.body.addEventListener("focusout", () => queueMicrotask(() => this.draw()));
-  }
-
-  groupRow() {
-    const { columns } = this.options;
-    if (!columns.some((column) => column.group)) return null;
-    const cells = [];
-    for (const { group } of columns) {
-      const last = cells.at(-1);
-      if (last && last.group === group) last.span += 1;
-      else cells.push({ group, span: 1 });
-    }
-    const cell = ({ group, span }) =>
-      group ? h("th.group", { scope: "colgroup", colspan: span, role: "columnheader" }, group) : h("td", { colspan: span, role: "cell" });
-    return h("tr.groups", { role: "row" }, cells.map(cell));
   }
 
   headCell(column) {
@@ -192,7 +175,7 @@ class Table {
     this.shownKeys = held.slice(0, this.limit);
     this.rowView.draw(this.shownKeys.map((each) => rowsByKey.get(each)));
     this.drawHeads();
-    this.drawNotes(wanted.length);
+    this.drawNotes(wanted.length, byUser);
     this.tools.draw(this);
   }
 
@@ -219,12 +202,15 @@ class Table {
     }
   }
 
-  drawNotes(found) {
+  // Screen readers say what came of a choice, and not each change of the data.
+  drawNotes(found, byUser) {
     const total = this.rows.length;
     const filtered = this.filter !== "" || this.condition !== "";
-    setText(this.note, filtered ? `${integer(found)} of ${counted(total, "row")}` : "");
+    const text = filtered ? `${integer(found)} of ${counted(total, "row")}` : "";
+    if (text !== this.note.textContent) this.note.setAttribute("aria-live", byUser ? "polite" : "off");
+    setText(this.note, text);
     this.note.hidden = !filtered;
-    this.tools.element.hidden = total === 0 && !this.options.tools;
+    this.tools.element.hidden = total === 0;
     this.more.hidden = found <= this.limit;
     setText(this.more, `Show ${Math.min(SHOWN_STEP, found - this.limit)} more of ${integer(found)}`);
     this.scroller.hidden = found === 0;

@@ -34,11 +34,14 @@ export function createRows(body, columns, { key, rowClass }) {
         fill(entry, row);
         return entry.element;
       });
+      const lost = [...gone].map((id) => known.get(id).element).find((element) => element.contains(document.activeElement));
+      const place = lost ? [...body.children].indexOf(lost) : -1;
       for (const id of gone) {
         known.get(id).element.remove();
         known.delete(id);
       }
       arrange(body, elements);
+      if (lost) focusNear(body, place);
     },
   };
 }
@@ -54,10 +57,27 @@ function fillCell(entry, i, column, row) {
   if (entry.texts[i] === text) return;
   entry.texts[i] = text;
   const cell = entry.cells[i];
+  const focused = cell.contains(document.activeElement);
   cell.classList.toggle("unknown", text === UNKNOWN);
   if (column.cell) replace(cell, column.cell(row));
   else if (text === UNKNOWN) replace(cell, h("span", { "aria-hidden": "true" }, UNKNOWN), spoken("unknown"));
   else cell.textContent = text;
+  if (focused) focusFirst(cell);
+}
+
+const FOCUSABLE = "a[href], button:not([disabled]), summary";
+
+function focusFirst(element) {
+  const first = element?.querySelector(FOCUSABLE);
+  first?.focus({ preventScroll: true });
+  return Boolean(first);
+}
+
+// The row with the focus has gone: the one that took its place gets it, or the one before, or else the page.
+function focusNear(body, place) {
+  const rows = body.children;
+  if (focusFirst(rows[place]) || focusFirst(rows[Math.min(place, rows.length) - 1])) return;
+  document.querySelector("main h1")?.focus({ preventScroll: true });
 }
 
 /**

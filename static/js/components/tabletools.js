@@ -12,17 +12,16 @@ import { icon } from "./icons.js";
 export function createTools(options, state, choose) {
   const filter = options.filter ? filterField(options.filter, state.filter, (text) => choose({ filter: text })) : null;
   const conditions = createConditions(options.conditions, (condition) => choose({ condition }));
-  const sorting = options.layout === "cards" ? createSorting(options, state, (sort) => choose({ sort })) : null;
-  const side = options.tools ? h("div.tools-side", options.tools) : null;
-  const parts = [filter?.element, conditions.element, sorting?.element, side].filter(Boolean);
-  const wideParts = [filter, options.conditions.length > 0, side].some(Boolean);
+  const sorting = createSorting(options, state, (sort) => choose({ sort }));
+  const parts = [filter?.element, conditions.element, sorting.element].filter(Boolean);
+  const wideParts = filter !== null || options.conditions.length > 0;
   return {
     element: h(`div.tools${wideParts ? "" : ".tools-narrow"}`, parts),
     /** @param {any} table */
     draw(table) {
       if (filter && document.activeElement !== filter.input) filter.input.value = table.filter;
       conditions.draw(table.rows, table.condition);
-      sorting?.draw(table.sort);
+      sorting.draw(table.sort);
     },
   };
 }

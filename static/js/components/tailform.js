@@ -17,7 +17,7 @@ export function createTailForm(query, { onStart, onStop }) {
   const sample = number(query.get("sample"), SAMPLE_MAX, SAMPLE_MAX);
   const limit = number(query.get("limit"), PEEK_USUAL, PEEK_MAX);
   const peek = h("input", { type: "checkbox", checked: query.get("limit") !== null });
-  const start = h("button.button.button-primary", { type: "submit" }, icon("play"), "Start");
+  const start = h("button.button.button-main", { type: "submit" }, icon("play"), "Start");
   const stop = h("button.button", { type: "button", hidden: true, onclick: onStop }, icon("pause"), "Stop");
   const form = h(
     "form.tail-form",

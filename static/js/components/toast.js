@@ -1,5 +1,6 @@
 /**
- * Short messages that leave by themselves, read out by screen readers. What needs an answer, or must not be missed, is no toast.
+ * Short messages that leave by themselves, read out by screen readers; bad ones stay until they are dismissed. What needs an answer
+ * is no toast.
  *
  *   toast("Paused orders on 3 nodes", "good");
  */
@@ -21,5 +22,5 @@ export function toast(text, kind = "note") {
   while (list.childElementCount >= SHOWN_MAX) list.firstElementChild.remove();
   list.append(entry);
   const leave = () => setTimeout(() => (entry.matches(":hover, :focus-within") ? leave() : entry.remove()), SHOWN_MS);
-  leave();
+  if (kind !== "bad") leave();
 }

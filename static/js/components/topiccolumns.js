@@ -1,7 +1,8 @@
 /** The columns of tables of topics, for the overview and the list. */
 import { h } from "../core/dom.js";
 import { links } from "../core/base.js";
-import { integer, isKnown, rate, span, UNKNOWN } from "../rules/format.js";
+import { drainSeconds, drainText } from "../rules/draining.js";
+import { integer, rate } from "../rules/format.js";
 import { stateBadges, stateText } from "./badge.js";
 import { sparkline } from "./sparkline.js";
 
@@ -16,7 +17,7 @@ export function topicColumns() {
       value: (row) => row.topic,
       cell: (row) => [h("a.name", { href: links.topic(row.topic) }, row.topic), stateBadges(row)],
     },
-    trendColumn("spark", "In, last hour", "in"),
+    trendColumn("spark", "In, lately", "in"),
     count("in", "In", (row) => row.counts.in_rate, rate, "Messages published per second"),
     count("out", "Out", (row) => row.counts.out_rate, rate, "Messages delivered and finished per second, all channels together"),
     count("depth", "Depth", (row) => row.counts.depth, integer, "Messages that wait, in the topic and its channels"),
@@ -47,21 +48,7 @@ export function count(id, label, value, format, title) {
  */
 export function drainColumn() {
   const title = "Until the deepest backlog is gone at the present rate; ∞ where it does not shrink";
-  return { id: "drain", label: "Drained in", title, numeric: true, value: drainValue, text: drainText };
-}
-
-function drainValue(row) {
-  if (row.counts.depth === 0) return 0;
-  return row.drain_s ?? (row.counts.depth > 0 && isKnown(row.counts.out_rate) ? Infinity : null);
-}
-
-/**
- * @param {{drain_s: number | null, counts: {depth: number | null, out_rate: number | null}}} row
- */
-export function drainText(row) {
-  if (row.counts.depth === 0 || row.drain_s === 0) return "empty";
-  if (isKnown(row.drain_s)) return span(row.drain_s);
-  return row.counts.depth > 0 && isKnown(row.counts.out_rate) ? "∞" : UNKNOWN;
+  return { id: "drain", label: "Drained in", title, numeric: true, value: drainSeconds, text: drainText };
 }
 
 /**

@@ -47,10 +47,13 @@ class Live {
     this.view = view;
     this.listeners = listeners;
     this.received = null;
+    this.pollMs = 0;
     this.connected = false;
     this.polling = false;
     this.paused = false;
+    /** @type {(() => void) | null} what is shown when it goes on */
     this.held = null;
+    this.hiding = null;
     this.attempt = 0;
     this.closed = false;
     this.onVisibility = () => this.visibilityChanged();
@@ -71,13 +74,14 @@ class Live {
     source.addEventListener("gone", (event) => this.accept(source, event.data, (data) => this.gone(data)));
     source.addEventListener("error", () => this.broken(source));
     this.watchSilence(source, FIRST_MS);
+    this.watchHiding();
   }
 
   accept(source, text, use) {
     if (this.closed || source !== this.source) return;
     this.attempt = 0;
     this.polling = false;
-    this.watchSilence(source, Math.max(SILENCE_MS, 3 * (this.received?.pollMs ?? 0)));
+    this.watchSilence(source, Math.max(SILENCE_MS, 3 * this.pollMs));
     use(JSON.parse(text));
   }
 
@@ -89,22 +93,32 @@ class Live {
 
   take(data) {
     this.connected = true;
-    const arrived = { data, receivedAt: performance.now() };
-    if (this.paused) this.held = arrived;
-    else this.show(arrived);
-    this.listeners.onChange();
-  }
-
-  // The age that is told is that of what is on screen: while it stands still it gets older.
-  show({ data, receivedAt }) {
-    this.received = { polledAt: data.polled_at ?? null, serverNow: data.now ?? 0, receivedAt, pollMs: data.poll_ms ?? 2000 };
-    this.listeners.onView(data);
+    this.pollMs = data.poll_ms ?? 2000;
+    const receivedAt = performance.now();
+    this.showOrHold(() => this.show(data, receivedAt));
   }
 
   gone(problem) {
     this.connected = true;
-    this.listeners.onGone(problem);
+    this.showOrHold(() => this.showGone(problem));
+  }
+
+  showOrHold(show) {
+    if (this.paused) this.held = show;
+    else show();
     this.listeners.onChange();
+  }
+
+  // The age that is told is that of what is on screen: while it stands still it gets older.
+  show(data, receivedAt) {
+    this.received = { polledAt: data.polled_at ?? null, serverNow: data.now ?? 0, receivedAt, pollMs: this.pollMs };
+    this.listeners.onView(data);
+  }
+
+  // No data are on screen then, so that none can be old.
+  showGone(problem) {
+    this.received = null;
+    this.listeners.onGone(problem);
   }
 
   broken(source) {
@@ -139,17 +153,23 @@ class Live {
 
   setPaused(paused) {
     this.paused = paused;
-    if (!paused && this.held) {
-      this.show(this.held);
+    if (!paused) {
+      this.held?.();
       this.held = null;
     }
     this.listeners.onChange();
   }
 
   visibilityChanged() {
+    if (document.hidden) return this.watchHiding();
     clearTimeout(this.hiding);
-    if (document.hidden) this.hiding = setTimeout(() => this.drop(), HIDDEN_MS);
-    else if (!this.source && !this.timer) this.open();
+    this.hiding = null;
+    if (!this.source && !this.timer) this.open();
+  }
+
+  // Also for tabs that are opened in the background, which are hidden from the start. Tries of a broken stream do not prolong it.
+  watchHiding() {
+    if (document.hidden) this.hiding ??= setTimeout(() => this.drop(), HIDDEN_MS);
   }
 
   drop() {

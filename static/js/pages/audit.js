@@ -32,7 +32,7 @@ export const page = {
       } catch (error) {
         if (ending.signal.aborted) return;
         table.element.hidden = true;
-        replace(notice, failedState("The audit log cannot be had", error.message));
+        replace(notice, failedState("The audit log could not be loaded", error.message));
       }
     };
     again.addEventListener("click", load);

@@ -6,9 +6,10 @@ import { createClientTable } from "../components/clienttable.js";
 import { createFacts } from "../components/facts.js";
 import { createHeading } from "../components/heading.js";
 import { holdingsTable, holdingsOf } from "../components/holdings.js";
-import { nodeBadges, nodeReason, registriesText } from "../components/nodestate.js";
+import { hasAnswered, knownOf, nodeBadges, nodeReason, registriesText } from "../components/nodestate.js";
 import { createProblems } from "../components/problems.js";
 import { producerTable } from "../components/producertable.js";
+import { emptyState } from "../components/states.js";
 import { createTiles } from "../components/tiles.js";
 import { bytes, compact, dateTime, integer, rate, span, UNKNOWN } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
@@ -35,27 +36,35 @@ class NodePage {
     this.holdings = holdingsTable(query, node, session);
     this.clients = createClientTable({ query, name: "clients", where: "channel" });
     this.producers = producerTable(query);
+    this.unknown = h("div", emptyState("What it holds is not known", "It has not answered since this nsqadmin was started."));
+    this.contents = h(
+      "div.page-parts",
+      h("section.section", h("h2", "Topics and channels"), this.holdings.element),
+      h("section.section", h("h2", "Consumers"), this.clients.element),
+      h("section.section", h("h2", "Producers"), this.producers.element),
+    );
     this.body = h(
       "div.page-parts",
       this.reason,
       this.problems.element,
       this.tiles.element,
       this.charts.element,
-      h("section.section", h("h2", "Topics and channels"), this.holdings.element),
-      h("section.section", h("h2", "Consumers"), this.clients.element),
-      h("section.section", h("h2", "Producers"), this.producers.element),
+      this.unknown,
+      this.contents,
       h("section.section", h("h2", "About this node"), this.facts.element),
     );
   }
 
   update(data) {
-    const { node } = data;
+    const node = knownOf(data.node);
     this.headingParts.setBadges(nodeBadges(node));
     replace(this.reason, nodeReason(node) ? h("p.critical.node-reason", nodeReason(node)) : null);
     this.problems.update(data.problems, data.problems_left_out);
     this.tiles.update(node);
     this.charts.update(data.series);
     this.facts.update(node);
+    this.unknown.hidden = hasAnswered(node);
+    this.contents.hidden = !hasAnswered(node);
     this.holdings.update(holdingsOf(data.topics));
     this.clients.update(data.clients, data.now);
     this.producers.update(data.producers, data.now);

@@ -4,7 +4,7 @@ import { links } from "../core/base.js";
 import { bytes, compact, counted, integer, rate, span } from "../rules/format.js";
 import { badge } from "../components/badge.js";
 import { createHeading } from "../components/heading.js";
-import { nodeBadges, nodeReason, nodeStateText, registriesBadge, registriesText } from "../components/nodestate.js";
+import { knownOf, nodeBadges, nodeReason, nodeStateText, registriesBadge, registriesText } from "../components/nodestate.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 
@@ -32,7 +32,7 @@ export const page = {
       body: h("div", table.element),
       update({ nodes }) {
         heading.setBadges(badge(counted(nodes.length, "node")));
-        table.update(nodes);
+        table.update(nodes.map(knownOf));
       },
     };
   },

@@ -19,7 +19,8 @@ import { createPublishButton } from "../components/publishdialog.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
 import { createTiles } from "../components/tiles.js";
-import { count, drainText } from "../components/topiccolumns.js";
+import { count } from "../components/topiccolumns.js";
+import { drainText } from "../rules/draining.js";
 import { compact, counted, integer, rate } from "../rules/format.js";
 import { encodePart } from "../rules/routes.js";
 

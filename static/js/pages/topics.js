@@ -1,5 +1,5 @@
 /** All topics: one dense table to sort, filter and narrow down. */
-import { h } from "../core/dom.js";
+import { h, setText } from "../core/dom.js";
 import { createHeading } from "../components/heading.js";
 import { emptyState } from "../components/states.js";
 import { createTable } from "../components/table.js";
@@ -40,7 +40,7 @@ export const page = {
       heading: heading.element,
       body: h("div", count, table.element),
       update(data) {
-        count.textContent = counted(data.topics.length, "topic");
+        setText(count, counted(data.topics.length, "topic"));
         table.update(data.topics);
       },
     };

@@ -27,7 +27,7 @@ const MEANINGS = {
   pause_topic: "Messages stay in the topic's own queue; no channel gets new ones until it is unpaused. Publishing works as before.",
   unpause_topic: "The messages that have waited in the topic go to its channels.",
   empty_topic: "The messages in the topic's own queue are thrown away for good. Those in its channels stay.",
-  delete_topic: "The topic, its channels and all their messages are removed from every node. Who publishes to it makes it again.",
+  delete_topic: "The topic, its channels and all their messages are removed from every node. Publishing to it creates it again.",
   pause_channel: "Clients stay connected but get no messages; what comes in is queued.",
   unpause_channel: "Clients get messages again.",
   empty_channel: "All messages of the channel are thrown away for good, also those in flight and deferred. Other channels are not touched.",
@@ -59,8 +59,28 @@ export function summarizeResult(result, done) {
   const failed = result.results.filter((each) => !each.ok).length;
   const all = result.results.length;
   if (failed === 0 && result.ok) return all ? `${done}: ${counted(all, "address", "addresses")} answered.` : `${done}.`;
-  if (failed === 0) return "It was not done everywhere: not every address could be found out.";
+  if (failed === 0) return "It was not done everywhere: some addresses could not be determined.";
   return failed === all
     ? "It was done nowhere."
     : `It was not done everywhere: ${failed} of ${counted(all, "address", "addresses")} failed.`;
+}
+
+/**
+ * What a request that failed as a whole means: one that was refused has done nothing, of any other nobody knows.
+ * @param {{status: number | null, message: string}} error
+ */
+export function describeFailure({ status, message }) {
+  const refused = status !== null && status >= 400 && status < 500;
+  return `${refused ? "Nothing was done" : "It may have been done or not"}: ${message}`;
+}
+
+/**
+ * Which addresses are asked when an action that was not done everywhere is tried again: `null` means that all are looked up anew,
+ * which must be where some could not be determined, `[]` that there is nothing to try.
+ * @param {{ok: boolean, address: string}[]} results
+ * @param {object[]} failures lookups that failed
+ * @returns {string[] | null}
+ */
+export function addressesToRetry(results, failures) {
+  return failures.length ? null : results.filter((each) => !each.ok).map((each) => each.address);
 }

@@ -134,15 +134,6 @@ export function percentile(quantile) {
 }
 
 /**
- * A share: `0%`, `<1%`, `42%`.
- * @param {number | null | undefined} value between 0 and 1
- */
-export function share(value) {
-  if (!isKnown(value)) return UNKNOWN;
-  return value > 0 && value < 0.01 ? "<1%" : `${Math.round(value * 100)}%`;
-}
-
-/**
  * The time of day in 24 hours, local: `14:05:09`.
  * @param {number | null | undefined} at ms since the epoch
  */

@@ -106,7 +106,7 @@ function createPause(onPause) {
   let paused = false;
   const element = h("button.icon-button", { type: "button", hidden: true, onclick: () => set(!paused) });
   const draw = () => {
-    const label = paused ? "Go on with the updates" : "Pause the updates";
+    const label = paused ? "Resume updates" : "Pause updates";
     element.setAttribute("aria-label", label);
     element.title = label;
     replace(element, icon(paused ? "play" : "pause"));

@@ -124,11 +124,12 @@ class Host {
     replace(this.notice, goneState(`${what} of this name is known`, text, h("a.button", { href: upLink }, `All ${up}`)));
   }
 
-  // Old data stay on the page, and the header tells their age.
+  // Old data stay on the page, and the header tells their age. What is said already is not said again at each try.
   failed(error) {
     if (!this.shown.body.hidden) return this.outage.begin(error);
+    if (this.notice.querySelector(".state-failed .state-text")?.textContent === error.message) return;
     const retry = h("button.button", { type: "button", onclick: () => this.live.retry() }, "Try again");
-    replace(this.notice, failedState("The data cannot be had", error.message, retry));
+    replace(this.notice, failedState("The data could not be loaded", error.message, retry));
   }
 
   tick() {

@@ -225,6 +225,49 @@ test("an action that fails on one node says where, and is tried again there only
   });
 });
 
+test("an action for which some addresses could not be determined is tried again as a whole", async () => {
+  await topic("unsure");
+  await here.visit({}, async (visit) => {
+    await visit.open("/topics/unsure");
+    const dialog = await ask(visit, "Pause");
+    const asked = [];
+    const failures = [{ address: "lookup:4161", stage: "lookup", status: null, text: "connection refused", since: null }];
+    await visit.page.route("**/api/v1/actions", (route) => {
+      asked.push(route.request().postDataJSON());
+      return asked.length > 1 ? route.continue() : route.fulfill({ json: { ok: false, results: [], failures } });
+    });
+    await dialog.locator("button[type=submit]").click();
+    await dialog.getByText("some addresses could not be determined").waitFor();
+    await dialog.getByRole("button", { name: "Try again" }).click();
+    await dialog.waitFor({ state: "detached" });
+    assert.deepEqual(asked.map(({ only }) => only), [undefined, undefined]);
+    assert.deepEqual((await topics("unsure")).map((found) => found.paused), [true, true]);
+  });
+});
+
+test("what came of it is told also to who has closed the dialog", async () => {
+  await topic("closed");
+  await here.visit({}, async (visit) => {
+    visit.expected.push(/status of 502/);
+    await visit.open("/topics/closed");
+    for (const button of ["Pause", "Create channel"]) {
+      const held = new Promise((resolve) => visit.page.route("**/api/v1/actions", resolve));
+      await visit.main.getByRole("button", { name: button, exact: true }).click();
+      const dialog = visit.page.getByRole("dialog");
+      if (button !== "Pause") await dialog.getByLabel("Channel").fill("late");
+      await dialog.locator("button[type=submit]:enabled").click();
+      const route = await held;
+      await visit.page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      await route.fulfill({ status: 502, body: "" });
+      const toast = visit.page.locator(".toast-bad").filter({ hasText: button.split(" ")[0] });
+      await toast.getByText("It may have been done or not").waitFor();
+      await visit.heading("closed").waitFor();
+      await visit.page.unroute("**/api/v1/actions");
+    }
+  });
+});
+
 test("what was done stands in the audit log", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/audit");

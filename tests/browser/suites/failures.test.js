@@ -18,7 +18,7 @@ test("a node that dies is named on each page that is open, next to the data of t
       await dies.kill();
       await nodes.main.getByText(/unreachable|missing/).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
       await nodes.main.getByRole("link", { name: stays.http }).waitFor();
-      await topic.main.getByText(dies.http).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
+      await topic.main.locator(".failures").getByText(dies.http).filter({ visible: true }).first().waitFor({ timeout: SECONDS });
       await topic.main.getByText(stays.http).filter({ visible: true }).first().waitFor();
       await nodes.screenshot("nodes-one-dead");
       await topic.screenshot("topic-one-dead");
@@ -42,6 +42,23 @@ test("a node that hangs is named, and the page goes on with the other", async ()
   });
 });
 
+test("of a node that has never answered nothing is known, which is not nothing", async () => {
+  const [, hangs] = here.cluster.nodes;
+  await here.cluster.freeze(hangs);
+  const admin = await here.cluster.startAdmin(["--http-client-request-timeout=2s"]);
+  await here.visit({ admin }, async (visit) => {
+    await visit.open("/nodes");
+    const row = visit.main.getByRole("row").filter({ hasText: hangs.http });
+    await row.getByText("unreachable").waitFor({ timeout: 3 * SECONDS });
+    for (const column of ["topics", "clients", "depth"]) assert.match(await row.locator(`.column-${column}`).innerText(), /^–/, column);
+    await visit.open(`/nodes/${hangs.http}`);
+    await visit.main.getByText("What it holds is not known").waitFor();
+    for (const value of await visit.main.locator(".tile-value").allInnerTexts()) assert.match(value, /^–/);
+    await here.cluster.thaw(hangs);
+    await visit.main.getByRole("link", { name: "orders", exact: true }).first().waitFor({ timeout: 3 * SECONDS });
+  });
+});
+
 test("a registry that dies is named, and its nodes are still there", async () => {
   const [registry] = here.cluster.registries;
   await here.visit({}, async (visit) => {
@@ -58,7 +75,7 @@ test("a registry that dies is named, and its nodes are still there", async () =>
 test("when nsqadmin itself ends, the page says how old its data are, and is live again when it is back", async () => {
   const port = await here.cluster.freePort();
   const admin = await here.cluster.startAdmin([`--http-address=127.0.0.1:${port}`]);
-  await here.visit({ admin }, async (visit) => {
+  await here.visit({ admin, width: 360 }, async (visit) => {
     visit.expected.push(/ERR_CONNECTION_REFUSED|ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION_RESET/);
     await visit.open("/topics");
     const freshness = visit.page.locator(".freshness");
@@ -66,6 +83,8 @@ test("when nsqadmin itself ends, the page says how old its data are, and is live
     await admin.kill();
     await freshness.getByText(/disconnected/).waitFor({ timeout: SECONDS });
     await visit.main.getByRole("link", { name: "orders" }).waitFor();
+    await freshness.getByText(/disconnected · \d/).waitFor({ timeout: SECONDS });
+    assert.ok((await visit.overflow()) <= 0, "the page is not wider than the window");
     await visit.screenshot("topics-disconnected");
     await admin.start();
     await freshness.getByText("live").waitFor({ timeout: 3 * SECONDS });

@@ -79,7 +79,7 @@ test("a dialog holds the focus, Escape closes it, and the focus is where it was"
   });
 });
 
-test("the focus stays on a row while its data change and the rows change places", async () => {
+test("the focus stays on a row while its data change", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/topics?sort=-in");
     const link = visit.page.getByRole("link", { name: "orders", exact: true });
@@ -87,6 +87,25 @@ test("the focus stays on a row while its data change and the rows change places"
     const before = await visit.page.getByRole("row").filter({ has: link }).innerText();
     await visit.page.waitForFunction((text) => document.activeElement.closest("tr")?.innerText !== text, before);
     assert.equal(await visit.page.evaluate(() => document.activeElement.textContent), "orders");
+  });
+});
+
+test("when the row with the focus goes, or its name is drawn anew, the focus stays near", async () => {
+  await here.visit({}, async (visit) => {
+    for (const name of ["goes.a", "goes.b"]) {
+      for (const node of here.cluster.nodes) await node.post(`/topic/create?topic=${name}`);
+      await here.cluster.listed(name);
+    }
+    await visit.open("/topics");
+    const focus = () => visit.page.evaluate(() => document.activeElement.textContent);
+    await visit.main.getByRole("link", { name: "goes.a", exact: true }).focus();
+    for (const node of here.cluster.nodes) await node.post("/topic/pause?topic=goes.a");
+    await visit.page.getByRole("row").filter({ hasText: "goes.a" }).getByText("paused").first().waitFor();
+    assert.equal(await focus(), "goes.a");
+    const body = JSON.stringify({ action: "delete_topic", topic: "goes.a", confirm: "goes.a" });
+    await here.cluster.admin.ask("/api/v1/actions", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+    await visit.main.getByRole("link", { name: "goes.a", exact: true }).waitFor({ state: "detached" });
+    assert.equal(await focus(), "goes.b");
   });
 });
 

@@ -34,6 +34,33 @@ test("an address with a script tag in it shows a page that says there is no such
   });
 });
 
+test("long names are not wider than a phone, in tables, problems and dialogs", async () => {
+  const [long, channel] = ["W", "M"].map((letter) => letter.repeat(64));
+  for (const node of here.cluster.nodes) {
+    await node.post(`/topic/create?topic=${long}`);
+    await node.post(`/channel/create?topic=${long}&channel=${channel}`);
+    await node.post(`/mpub?topic=${long}`, Array(200).fill("message").join("\n"));
+  }
+  await here.cluster.listed(long);
+  await here.visit({ width: 360 }, async (visit) => {
+    for (const path of ["/", "/topics", `/topics/${long}`, `/topics/${long}/${channel}`, `/nodes/${here.cluster.nodes[0].http}`, "/lookup", `/tail/${long}`]) {
+      await visit.open(path);
+      await visit.main.getByText(path === "/lookup" ? /Lookup/ : long).filter({ visible: true }).first().waitFor();
+      assert.ok((await visit.overflow()) <= 0, path);
+    }
+    await visit.open("/");
+    await visit.main.locator(".problem").getByText(channel).first().waitFor();
+    assert.ok((await visit.overflow()) <= 0, "the problems");
+    await visit.screenshot("overview-long-names");
+    await visit.open(`/topics/${long}/${channel}`);
+    await visit.main.getByRole("button", { name: "Delete" }).click();
+    const dialog = visit.page.getByRole("dialog");
+    await dialog.getByRole("textbox").waitFor();
+    assert.ok(await dialog.evaluate((element) => element.scrollWidth <= element.clientWidth), "the dialog");
+    await visit.screenshot("dialog-long-names");
+  });
+});
+
 for (const name of LEGAL) {
   test(`${name} is a topic and a channel like any other`, async () => {
     const part = encodeURIComponent(name);

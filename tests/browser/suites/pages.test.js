@@ -43,8 +43,27 @@ for (const theme of THEMES) {
   }
 }
 
-async function look(visit, [name, path, heading, contents]) {
+// The server answers 404 for a path that is none; a script comes to it by a link of another version.
+test("a path that is no page says so", async () => {
+  for (const [theme, width] of [["light", WIDTHS[1]], ["dark", WIDTHS[0]]]) {
+    await here.visit({ theme, width }, async (visit) => {
+      await visit.open("/topics");
+      await visit.page.evaluate(() => {
+        history.pushState(null, "", "/no/such/page");
+        dispatchEvent(new PopStateEvent("popstate"));
+      });
+      await check(visit, ["missing", null, /no such page/, () => [/Nothing here/]]);
+    });
+  }
+});
+
+async function look(visit, page) {
+  const [, path] = page;
   await visit.open(path());
+  await check(visit, page);
+}
+
+async function check(visit, [name, , heading, contents]) {
   await visit.heading(heading).waitFor();
   for (const text of contents()) await visit.main.getByText(text).filter({ visible: true }).first().waitFor();
   assert.ok((await visit.overflow()) <= 0, `${name} is not wider than the window`);

@@ -7,7 +7,7 @@ import { stage } from "../harness/stage.js";
 const here = stage({ admin: ["--admin-user=carol"] });
 const bob = { "X-Forwarded-User": "bob" };
 const carol = { "X-Forwarded-User": "carol" };
-const OFFERS = /^(create|pause(?! the updates)|unpause|empty|delete|remove|publish|start)\b/i;
+const OFFERS = /^(create|pause(?! updates)|unpause|empty|delete|remove|publish|start)\b/i;
 
 function paths() {
   const node = here.cluster.nodes[0].http;

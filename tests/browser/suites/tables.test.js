@@ -77,14 +77,14 @@ test("a selection and the focus survive new data, rows that move, and rows that 
 test("paused updates stand still until they go on", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/topics");
-    await visit.page.getByRole("button", { name: "Pause the updates" }).click();
+    await visit.page.getByRole("button", { name: "Pause updates" }).click();
     await visit.page.locator(".freshness").getByText(/paused/).waitFor();
     const before = await visit.main.locator("tbody").innerText();
     await publish("while.paused", 7);
     await here.cluster.listed("while.paused");
     await visit.page.locator(".freshness").getByText(/paused · [1-9]/).waitFor();
     assert.equal(await visit.main.locator("tbody").innerText(), before);
-    await visit.page.getByRole("button", { name: "Go on with the updates" }).click();
+    await visit.page.getByRole("button", { name: "Resume updates" }).click();
     await visit.main.getByRole("link", { name: "while.paused" }).waitFor();
   });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { summarizeResult, wordsOf } from "../../../static/js/rules/actions.js";
+import { addressesToRetry, describeFailure, summarizeResult, wordsOf } from "../../../static/js/rules/actions.js";
 import { nameProblem } from "../../../static/js/rules/names.js";
 import { busiest, matrixCell } from "../../../static/js/rules/matrix.js";
 
@@ -28,7 +28,19 @@ test("a result tells success, part and nothing apart", () => {
   assert.equal(summarizeResult({ ok: true, results: [ok, ok] }, "Paused orders"), "Paused orders: 2 addresses answered.");
   assert.equal(summarizeResult({ ok: false, results: [ok, failed] }, "Paused orders"), "It was not done everywhere: 1 of 2 addresses failed.");
   assert.equal(summarizeResult({ ok: false, results: [failed] }, "Paused orders"), "It was done nowhere.");
-  assert.match(summarizeResult({ ok: false, results: [ok] }, "Paused orders"), /not every address could be found out/);
+  assert.match(summarizeResult({ ok: false, results: [ok] }, "Paused orders"), /some addresses could not be determined/);
+});
+
+test("only a request that was refused is known to have done nothing", () => {
+  assert.equal(describeFailure({ status: 403, message: "You may not." }), "Nothing was done: You may not.");
+  for (const status of [null, 200, 500, 502]) assert.match(describeFailure({ status, message: "Why." }), /^It may have been done or not: Why\.$/);
+});
+
+test("a retry asks those that failed, but all if some could not be determined", () => {
+  const results = [{ ok: true, address: "a" }, { ok: false, address: "b" }];
+  assert.deepEqual(addressesToRetry(results, []), ["b"]);
+  assert.deepEqual(addressesToRetry(results.slice(0, 1), []), []);
+  assert.equal(addressesToRetry(results, [{ address: "lookup" }]), null);
 });
 
 test("names are allowed as NSQ allows them", () => {

@@ -8,7 +8,7 @@ function table(name, cases) {
   }
 }
 
-for (const name of ["integer", "compact", "rate", "duration", "span", "bytes", "share", "clock", "dateTime"]) {
+for (const name of ["integer", "compact", "rate", "duration", "span", "bytes", "clock", "dateTime"]) {
   test(`${name} of what is not known is not 0`, () => {
     for (const unknown of [null, undefined, NaN, Infinity]) assert.equal(format[name](unknown), format.UNKNOWN);
   });
@@ -18,7 +18,6 @@ table("integer", [[0, "0"], [999, "999"], [1234567, "1,234,567"]]);
 table("compact", [[0, "0"], [999, "999"], [1000, "1k"], [1234, "1.2k"], [9949, "9.9k"], [9960, "10k"], [999_499, "999k"], [999_500, "1M"], [34_000_000, "34M"]]);
 table("rate", [[0, "0/s"], [0.001, "<0.01/s"], [0.25, "0.25/s"], [12.54, "12.5/s"], [1234.4, "1,234/s"], [-3.5, "-3.5/s"]]);
 table("bytes", [[0, "0 B"], [512, "512 B"], [1536, "1.5 KiB"], [1023.9 * 1024, "1 MiB"], [230 * 1024 * 1024, "230 MiB"]]);
-table("share", [[0, "0%"], [0.001, "<1%"], [0.42, "42%"], [1, "100%"]]);
 
 const HOUR = 3_600_000_000_000;
 table("duration", [

@@ -43,6 +43,7 @@ pub(super) struct TopicRow<'a> {
     inactive: bool,
     ephemeral: bool,
     drain_s: Option<u64>,
+    growing: bool,
     spark: Vec<Option<f64>>,
     worst: Option<Severity>,
 }
@@ -62,6 +63,7 @@ impl<'a> TopicRow<'a> {
             inactive: false,
             ephemeral: topic.name.ends_with(EPHEMERAL),
             drain_s: deepest.and_then(|channel| drain_s(scene, topic, channel)),
+            growing: deepest.is_some_and(|channel| is_growing(scene, topic, channel)),
             spark: spark(scene.history, &subject, Line::In),
             worst: scene.seen.problems.worst_of_topic(&topic.name),
         }
@@ -80,6 +82,7 @@ impl<'a> TopicRow<'a> {
             inactive: true,
             ephemeral: topic.name.ends_with(EPHEMERAL),
             drain_s: None,
+            growing: false,
             spark: Vec::new(),
             worst: None,
         }
@@ -113,7 +116,7 @@ impl<'a> ChannelRow<'a> {
             paused: Paused::of(channel.paused_nodes, channel.nodes.len()),
             ephemeral: channel.name.ends_with(EPHEMERAL),
             drain_s: drain_s(scene, topic, channel),
-            growing: Trend::of(scene.history, &topic.name, &channel.name).is_growing(),
+            growing: is_growing(scene, topic, channel),
             spark: spark(scene.history, &subject, Line::Depth),
             worst: scene.seen.problems.worst_of_channel(&topic.name, &channel.name),
         }
@@ -124,6 +127,10 @@ impl<'a> ChannelRow<'a> {
 fn drain_s(scene: &Scene<'_>, topic: &Topic, channel: &Channel) -> Option<u64> {
     let trend = Trend::of(scene.history, &topic.name, &channel.name);
     trend.drain_s(channel.counts.gauges.depth).map(|seconds| seconds.ceil() as u64)
+}
+
+fn is_growing(scene: &Scene<'_>, topic: &Topic, channel: &Channel) -> bool {
+    Trend::of(scene.history, &topic.name, &channel.name).is_growing()
 }
 
 #[cfg(test)]
