@@ -10,7 +10,7 @@ use tokio_rustls::rustls::ClientConfig;
 use super::{PROGRAM, plan::Plan};
 use crate::{
     actors::{
-        Collector, Notifier,
+        Collector, Notifications,
         collector::{CollectorSpec, Feed},
         notifier::Endpoint,
         socket::{Bound, SocketFile},
@@ -110,7 +110,7 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
         sources,
         ask,
         audit: AuditLog::new(options.audit_log.clone()),
-        notifier: Notifier::start(endpoint, root.clone().recipient())?,
+        notifier: Notifications::start(endpoint, root.clone().recipient())?,
         graphite,
         log_level: watch::Sender::new(options.log_level),
         options,

@@ -50,7 +50,7 @@ use super::{
     server,
 };
 use crate::{
-    actors::{Collector, Notifier, socket::BoundListener},
+    actors::{Collector, Notifications, socket::BoundListener},
     cluster::{Ask, Cluster, Sources},
     config::{LogLevel, NsqadminOptions},
 };
@@ -86,7 +86,7 @@ pub struct Admin {
     /// Where every action is written down.
     pub audit: AuditLog,
     /// Hears of every action.
-    pub notifier: Notifier,
+    pub notifier: Notifications,
     /// If there is one.
     pub graphite: Option<Graphite>,
     /// What is logged, as `/config` has set it.
