@@ -9,7 +9,8 @@
 //! LookupRegistry
 //! LookupListener ─ LookupConnection
 //!
-//! NotificationSender
+//! Collector
+//! Notifier
 //! ```
 //!
 //! Requests go down this tree and events go up; a connection talks to the topics and the channel
@@ -71,6 +72,6 @@ pub use lookup_listener::LookupListener;
 pub use lookup_peer::LookupPeer;
 pub use lookup_registry::LookupRegistry;
 pub use node::Node;
-pub use notifier::Notifier;
+pub use notifier::Notifications;
 pub use statsd::Statsd;
 pub use topic::Topic;

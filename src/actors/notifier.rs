@@ -11,7 +11,7 @@ use reqwest::{Client, Url, header};
 use serde::Serialize;
 use tokio_rustls::rustls::ClientConfig;
 
-use super::supervisor::{ChildFailed, ChildSpec, supervise};
+use super::supervisor::{ChildFailed, ChildSpec, Crash, supervise};
 use crate::requests::{self, why};
 
 /// Notifications that wait for those before them; more are lost, with a line in the log.
@@ -61,16 +61,16 @@ pub struct Endpoint {
 
 /// Where to leave notifications. Nobody waits for them, and nothing fails because of them.
 #[derive(Debug, Clone)]
-pub struct Notifier(Option<Addr<NotificationSender>>);
+pub struct Notifications(Option<Addr<Notifier>>);
 
-impl Notifier {
+impl Notifications {
     /// Starts sending to `endpoint`; without one there is nothing to do.
     pub fn start(
         endpoint: Option<Endpoint>,
         failed: Recipient<ChildFailed>,
     ) -> Result<Self, String> {
         let Some(endpoint) = endpoint else { return Ok(Self(None)) };
-        let sender = NotificationSender::new(endpoint)?;
+        let sender = Notifier::new(endpoint)?;
         let spec = ChildSpec {
             name: "notifier".into(),
             mailbox: WAITING_MAX,
@@ -91,12 +91,12 @@ impl Notifier {
 
 /// Sends what was left, in order, and never twice.
 #[derive(Debug)]
-struct NotificationSender {
+struct Notifier {
     url: Url,
     client: Client,
 }
 
-impl NotificationSender {
+impl Notifier {
     fn new(endpoint: Endpoint) -> Result<Self, String> {
         let client = requests::client(endpoint.tls, endpoint.connect_timeout)
             .timeout(endpoint.request_timeout)
@@ -105,13 +105,21 @@ impl NotificationSender {
     }
 }
 
-impl Actor for NotificationSender {
+impl Actor for Notifier {
     type Context = Context<Self>;
 }
 
-impl Supervised for NotificationSender {}
+impl Supervised for Notifier {}
 
-impl Handler<Notification> for NotificationSender {
+impl Handler<Crash> for Notifier {
+    type Result = ();
+
+    fn handle(&mut self, crash: Crash, _: &mut Self::Context) {
+        crash.now();
+    }
+}
+
+impl Handler<Notification> for Notifier {
     type Result = ();
 
     fn handle(&mut self, notification: Notification, context: &mut Self::Context) {
@@ -155,7 +163,7 @@ mod tests {
         }
     }
 
-    async fn listening() -> (TcpListener, Notifier) {
+    async fn listening() -> (TcpListener, Notifications) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?a=b", listener.local_addr().unwrap());
         let endpoint = Endpoint {
@@ -164,7 +172,7 @@ mod tests {
             request_timeout: Duration::from_secs(60),
             tls: trusting_nobody(),
         };
-        (listener, Notifier::start(Some(endpoint), nobody()).unwrap())
+        (listener, Notifications::start(Some(endpoint), nobody()).unwrap())
     }
 
     /// A request's head and its body, which is JSON.
@@ -225,6 +233,24 @@ mod tests {
         assert_eq!(body["action"], "second");
         answer(refused, "500 Oops").await;
         assert_eq!(request(&listener).await.2["action"], "third");
+    }
+
+    #[actix::test]
+    async fn a_panic_loses_nothing_that_waits() {
+        let (listener, notifier) = listening().await;
+        notifier.notify(notification("first"));
+        let (first, _, _) = request(&listener).await;
+        let crash = notifier.0.as_ref().unwrap().send(Crash);
+        for action in ["second", "third"] {
+            notifier.notify(notification(action));
+        }
+        answer(first, "200 OK").await;
+        assert!(crash.await.is_err());
+        for action in ["second", "third"] {
+            let (stream, _, body) = request(&listener).await;
+            assert_eq!(body["action"], action);
+            answer(stream, "200 OK").await;
+        }
     }
 
     #[actix::test]

@@ -86,7 +86,7 @@ pub async fn until_quiet(pid: u32, limit: Duration) -> Result<()> {
         }
         before = now;
     }
-    Err(BenchError::TooLong { what: "the server's coming to rest", limit })
+    Err(BenchError::Impossible(format!("the server did not come to rest within {limit:?}")))
 }
 
 fn kibibytes(pid: u32, file: &str, field: &str) -> Result<u64> {

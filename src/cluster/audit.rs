@@ -20,6 +20,8 @@ pub struct AuditEntry {
     pub user: Option<String>,
     /// From where, `ip:port`.
     pub remote_ip: String,
+    /// On whose behalf, as proxies have it in `X-Forwarded-For`.
+    pub forwarded_for: Option<String>,
     /// What, such as `delete_topic`.
     pub action: String,
     /// To which topic.
@@ -76,6 +78,7 @@ mod tests {
             at,
             user: None,
             remote_ip: "10.0.0.1:5".into(),
+            forwarded_for: None,
             action: "pause_topic".into(),
             topic: "t".into(),
             channel: None,
@@ -115,7 +118,7 @@ mod tests {
         let json = serde_json::to_string(&AuditEntry { text: "a\nb".into(), ..entry(7) }).unwrap();
         assert_eq!(
             json,
-            r#"{"at":7,"user":null,"remote_ip":"10.0.0.1:5","action":"pause_topic","topic":"t","channel":null,"node":null,"ok":true,"text":"a\nb","results":[]}"#
+            r#"{"at":7,"user":null,"remote_ip":"10.0.0.1:5","forwarded_for":null,"action":"pause_topic","topic":"t","channel":null,"node":null,"ok":true,"text":"a\nb","results":[]}"#
         );
     }
 }

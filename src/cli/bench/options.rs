@@ -32,7 +32,7 @@ const IN_FLIGHT_BYTES: usize = 64 << 20;
 fn count(max: u64) -> impl Fn(&str) -> Result<usize, String> + Clone {
     move |text| match text.parse() {
         Ok(number) if (1..=max).contains(&number) => Ok(number as usize),
-        Ok(_) => Err(format!("not from 1 to {max}")),
+        Ok(_) => Err(format!("must be from 1 to {max}")),
         Err(error) => Err(format!("{error}")),
     }
 }
@@ -74,7 +74,7 @@ fn batch(text: &str) -> Result<u32, String> {
 pub(super) fn size(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(size) if (BODY_SIZE_MIN..=BODY_SIZE_MAX).contains(&size) => Ok(size),
-        Ok(_) => Err(format!("not from {BODY_SIZE_MIN} to {BODY_SIZE_MAX}")),
+        Ok(_) => Err(format!("must be from {BODY_SIZE_MIN} to {BODY_SIZE_MAX}")),
         Err(error) => Err(format!("{error}")),
     }
 }
@@ -83,7 +83,7 @@ pub(super) fn size(text: &str) -> Result<usize, String> {
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration: GoDuration = text.parse().map_err(|error| format!("{error}"))?;
     let duration = duration.to_std().filter(|duration| !duration.is_zero());
-    duration.ok_or_else(|| "not longer than nothing".to_owned())
+    duration.ok_or_else(|| "must be greater than 0".to_owned())
 }
 
 /// Which server, and how long it is waited for.
@@ -118,8 +118,7 @@ pub struct Server {
 impl Server {
     pub(super) fn check(&self) -> Result<(), String> {
         if self.nsqd_http_address.is_none() && !self.keep && !self.bare {
-            let text =
-                "--nsqd-http-address is needed to delete topics afterwards, or --keep not to";
+            let text = "--nsqd-http-address is needed to delete topics afterwards, or --keep to leave them";
             return Err(text.to_owned());
         }
         Ok(())

@@ -96,7 +96,7 @@ impl Visits {
             BenchError::NotConnected { error, .. }
                 if error.kind() == std::io::ErrorKind::AddrNotAvailable =>
             {
-                let text = "this machine has no ports left: fewer connections a second, please";
+                let text = "this machine has no ports left: fewer connections a second";
                 BenchError::Impossible(text.to_owned())
             }
             error => error,

@@ -1,16 +1,16 @@
 //! nsqadmin as a whole: from options to a listening socket, and back to an exit.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use actix::{Addr, System};
 use reqwest::Url;
-use tokio::{net::lookup_host, sync::watch};
+use tokio::{net::lookup_host, sync::watch, time::timeout};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{PROGRAM, plan::Plan};
 use crate::{
     actors::{
-        Collector, Notifier,
+        Collector, Notifications,
         collector::{CollectorSpec, Feed},
         notifier::Endpoint,
         socket::{Bound, SocketFile},
@@ -25,9 +25,15 @@ use crate::{
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
     http::nsqadmin::{
-        self, Admin, AuditLog, Graphite, Seats, Shelf, events::STREAMS_MAX, tail::TAILS_MAX,
+        self, Admin, AuditLog, Graphite, Seats, Shelf, Underway, events::STREAMS_MAX,
+        tail::TAILS_MAX,
     },
 };
+
+/// An action asks three times, one after the other: who has the topic, the nsqlookupds, the nsqds.
+const QUESTIONS: u32 = 3;
+/// What it needs besides, such as for its line in the audit log.
+const BESIDES: Duration = Duration::from_secs(1);
 
 /// Runs nsqadmin until it is told to stop; `on_ready` hears when it can be reached.
 pub fn run(
@@ -45,15 +51,21 @@ pub fn run(
             () = signals.until_stop(None) => {}
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
-        running.stop();
+        tokio::select! {
+            () = running.stop() => {}
+            () = signals.until_stop(None) => log::warn!("HTTP: second signal, exiting at once"),
+        }
         Ok(())
     })
 }
 
-/// An nsqadmin that serves. It changes nothing that has to be brought to an end.
+/// An nsqadmin that serves.
 pub struct Running {
     /// Where it can be reached.
     pub listening: Listening,
+    underway: Underway,
+    /// The longest that actions are waited for.
+    patience: Duration,
     _socket_file: Option<SocketFile>,
 }
 
@@ -64,16 +76,22 @@ impl Running {
         let Bound { listener, address, file, .. } = bind(&options.http_address)?;
         let listening = Listening { tcp: None, http: Some(address), https: None };
         actix_rt::spawn(warn_of_unknown_names(options.clone()));
+        let patience = QUESTIONS * options.http_client_request_timeout + BESIDES;
         let admin = admin(options, plan, root).map_err(not_started)?;
+        let underway = admin.underway.clone();
         actix_rt::spawn(nsqadmin::serve(listener, admin).map_err(not_started)?);
         log_listening(&listening);
-        Ok(Self { listening, _socket_file: file })
+        Ok(Self { listening, underway, patience, _socket_file: file })
     }
 
-    /// Says that it ends, which nobody has to wait for.
-    pub fn stop(&self) {
+    /// Waits, but not for ever, until actions that run are done and written down; none begins any more.
+    pub async fn stop(&self) {
         if let Some(http) = &self.listening.http {
             log::info!("HTTP: closing {http}");
+        }
+        if timeout(self.patience, self.underway.end()).await.is_err() {
+            let running = self.underway.running();
+            log::error!("HTTP: {running} actions are cut off, without an audit entry");
         }
     }
 }
@@ -109,8 +127,9 @@ fn admin(options: NsqadminOptions, plan: Plan, root: &Addr<Root>) -> Result<Admi
         tails: Seats::new(TAILS_MAX),
         sources,
         ask,
+        underway: Underway::default(),
         audit: AuditLog::new(options.audit_log.clone()),
-        notifier: Notifier::start(endpoint, root.clone().recipient())?,
+        notifier: Notifications::start(endpoint, root.clone().recipient())?,
         graphite,
         log_level: watch::Sender::new(options.log_level),
         options,

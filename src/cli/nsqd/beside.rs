@@ -66,7 +66,7 @@ impl Others {
     /// Ends them, when nsqd has come to its end.
     pub(super) async fn stop(&self) {
         if let Some(pages) = &self.pages {
-            pages.stop();
+            pages.stop().await;
         }
         if let Some(registry) = &self.registry {
             registry.stop().await;

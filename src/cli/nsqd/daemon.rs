@@ -6,7 +6,10 @@ use actix::{Addr, Context, System};
 use actix_rt::Arbiter;
 use futures_util::future::join_all;
 
-use super::{beside::Beside, take_over::until_taken_over};
+use super::{
+    beside::{Beside, Others},
+    take_over::until_taken_over,
+};
 use crate::{
     actors::{
         AuthClient, Discovery, Listener, Node, Statsd,
@@ -102,17 +105,20 @@ fn run_with(
         let others = others.start_pages(&listening, &root)?;
         on_ready(&listening);
         tokio::select! {
-            () = signals.until_stop(tls) => stop(&node, &mut signals, tls).await,
+            () = signals.until_stop(tls) => stop(&node, &others, &mut signals, tls).await,
             failed = failed => return Err(failed_for_good(failed.ok())),
         }
-        others.stop().await;
         Ok(())
     })
 }
 
-async fn stop(node: &Addr<Node>, signals: &mut Signals, tls: Option<&Arc<Tls>>) {
+async fn stop(node: &Addr<Node>, others: &Others, signals: &mut Signals, tls: Option<&Arc<Tls>>) {
+    let all = async {
+        let _has_ended = node.send(Shutdown).await;
+        others.stop().await;
+    };
     tokio::select! {
-        _ = node.send(Shutdown) => {}
+        () = all => {}
         () = signals.until_stop(tls) => log::warn!("NSQ: second signal, exiting at once"),
     }
     log::info!("NSQ: bye");

@@ -31,18 +31,21 @@ pub(super) async fn act_or_fail(
     answer(report.all_failures(), || Done {}).await
 }
 
-/// Carries out an order on all nodes, or on some. It is brought to its end even if the caller does not wait for that.
+/// Carries out an order on all nodes, or on some. It is brought to its end even if the caller does not wait for that, or
+/// nsqadmin is told to stop.
 pub(super) async fn act(
     admin: State,
     order: Order,
     only: Vec<String>,
     caller: Caller,
 ) -> Result<ActionReport, ApiError> {
+    let begun = admin.underway.begin()?;
     let acting = actix_rt::spawn(async move {
         let done = admin.cluster().carry_out(&order, &only).await;
         admin.notify(&order, &caller, &done);
         admin.audit.record(entry(&order, &caller, &done)).await;
         admin.collector.do_send(LookNow);
+        drop(begun);
         done
     });
     let done = acting.await.map_err(|_| HttpError::Internal)?;

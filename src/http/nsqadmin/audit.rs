@@ -48,7 +48,7 @@ impl AuditLog {
             Err(error) => Some(error.to_string()),
         };
         if let Some(error) = &error {
-            log::error!("AUDIT: {shown} does not get the last entry: {error}");
+            log::error!("AUDIT: {shown}: the last entry could not be written: {error}");
         }
         *locked(&self.file_error) = error.map(|error| format!("{shown}: {error}"));
     }
@@ -71,6 +71,7 @@ impl Caller {
             at: u64::try_from(clock::wall_ns() / NS_PER_MS).unwrap_or_default(),
             user: self.user.clone(),
             remote_ip: self.remote_ip.clone(),
+            forwarded_for: self.forwarded_for.clone(),
             action: action.to_owned(),
             topic: topic.to_owned(),
             channel: None,
@@ -99,6 +100,7 @@ mod tests {
         Caller {
             user: Some("carol".into()),
             remote_ip: "10.1.2.3:5".into(),
+            forwarded_for: Some("192.0.2.7, \"evil\"".into()),
             user_agent: String::new(),
             url: String::new(),
         }
@@ -118,7 +120,7 @@ mod tests {
         assert_eq!(lines.len(), 2);
         assert!(
             lines[0].contains(
-                r#""user":"carol","remote_ip":"10.1.2.3:5","action":"pause_topic","topic":"a""#
+                r#""user":"carol","remote_ip":"10.1.2.3:5","forwarded_for":"192.0.2.7, \"evil\"","action":"pause_topic","topic":"a""#
             ),
             "{text}"
         );

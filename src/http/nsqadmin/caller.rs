@@ -26,6 +26,9 @@ pub struct Caller {
     pub user: Option<String>,
     /// The peer, `ip:port`; `@` behind a unix socket.
     pub remote_ip: String,
+    /// On whose behalf, as the proxy in front of us has it in `X-Forwarded-For`: the peers before it, the nearest last. Nobody
+    /// has checked what the first one says.
+    pub forwarded_for: Option<String>,
     /// What the peer calls itself; may be empty.
     pub user_agent: String,
     /// The URL that was asked for, as the peer sees it.
@@ -46,6 +49,7 @@ impl FromRequest for Caller {
                 .peer_addr()
                 .as_ref()
                 .map_or_else(|| "@".into(), SocketAddr::to_string),
+            forwarded_for: forwarded_for(headers),
             user_agent: bounded(text(headers, USER_AGENT.as_str()).to_owned()),
             url: url(headers, &request.uri().to_string()),
         }))
@@ -57,6 +61,16 @@ fn url(headers: &HeaderMap, path_and_query: &str) -> String {
     let by = ["x-scheme", "x-forwarded-proto"].map(|name| text(headers, name));
     let scheme = if by.contains(&"https") { "https" } else { "http" };
     bounded(format!("{scheme}://{}{path_and_query}", text(headers, HOST.as_str())))
+}
+
+/// All of the header's lines as one list, cut off at its beginning: what the nearest proxies have added stands at the end.
+fn forwarded_for(headers: &HeaderMap) -> Option<String> {
+    let lines =
+        headers.get_all("x-forwarded-for").map(|line| String::from_utf8_lossy(line.as_bytes()));
+    let mut list = lines.collect::<Vec<_>>().join(", ");
+    let excess = list.len().saturating_sub(TEXT_BYTES_MAX);
+    list.drain(..list.ceil_char_boundary(excess));
+    (!list.is_empty()).then_some(list)
 }
 
 /// The user of HTTP Basic authentication.
@@ -74,7 +88,8 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-fn bounded(mut text: String) -> String {
+/// The beginning of a text that a peer may make as long as it likes.
+pub(super) fn bounded(mut text: String) -> String {
     text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
     text
 }
@@ -112,6 +127,18 @@ mod tests {
         for proxied in [("x-scheme", "https"), ("x-forwarded-proto", "https")] {
             assert_eq!(url(&[("host", "a"), proxied]), "https://a/api/topics?a=b");
         }
+    }
+
+    #[test]
+    fn all_that_have_forwarded_a_request_are_named_and_the_nearest_in_any_case() {
+        let list = |pairs: &[_]| forwarded_for(&headers(pairs));
+        let name = "x-forwarded-for";
+        assert_eq!(list(&[]), None);
+        assert_eq!(list(&[(name, "10.0.0.1"), (name, "::1")]).unwrap(), "10.0.0.1, ::1");
+        let long = "x".repeat(TEXT_BYTES_MAX).leak();
+        let cut = list(&[(name, long), (name, "10.0.0.1")]).unwrap();
+        assert_eq!(cut.len(), TEXT_BYTES_MAX);
+        assert!(cut.ends_with("x, 10.0.0.1"), "{cut}");
     }
 
     #[test]

@@ -5,6 +5,8 @@ use actix_web::{
     web::{Path, Payload},
 };
 
+use reqwest::Url;
+
 use super::{Admin, State, access::ConfigAllowed};
 use crate::{
     config::value::{Kind, Value},
@@ -12,6 +14,8 @@ use crate::{
 };
 
 const LOG_LEVEL: &str = "log_level";
+/// Which may hold a user and a password.
+const URLS: [&str; 2] = ["graphite_url", "notification_http_endpoint"];
 const LOOKUPDS: &str = "nsqlookupd_http_addresses";
 
 /// The largest value that is read.
@@ -53,7 +57,24 @@ fn present(admin: &Admin, key: &str) -> Result<Value, HttpError> {
     match key {
         LOG_LEVEL => Ok(Value::LogLevel(*admin.log_level.borrow())),
         LOOKUPDS => Ok(Value::List(admin.sources.lookupds().to_vec())),
-        key => admin.options.value(key).ok_or(HttpError::InvalidOption),
+        key => {
+            let value = admin.options.value(key).ok_or(HttpError::InvalidOption)?;
+            match value {
+                Value::Text(url) if URLS.contains(&key) => Ok(Value::Text(without_password(url))),
+                value => Ok(value),
+            }
+        }
+    }
+}
+
+/// A URL without the user and the password for those who serve it, else as it was written.
+fn without_password(text: String) -> String {
+    match Url::parse(&text) {
+        Ok(mut url) if !url.username().is_empty() || url.password().is_some() => {
+            let hidden = url.set_username("").and_then(|()| url.set_password(None));
+            hidden.map_or_else(|()| String::new(), |()| url.into()) // a URL with a user can be without one
+        }
+        _ => text,
     }
 }
 

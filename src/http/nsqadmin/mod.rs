@@ -16,6 +16,7 @@ mod security_headers;
 mod session;
 pub mod sse;
 pub mod tail;
+pub mod underway;
 pub mod views;
 
 use std::{future::Future, io, sync::Arc};
@@ -40,6 +41,7 @@ pub use self::{
     caller::Caller,
     graphite::Graphite,
     sse::Seats,
+    underway::Underway,
     views::Shelf,
 };
 use super::{
@@ -50,7 +52,7 @@ use super::{
     server,
 };
 use crate::{
-    actors::{Collector, Notifier, socket::BoundListener},
+    actors::{Collector, Notifications, socket::BoundListener},
     cluster::{Ask, Cluster, Sources},
     config::{LogLevel, NsqadminOptions},
 };
@@ -83,10 +85,12 @@ pub struct Admin {
     pub streams: Seats,
     /// For those who see messages.
     pub tails: Seats,
+    /// The actions that run now.
+    pub underway: Underway,
     /// Where every action is written down.
     pub audit: AuditLog,
     /// Hears of every action.
-    pub notifier: Notifier,
+    pub notifier: Notifications,
     /// If there is one.
     pub graphite: Option<Graphite>,
     /// What is logged, as `/config` has set it.

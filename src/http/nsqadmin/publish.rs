@@ -9,10 +9,10 @@ use actix_web::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::{Deserialize, Serialize};
 
-use super::{AdminOnly, Caller, State, views::from_path};
+use super::{Admin, AdminOnly, Caller, State, caller::bounded, views::from_path};
 use crate::{
     actors::collector::{LookNow, Seen},
-    cluster::{AskError, Stage, actions::NodeResult, picture::Node},
+    cluster::{AskError, Stage, actions::NodeResult, audit::AuditEntry, picture::Node},
     http::{HttpError, body, reply},
     protocol::TopicName,
 };
@@ -37,7 +37,8 @@ struct Published {
     failures: [AskError; 0],
 }
 
-/// Publishes to one node: the one that is named, or one that has the topic.
+/// Publishes to one node: the one that is named, or one that has the topic. It is brought to its end and audited even if the
+/// caller does not wait for that.
 pub(super) async fn publish(
     _: AdminOnly,
     admin: State,
@@ -48,28 +49,16 @@ pub(super) async fn publish(
     let topic = TopicName::parse(from_path(&topic)).map_err(|_| HttpError::InvalidTopic)?;
     let publication = read(payload).await?;
     let message = publication.message()?;
-    let seen = admin.shelf.first_seen().await;
-    let node = publication.node(&seen, &topic)?;
-    let began = Instant::now();
-    let sent = admin.ask.publish(&node.reach(), &topic, message, publication.defer_ms).await;
-    let (ok, status, text) = match sent {
-        Ok(()) => (true, Some(200), String::new()),
-        Err(error) => (false, error.status, error.text),
-    };
-    let result = NodeResult {
-        address: node.address.to_string(),
-        stage: Stage::Nsqd,
-        ok,
-        status,
-        text,
-        ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-    };
-    let mut entry = caller.audit_entry("publish", topic.as_str());
-    entry.node.clone_from(&publication.node);
-    (entry.ok, entry.text, entry.results) = (ok, result.text.clone(), vec![result.clone()]);
-    admin.audit.record(entry).await;
-    admin.collector.do_send(LookNow);
-    reply::json(&Published { ok, results: [result], failures: [] })
+    let begun = admin.underway.begin()?;
+    let publishing = actix_rt::spawn(async move {
+        let sent = publication.send(&admin, &topic, message).await;
+        admin.audit.record(publication.entry(&caller, &topic, &sent)).await;
+        admin.collector.do_send(LookNow);
+        drop(begun);
+        sent
+    });
+    let result = publishing.await.map_err(|_| HttpError::Internal)??;
+    reply::json(&Published { ok: result.ok, results: [result], failures: [] })
 }
 
 async fn read(payload: Payload) -> Result<Publication, HttpError> {
@@ -91,6 +80,50 @@ impl Publication {
             return Err(HttpError::MessageEmpty);
         }
         Ok(message.into())
+    }
+
+    /// Sends it; an error is one because of which nobody was asked.
+    async fn send(
+        &self,
+        admin: &Admin,
+        topic: &TopicName,
+        message: Bytes,
+    ) -> Result<NodeResult, HttpError> {
+        let seen = admin.shelf.first_seen().await;
+        let node = self.node(&seen, topic)?;
+        let began = Instant::now();
+        let sent = admin.ask.publish(&node.reach(), topic, message, self.defer_ms).await;
+        let (ok, status, text) = match sent {
+            Ok(()) => (true, Some(200), String::new()),
+            Err(error) => (false, error.status, error.text),
+        };
+        Ok(NodeResult {
+            address: node.address.to_string(),
+            stage: Stage::Nsqd,
+            ok,
+            status,
+            text,
+            ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn entry(
+        &self,
+        caller: &Caller,
+        topic: &TopicName,
+        sent: &Result<NodeResult, HttpError>,
+    ) -> AuditEntry {
+        let (ok, text, results) = match sent {
+            Ok(result) => (result.ok, result.text.clone(), vec![result.clone()]),
+            Err(error) => (false, error.to_string(), Vec::new()),
+        };
+        AuditEntry {
+            node: self.node.clone().map(bounded),
+            ok,
+            text,
+            results,
+            ..caller.audit_entry("publish", topic.as_str())
+        }
     }
 
     /// Who is to get it. A name that was mistyped makes no topic.

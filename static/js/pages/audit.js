@@ -48,14 +48,14 @@ function auditTable(query) {
     key: (row) => row.key,
     columns: [
       { id: "at", label: "When", head: true, text: (row) => dateTime(row.at), value: (row) => row.at, orders: { asc: "oldest first", desc: "newest first" } },
-      { id: "user", label: "Who", className: "wide", text: (row) => row.user ?? row.remote_ip, cell: userCell },
+      { id: "user", label: "Who", className: "wide", text: (row) => row.user ?? originText(row), cell: userCell },
       { id: "action", label: "What", text: (row) => actionText(row) },
       { id: "target", label: "Where", className: "wide", text: targetText, cell: targetCell },
       { id: "outcome", label: "Outcome", className: "wide", text: (row) => `${row.ok} ${row.text}`, cell: outcomeCell, value: (row) => Number(row.ok) },
     ],
     sort: { id: "at", direction: "desc" },
     filter: "Filter by user, action or name",
-    searched: (row) => [row.user, row.remote_ip, actionText(row), targetText(row), row.text].join(" "),
+    searched: (row) => [row.user, originText(row), actionText(row), targetText(row), row.text].join(" "),
     conditions: [{ id: "failed", label: "Failed", test: (row) => !row.ok }],
     empty: () => emptyState("Nothing has been changed", "Actions are listed here from the start of this nsqadmin on."),
   });
@@ -65,8 +65,14 @@ function actionText({ action }) {
   return action.replaceAll("_", " ");
 }
 
-function userCell({ user, remote_ip }) {
-  return user ? h("div", user, h("span.under", remote_ip)) : h("span", remote_ip);
+/** Behind a proxy, those that it names say more than the proxy's own address. */
+function originText({ remote_ip, forwarded_for }) {
+  return forwarded_for ? `${forwarded_for} via ${remote_ip}` : remote_ip;
+}
+
+function userCell(row) {
+  const origin = originText(row);
+  return row.user ? h("div", row.user, h("span.under", origin)) : h("span", origin);
 }
 
 function targetText({ topic, channel, node }) {

@@ -1,7 +1,11 @@
 //! What is done through upstream's API, and to whom.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{Mutex, mpsc},
+};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use super::{
@@ -10,7 +14,7 @@ use super::{
 };
 use crate::{
     auth::server::{AuthServer as HttpServer, Reply},
-    support::{Nsqadmin, Nsqd, eventually, free_address},
+    support::{Client, Nsqadmin, Nsqd, connect_raw, eventually, free_address, http},
 };
 
 const HOSTS: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -357,7 +361,7 @@ fn every_action_is_written_down() {
     let (good, bad) = (server(&[("/topic/pause", "")]), answering("500 Internal Server Error"));
     let lookupd = registry(&[&good.address(), &bad.address()]);
     let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd), &flag, "--admin-user=carol"]);
-    let carol = ["X-Forwarded-User: carol"];
+    let carol = ["X-Forwarded-User: carol", "X-Forwarded-For: 192.0.2.7"];
     let pause = r#"{"action":"pause"}"#;
     assert_eq!(admin.http("POST", "/api/topics/orders", pause).status, 403);
     assert_eq!(admin.http_with("POST", "/api/topics/orders", &carol, pause).status, 200);
@@ -380,6 +384,7 @@ fn every_action_is_written_down() {
         (&"carol".into(), &"orders".into(), &Value::Null)
     );
     assert!(pause["remote_ip"].as_str().unwrap().starts_with("127.0.0.1:"));
+    assert_eq!(pause["forwarded_for"], "192.0.2.7");
     assert!(pause["at"].as_u64().unwrap() > 1_700_000_000_000);
     assert_eq!(pause["results"].as_array().unwrap().len(), 2);
     assert!(pause["text"].as_str().unwrap().contains("got response 500"));
@@ -403,7 +408,9 @@ fn an_audit_log_that_cannot_be_written_stops_nothing_and_is_said() {
     let audit = admin.get("/api/v1/audit");
     assert_eq!(audit["entries"].as_array().unwrap().len(), 1);
     assert!(audit["file_error"].as_str().unwrap().starts_with("/nowhere/audit.log: No such file"));
-    admin.log().expect(&["AUDIT: /nowhere/audit.log does not get the last entry: No such file"]);
+    admin
+        .log()
+        .expect(&["AUDIT: /nowhere/audit.log: the last entry could not be written: No such file"]);
 }
 
 #[test]
@@ -432,25 +439,97 @@ fn others_are_told_of_actions_in_upstreams_words() {
     assert!(said[1]["timestamp"].as_u64().unwrap() > 1_700_000_000);
 }
 
+/// Sends a request whose answer nobody waits for.
+fn sent(admin: &Nsqadmin, method: &str, path: &str, body: &str) -> Client {
+    let mut client = connect_raw(admin.http_address());
+    client.send(&http::request_bytes(method, path, body.as_bytes()));
+    client
+}
+
+/// A node that answers `held` when it is told to, and all else at once.
+fn holding(held: &'static str) -> (HttpServer, mpsc::Sender<()>) {
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let server = HttpServer::scripted(move |request, _| {
+        if path(request) == held {
+            let _released_or_test_over = released.lock().unwrap().recv();
+        }
+        Reply::ok(b"{}")
+    });
+    (server, release)
+}
+
+#[track_caller]
+fn is_asked(node: &HttpServer, held: &str) {
+    eventually("the node is asked", || {
+        node.requests().iter().any(|request| path(request) == held).then_some(())
+    });
+}
+
 #[test]
-fn an_action_reaches_its_end_though_nobody_waits_for_it() {
-    let slow = HttpServer::scripted(|_, _| {
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        Reply::ok(b"")
+fn what_was_begun_reaches_its_end_though_nobody_waits_for_it() {
+    for (held, request, body, action) in [
+        ("/topic/pause", "/api/topics/orders", r#"{"action":"pause"}"#, "pause_topic"),
+        ("/pub", "/api/v1/topics/orders/publish", r#"{"body":"hello"}"#, "publish"),
+    ] {
+        let (node, release) = holding(held);
+        let lookupd = registry(&[&node.address()]);
+        let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd)]);
+        let client = sent(&admin, "POST", request, body);
+        is_asked(&node, held);
+        client.reset();
+        admin.http("GET", "/ping", "");
+        release.send(()).unwrap();
+        let entry = eventually("it was written down", || {
+            admin.get("/api/v1/audit")["entries"].as_array()?.first().cloned()
+        });
+        assert_eq!((&entry["ok"], &entry["action"]), (&true.into(), &action.into()));
+    }
+}
+
+#[test]
+fn a_stop_waits_until_what_was_begun_is_written_down() {
+    for (held, method, request, body, action) in [
+        ("/topic/delete", "DELETE", "/api/topics/orders", "", "delete_topic"),
+        ("/pub", "POST", "/api/v1/topics/orders/publish", r#"{"body":"hello"}"#, "publish"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("audit.log");
+        let flag = format!("--audit-log={}", file.display());
+        let (node, _never_released) = holding(held);
+        let lookupd = registry(&[&node.address()]);
+        let patience = "--http-client-request-timeout=1s";
+        let mut admin = Nsqadmin::with(&[&lookupd_flag(&lookupd), &flag, patience]);
+        let _client = sent(&admin, method, request, body);
+        is_asked(&node, held);
+        admin.signal(Signal::TERM);
+        assert_eq!(admin.expect_exit().code(), Some(0));
+        let line = fs::read_to_string(file).unwrap();
+        let entry: Value = serde_json::from_str(line.trim_end()).unwrap();
+        assert_eq!((&entry["action"], &entry["ok"]), (&action.into(), &false.into()));
+        let failed = entry["results"].as_array().unwrap().iter().find(|of| of["ok"] == false);
+        assert_eq!(failed.unwrap()["address"], node.address());
+        let log = admin.log().lines_to_the_end();
+        assert!(log.iter().any(|line| line.contains("AUDIT {")), "{log:?}");
+    }
+}
+
+#[test]
+fn a_second_signal_waits_for_nothing_and_a_stop_lets_nothing_begin() {
+    let (node, _never_released) = holding("/topic/delete");
+    let lookupd = registry(&[&node.address()]);
+    let flag = "--http-client-request-timeout=1h";
+    let mut admin = Nsqadmin::with(&[&lookupd_flag(&lookupd), flag]);
+    let _client = sent(&admin, "DELETE", "/api/topics/orders", "");
+    is_asked(&node, "/topic/delete");
+    admin.signal(Signal::TERM);
+    admin.log().expect(&["HTTP: closing"]);
+    eventually("nothing begins", || {
+        let refused = admin.http("POST", "/api/topics/orders", r#"{"action":"pause"}"#);
+        (refused.status == 503).then(|| assert!(refused.text().contains("EXITING")))
     });
-    let lookupd = registry(&[&slow.address()]);
-    let admin = Nsqadmin::with(&[&lookupd_flag(&lookupd)]);
-    let body = r#"{"action":"pause"}"#;
-    let request = format!(
-        "POST /api/topics/orders HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    let mut client = crate::support::connect_raw(admin.http_address());
-    client.send(request.as_bytes());
-    eventually("the node was asked", || (!slow.requests().is_empty()).then_some(()));
-    drop(client);
-    let entry = eventually("it was written down", || {
-        admin.get("/api/v1/audit")["entries"].as_array()?.first().cloned()
-    });
-    assert_eq!((&entry["ok"], &entry["action"]), (&true.into(), &"pause_topic".into()));
+    admin.signal(Signal::TERM);
+    assert_eq!(admin.expect_exit().code(), Some(0));
+    let log = admin.log().lines_to_the_end();
+    assert!(log.iter().any(|line| line.contains("second signal, exiting at once")), "{log:?}");
 }

@@ -11,6 +11,8 @@ fn options_are_shown_as_upstream_shows_them() {
         "--lookupd-http-address=127.0.0.1:2",
         "--admin-user=carol",
         "--statsd-counter-format=",
+        "--graphite-url=http://me:secret@graphite:8080/g",
+        "--notification-http-endpoint=http://me:secret@hooks/told?a=b",
     ]);
     for (key, value) in [
         ("nsqlookupd_http_addresses", "[\"127.0.0.1:1\",\"127.0.0.1:2\"]"),
@@ -20,6 +22,8 @@ fn options_are_shown_as_upstream_shows_them() {
         ("base_path", "/"),
         ("proxy_graphite", "false"),
         ("statsd_prefix", "nsq.%s"),
+        ("graphite_url", "http://graphite:8080/g"),
+        ("notification_http_endpoint", "http://hooks/told?a=b"),
         ("statsd_counter_format", ""),
         ("statsd_interval", "60000000000"),
         ("poll_interval", "2000000000"),

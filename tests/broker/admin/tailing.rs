@@ -241,6 +241,12 @@ fn what_cannot_be_published_is_refused_or_told() {
         let (got, json) = publish(topic, body);
         assert_eq!((got, &json["message"]), (status, &json!(message)), "{topic} {body}");
     }
+    let audit = admin.get("/api/v1/audit");
+    let entries = audit["entries"].as_array().unwrap().iter();
+    let refused: Vec<_> = entries.map(|entry| (&entry["text"], &entry["node"])).collect();
+    let expected =
+        [(&json!("NODE_NOT_FOUND"), &json!("none:1")), (&json!("TOPIC_NOT_FOUND"), &Value::Null)];
+    assert_eq!(refused, expected, "who tries is written down");
     assert_eq!(publish("orders", "no").0, 400);
     let (status, result) = publish("orders", r#"{"body":"x","defer_ms":99999999999}"#);
     assert_eq!((status, &result["ok"]), (200, &json!(false)));

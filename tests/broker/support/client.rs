@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::SockRef;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{
@@ -71,6 +72,11 @@ impl Client {
         let mut client = Self::over(TcpStream::connect_timeout(&address, DEADLINE)?);
         client.try_send(commands::MAGIC)?;
         Ok(client)
+    }
+
+    /// Ends the connection as one that breaks does, whatever is on its way.
+    pub fn reset(self) {
+        SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
     /// What has been received beyond the frames that were taken.

@@ -282,10 +282,14 @@ fn wrong_flags_are_refused_before_anything_is_done() {
     const HTTP: &str = "--nsqd-http-address=127.0.0.1:1";
     for (flags, said) in [
         (&["publish"][..], "--nsqd-tcp-address"),
-        (&["publish", TCP], "--nsqd-http-address is needed to delete topics afterwards"),
-        (&["publish", TCP, HTTP, "--size=9"], "not from 10 to 1048576"),
-        (&["publish", TCP, HTTP, "--size=1048577"], "not from 10 to 1048576"),
-        (&["publish", TCP, HTTP, "--connections=0"], "not from 1 to 60000"),
+        (
+            &["publish", TCP],
+            "--nsqd-http-address is needed to delete topics afterwards, or --keep to leave them",
+        ),
+        (&["publish", TCP, HTTP, "--timeout=0s"], "must be greater than 0"),
+        (&["publish", TCP, HTTP, "--size=9"], "must be from 10 to 1048576"),
+        (&["publish", TCP, HTTP, "--size=1048577"], "must be from 10 to 1048576"),
+        (&["publish", TCP, HTTP, "--connections=0"], "must be from 1 to 60000"),
         (&["publish", TCP, HTTP, "--messages=5", "--duration=1s"], "cannot be used with"),
         (&["publish", TCP, HTTP, "--duration=soon"], "invalid value 'soon'"),
         (&["publish", TCP, HTTP, "--command=touch"], "invalid value 'touch'"),
