@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{Client, Method, Response, StatusCode, Url, header};
+use reqwest::{Client, Method, Response, StatusCode, Url, header, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_rustls::rustls::ClientConfig;
@@ -52,7 +52,8 @@ impl Question<'_> {
     }
 }
 
-/// Asks nodes for JSON, and tells them what to do. Clones share their limits.
+/// Asks nodes for JSON, and tells them what to do. Clones share their limits. Redirects are not followed: no node sends any,
+/// and with most of them an order would become a question, answered with 200 by whoever it ends at.
 #[derive(Debug, Clone)]
 pub struct Ask {
     client: Client,
@@ -73,6 +74,7 @@ impl Ask {
         tls: ClientConfig,
     ) -> Result<Self, String> {
         let client = requests::client(tls, timeouts.connect)
+            .redirect(redirect::Policy::none())
             .timeout(timeouts.request)
             .user_agent(format!("{user_agent}/{NSQ_VERSION}"))
             .build()
