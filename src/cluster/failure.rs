@@ -115,6 +115,9 @@ pub enum ClusterError {
     /// No node has this address.
     #[error("node not found")]
     NodeNotFound,
+    /// The addresses that an order is to go to have no part in it.
+    #[error("nothing to do at these addresses")]
+    NotConcerned,
 }
 
 impl ClusterError {

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use reqwest::{Client, Method, Response, StatusCode, Url, header};
+use reqwest::{Client, Method, Response, StatusCode, Url, header, redirect};
 use serde::{Deserialize, de::DeserializeOwned};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::{Instant, timeout},
+};
 use tokio_rustls::rustls::ClientConfig;
 
 use super::{
@@ -34,7 +37,7 @@ const PARSED_IN_PLACE_BYTES_MAX: usize = 256 << 10;
 pub struct Timeouts {
     /// Until there is a connection.
     pub connect: Duration,
-    /// Until the last byte of the answer.
+    /// Until the last byte of the answer, without the time that an answer waits until it may be large.
     pub request: Duration,
 }
 
@@ -52,10 +55,12 @@ impl Question<'_> {
     }
 }
 
-/// Asks nodes for JSON, and tells them what to do. Clones share their limits.
+/// Asks nodes for JSON, and tells them what to do. Clones share their limits. Redirects are not followed: no node sends any,
+/// and with most of them an order would become a question, answered with 200 by whoever it ends at.
 #[derive(Debug, Clone)]
 pub struct Ask {
     client: Client,
+    request_timeout: Duration,
     large_answers: Arc<Semaphore>,
     unreachable: Unreachable,
 }
@@ -73,12 +78,13 @@ impl Ask {
         tls: ClientConfig,
     ) -> Result<Self, String> {
         let client = requests::client(tls, timeouts.connect)
-            .timeout(timeouts.request)
+            .redirect(redirect::Policy::none())
             .user_agent(format!("{user_agent}/{NSQ_VERSION}"))
             .build()
             .map_err(why)?;
         let large_answers = Arc::new(Semaphore::new(LARGE_ANSWERS_MAX));
-        Ok(Self { client, large_answers, unreachable: Unreachable::default() })
+        let unreachable = Unreachable::default();
+        Ok(Self { client, request_timeout: timeouts.request, large_answers, unreachable })
     }
 
     /// What a node says of itself.
@@ -186,26 +192,57 @@ impl Ask {
         if !sent.is_empty() {
             request = request.body(sent.clone());
         }
-        let response = request.send().await.map_err(|error| match error.is_connect() {
+        let mut left = TimeLeft(self.request_timeout);
+        let sent =
+            left.spend(request.send()).await.map_err(|late| Failed::Other(late.to_owned()))?;
+        let response = sent.map_err(|error| match error.is_connect() {
             true => Failed::NotConnected(why(error)),
             false => Failed::Other(why(error)),
         })?;
         let status = response.status();
-        let body = self.body(response).await.map_err(|error| Failed::Other(error.to_string()))?;
-        Ok((status, body))
+        let body = self.body(response, left).await;
+        Ok((status, body.map_err(|error| Failed::Other(error.to_string()))?))
     }
 
-    /// Of all that nodes send at once, little is held: an answer that turns out to be large waits until it may be.
-    async fn body(&self, mut response: Response) -> Result<Body<'_>, BodyError> {
+    /// Of all that nodes send at once, little is held: an answer that turns out to be large waits until it may be. That
+    /// is not its node's fault, and does not count: others that hold it up have their timeouts.
+    async fn body(
+        &self,
+        mut response: Response,
+        mut left: TimeLeft,
+    ) -> Result<Body<'_>, BodyError> {
         let mut bytes = Vec::new();
-        if read_up_to(&mut response, &mut bytes, SMALL_ANSWER_BYTES_MAX).await? {
+        if left.read(&mut response, &mut bytes, SMALL_ANSWER_BYTES_MAX).await? {
             return Ok(Body { bytes, _permit: None });
         }
         let _permit = self.large_answers.acquire().await.ok();
-        match read_up_to(&mut response, &mut bytes, ANSWER_BYTES_MAX).await? {
+        match left.read(&mut response, &mut bytes, ANSWER_BYTES_MAX).await? {
             true => Ok(Body { bytes, _permit }),
             false => Err(BodyError::TooLong(ANSWER_BYTES_MAX)),
         }
+    }
+}
+
+/// What is left of the time for a question.
+struct TimeLeft(Duration);
+
+impl TimeLeft {
+    /// Waits as long as there is time.
+    async fn spend<F: Future>(&mut self, stage: F) -> Result<F::Output, &'static str> {
+        let began = Instant::now();
+        let done = timeout(self.0, stage).await.map_err(|_| "i/o timeout");
+        self.0 = self.0.saturating_sub(began.elapsed());
+        done
+    }
+
+    async fn read(
+        &mut self,
+        response: &mut Response,
+        bytes: &mut Vec<u8>,
+        bytes_max: usize,
+    ) -> Result<bool, BodyError> {
+        let read = self.spend(read_up_to(response, bytes, bytes_max)).await;
+        read.map_err(|late| BodyError::NotRead(late.to_owned()))?
     }
 }
 
@@ -282,6 +319,8 @@ fn https(url: &Url, refusal: &[u8]) -> Option<Url> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+
     use super::*;
 
     #[test]
@@ -308,6 +347,45 @@ mod tests {
         assert_eq!(secure.as_str(), "https://n:4152/stats");
         assert_eq!(https(&plain, b"no"), None);
         assert_eq!(https(&plain, br#"{"https_port":70000}"#), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_counts_only_while_it_is_spent() {
+        let second = Duration::from_secs(1);
+        let mut left = TimeLeft(3 * second);
+        assert_eq!(left.spend(tokio::time::sleep(2 * second)).await, Ok(()));
+        tokio::time::sleep(10 * second).await;
+        assert_eq!(left.spend(async { 7 }).await, Ok(7));
+        assert_eq!(left.spend(tokio::time::sleep(2 * second)).await, Err("i/o timeout"));
+    }
+
+    /// An nsqd that answers one request with so many bytes.
+    fn answering(length: usize) -> std::net::SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _asked = stream.read(&mut [0; 4096]).unwrap();
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(&vec![b' '; length]).unwrap();
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_that_waits_for_others_is_not_late() {
+        let timeouts =
+            Timeouts { connect: Duration::from_secs(1), request: Duration::from_secs(2) };
+        let ask = Ask::new("test", timeouts).unwrap();
+        let held = ask.large_answers.acquire_many(LARGE_ANSWERS_MAX as u32).await.unwrap();
+        let node = Reach::at(answering(2 * SMALL_ANSWER_BYTES_MAX).to_string());
+        let question = Question { stage: Stage::Nsqd, path: "/", query: &[] };
+        let mut asked = Box::pin(ask.post(&node, question));
+        let waiting = timeout(timeouts.request + timeouts.connect, &mut asked).await;
+        assert!(waiting.is_err(), "{waiting:?}");
+        drop(held);
+        assert_eq!(asked.await, Ok(()));
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod scripted;
 pub mod snapshot;
 pub mod sources;
 mod stats;
+pub mod text;
 mod topics;
 pub mod totals;
 mod version;

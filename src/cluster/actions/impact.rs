@@ -9,6 +9,7 @@ use crate::cluster::{
     AskError, Cluster, ClusterError, Mode, Node, Selection,
     answers::{ChannelStats, ClientStats, NodeStats, TopicStats},
     stats_of,
+    text::counted,
 };
 
 /// What an order would hit, as the nodes see it now.
@@ -58,11 +59,7 @@ impl Cluster {
         };
         impact.warnings = seen.warnings(order, self.mode(), &impact);
         if !failures.is_empty() {
-            let count = failures.len();
-            impact.warnings.push(match count {
-                1 => "1 node did not answer: what is there is not counted.".to_owned(),
-                _ => format!("{count} nodes did not answer: what is there is not counted."),
-            });
+            impact.warnings.push(unanswered(&failures));
         }
         impact.failures = failures;
         Ok(impact)
@@ -192,6 +189,13 @@ impl<'a> Seen<'a> {
     }
 }
 
+/// Who has failed twice, or is a registry, is an address, too.
+fn unanswered(failures: &[AskError]) -> String {
+    let addresses: BTreeSet<_> = failures.iter().map(|failure| &failure.address).collect();
+    let count = counted(addresses.len() as u64, "address", "addresses");
+    format!("{count} did not answer: what is there is not counted.")
+}
+
 fn sum(counts: impl Iterator<Item = i64>) -> i64 {
     counts.fold(0, i64::saturating_add)
 }
@@ -218,6 +222,7 @@ impl From<usize> for Count {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::Stage;
 
     fn seen(action: Action, check: impl FnOnce(Impact, Vec<String>)) {
         let text = r#"{"topics":[{"topic_name":"t","depth":5,"channels":[
@@ -281,6 +286,21 @@ mod tests {
         );
         hits(Action::PauseChannel, 6, 2, 1, &["2 consumers will get no messages any more."]);
         hits(Action::UnpauseChannel, 6, 2, 1, &[]);
+    }
+
+    #[test]
+    fn an_address_that_fails_twice_counts_once() {
+        let failure = |address: &str, stage| AskError {
+            address: address.to_owned(),
+            stage,
+            status: None,
+            text: "gone".to_owned(),
+        };
+        let mut failures = vec![failure("l:1", Stage::Lookup), failure("l:1", Stage::Nodes)];
+        let one = "1 address did not answer: what is there is not counted.";
+        assert_eq!(unanswered(&failures), one);
+        failures.push(failure("n:1", Stage::Stats));
+        assert!(unanswered(&failures).starts_with("2 addresses did not answer: "));
     }
 
     #[test]

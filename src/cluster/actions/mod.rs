@@ -20,6 +20,7 @@ use super::{
     fan_out::ask_all,
     http::Question,
     nodes::Node,
+    producers,
 };
 
 impl Cluster {
@@ -64,10 +65,9 @@ impl Cluster {
                 self.described(failures).await
             }
             (Action::CreateChannel, Mode::Lookupd) => {
-                match self.producers(&order.topic, failures).await {
-                    Err(ClusterError::TopicNotFound) => Ok(Vec::new()),
-                    found => found,
-                }
+                // To know of nobody is no reason not to make it, also while some do not answer.
+                let found = producers(&self.ask, self.lookupds(), &order.topic).await;
+                Ok(found.unless_all_failed(failures)?.unwrap_or_default())
             }
             _ => self.producers(&order.topic, failures).await,
         }
@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// The same for some addresses: those of nsqlookupds, and those of nsqds wherever they are known from. After a topic
-    /// was forgotten by nsqlookupds, nobody knows any more who had it.
+    /// was forgotten by nsqlookupds, nobody knows any more who had it. An order for one node goes to no other.
     async fn plan_again(
         &self,
         order: &Order,
@@ -93,17 +93,27 @@ impl Cluster {
         let only: BTreeSet<_> = only.iter().collect();
         let registries: Vec<_> =
             self.lookupds().iter().filter(|address| only.contains(address)).cloned().collect();
+        let is_other = |address: &&String| {
+            !registries.contains(address)
+                && order.node.as_ref().is_some_and(|node| node != *address)
+        };
+        if only.iter().copied().any(|address| is_other(&address)) {
+            return Err(ClusterError::NotConcerned);
+        }
         let nodes = match registries.len() < only.len() {
             true if self.mode() == Mode::Direct => self.described(failures).await?,
             true => self.nodes(failures).await?,
             false => Vec::new(),
         };
         let wanted = nodes.iter().filter(|node| only.contains(&node.address));
-        let nodes: Vec<Reach> = wanted.flat_map(Node::reach).collect();
+        let nodes: BTreeSet<Reach> = wanted.flat_map(Node::reach).collect();
         if registries.len() + nodes.len() < only.len() {
             return Err(ClusterError::unknown(ClusterError::NodeNotFound, failures));
         }
-        Ok(Plan::new(order, self.mode(), &registries, nodes))
+        // All who were named are known; who else there is does not matter.
+        failures.clear();
+        let plan = Plan::new(order, self.mode(), &registries, nodes);
+        if plan.is_empty() { Err(ClusterError::NotConcerned) } else { Ok(plan) }
     }
 
     async fn call(&self, call: &Call, order: &Order) -> NodeResult {

@@ -38,6 +38,11 @@ impl Plan {
             nodes: nodes.map(call(Stage::Nsqd, of_nodes)).collect(),
         }
     }
+
+    /// True if there is nothing to do.
+    pub(super) fn is_empty(&self) -> bool {
+        self.registries.is_empty() && self.nodes.is_empty()
+    }
 }
 
 fn paths_of_registries(action: Action) -> &'static [&'static str] {

@@ -5,7 +5,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::{Node, Registered, Registry};
 use crate::{
     broker::Moment,
-    cluster::{Mode, snapshot::Name},
+    cluster::{
+        Mode,
+        snapshot::Name,
+        text::{list, verb},
+    },
 };
 
 /// So many are told of.
@@ -44,6 +48,7 @@ impl Difference {
     pub fn text(&self) -> String {
         let (node, registries) = (&self.node, list(&self.registries));
         let topic = self.topic.as_deref().unwrap_or_default();
+        let verb = |one, many| verb(&self.registries, one, many);
         match self.kind {
             DifferenceKind::NodeMissing => {
                 format!("Node {node} is not known to {registries}, though others know it.")
@@ -52,10 +57,12 @@ impl Difference {
                 format!("Node {node} answers, but no nsqlookupd knows it, so no consumer finds it.")
             }
             DifferenceKind::TopicMissing => format!(
-                "{registries} does not know that node {node} has topic {topic}, though others do."
+                "{registries} {} not know that node {node} has topic {topic}, though others do.",
+                verb("does", "do")
             ),
             DifferenceKind::TombstoneMissing => format!(
-                "{registries} has no tombstone for topic {topic} on node {node}, though others do."
+                "{registries} {} no tombstone for topic {topic} on node {node}, though others do.",
+                verb("has", "have")
             ),
         }
     }
@@ -63,10 +70,6 @@ impl Difference {
     fn key(&self) -> (DifferenceKind, Name, Option<Name>) {
         (self.kind, self.node.clone(), self.topic.clone())
     }
-}
-
-fn list(names: &[Name]) -> String {
-    names.join(" and ")
 }
 
 /// Finds all differences; one that was there before keeps its time.

@@ -8,7 +8,6 @@ mod failing;
 mod nodes;
 #[cfg(test)]
 mod tests;
-mod text;
 
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
 
@@ -19,6 +18,7 @@ use super::{
     history::{History, Line, Subject},
     picture::{Channel, Picture, Topic},
     snapshot::Name,
+    text,
 };
 use crate::broker::Moment;
 

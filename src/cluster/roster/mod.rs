@@ -70,6 +70,8 @@ pub struct Roster {
     configured: Vec<(Name, Option<Name>)>,
     differences: Vec<Difference>,
     held: Room,
+    /// Listed nodes that there is no room for.
+    left_out: usize,
 }
 
 impl Roster {

@@ -100,8 +100,7 @@ impl Roster {
             return;
         }
         if self.members.len() >= NODES_MAX {
-            log::warn!("COLLECTOR: node {address} is not watched, there are {NODES_MAX} already");
-            return;
+            return; // said with how many others
         }
         let node = Node {
             address: address.clone(),
@@ -173,6 +172,23 @@ impl Roster {
         self.retain(|member| {
             member.node.is_listed || (member.node.snapshot.is_some() && !is_direct)
         });
+        self.count_left_out(&listed);
+    }
+
+    /// Says how many there is no room for, whenever that changes.
+    fn count_left_out(&mut self, listed: &HashSet<Name>) {
+        let is_left_out = |address: &&Name| !self.members.contains_key(*address);
+        let left_out = match self.members.len() < NODES_MAX {
+            true => 0,
+            false => listed.iter().filter(is_left_out).count(),
+        };
+        if left_out != self.left_out && left_out > 0 {
+            log::warn!(
+                "COLLECTOR: {left_out} of {} nodes are not watched, {NODES_MAX} are the most",
+                listed.len()
+            );
+        }
+        self.left_out = left_out;
     }
 
     /// Forgets those who have gone for good.

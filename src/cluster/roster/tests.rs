@@ -198,3 +198,14 @@ fn topics_that_only_registries_know_are_inactive() {
         script.picture.inactive.iter().map(|topic| (&*topic.name, topic.is_tombstoned)).collect();
     assert_eq!(inactive, [("gone", true), ("old", false)]);
 }
+
+#[test]
+fn nodes_beyond_the_limit_are_counted_once_however_many_know_them() {
+    let mut script = Script::lookup(&["l:1", "m:1"]);
+    let addresses: Vec<_> = (0..NODES_MAX + 3).map(|number| format!("n{number}:1")).collect();
+    let nodes: Vec<(&str, &[&str])> = addresses.iter().map(|of| (of.as_str(), &[][..])).collect();
+    script.registers("l:1", &nodes).registers("m:1", &nodes).poll();
+    assert_eq!((script.picture.nodes.len(), script.roster.left_out), (NODES_MAX, 3));
+    script.registers("l:1", &nodes[..1]).registers("m:1", &nodes[..2]).poll();
+    assert_eq!((script.picture.nodes.len(), script.roster.left_out), (2, 0));
+}

@@ -350,7 +350,8 @@ fn who_cannot_be_asked_does_not_count_and_is_named() {
         (&impact["messages"], &impact["failures"][0]["address"]),
         (&3.into(), &gone.as_str().into())
     );
-    assert_eq!(impact["warnings"], json!(["1 node did not answer: what is there is not counted."]));
+    let warning = "1 address did not answer: what is there is not counted.";
+    assert_eq!(impact["warnings"], json!([warning]));
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod config;
 mod failing;
 mod graphite;
 mod pages;
+mod partly;
 mod process;
 mod reading;
 mod scale;

@@ -34,9 +34,17 @@ pub(in super::super) async fn answer<T: Serialize>(
     Ok(written.map(reply::json_text)?)
 }
 
-/// As it stands in the log.
+/// As it stands in the log: what nodes are registered as may hold anything.
 fn one_line(text: &str) -> String {
-    text.replace('\n', "; ")
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => line.push_str("; "),
+            character if character.is_control() => line.extend(character.escape_default()),
+            character => line.push(character),
+        }
+    }
+    line
 }
 
 /// Why a request is not answered with what it asked for.
@@ -68,6 +76,7 @@ impl ApiError {
             Self::Cluster(ClusterError::TopicNotFound) => HttpError::TopicNotFound,
             Self::Cluster(ClusterError::ChannelNotFound) => HttpError::ChannelNotFound,
             Self::Cluster(ClusterError::NodeNotFound) => HttpError::NodeNotFound,
+            Self::Cluster(ClusterError::NotConcerned) => HttpError::InvalidNode,
             Self::Cluster(error @ ClusterError::NoAnswer { .. }) => {
                 HttpError::Upstream(error.to_string())
             }
@@ -99,5 +108,16 @@ impl ResponseError for ApiError {
             return error.error_response();
         };
         reply::json_error(error.status_code(), &Failed { message: error.to_string(), failures })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_begins_no_line_of_the_log() {
+        assert_eq!(one_line("a:1: gone\nb:1: \"no\""), "a:1: gone; b:1: \"no\"");
+        assert_eq!(one_line("a\r\nAUDIT {}\u{1b}[1m\u{85}"), r"a\r; AUDIT {}\u{1b}[1m\u{85}");
     }
 }

@@ -62,10 +62,10 @@ pub(super) async fn create(
     struct Body {
         #[serde(default)]
         topic: String,
-        #[serde(default)]
-        channel: String,
+        channel: Option<String>,
     }
     let Body { topic, channel } = json_body(payload).await?;
+    let channel = channel.unwrap_or_default();
     let action = if channel.is_empty() { Action::CreateTopic } else { Action::CreateChannel };
     let order = Order::new(action, &topic, &channel, "").map_err(HttpError::from)?;
     act_or_fail(admin, order, caller).await

@@ -8,6 +8,7 @@ use super::Scene;
 use crate::cluster::{
     picture::{Difference, Picture, Registered, Registry, differences::DIFFERENCES_MAX, ms},
     snapshot::Name,
+    text::{list, verb},
 };
 
 #[derive(Serialize)]
@@ -104,8 +105,9 @@ fn forgotten(picture: &Picture) -> impl Iterator<Item = DifferenceView<'_>> {
         let is_different = !without.is_empty() && without.len() < answering.len();
         is_different.then(|| DifferenceView {
             text: format!(
-                "{} does not know topic {}, which no node has, though others do.",
-                without.join(" and "),
+                "{} {} not know topic {}, which no node has, though others do.",
+                list(&without),
+                verb(&without, "does", "do"),
                 topic.name
             ),
             topic: Some(&topic.name),

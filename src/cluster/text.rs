@@ -1,9 +1,9 @@
-//! Numbers in sentences.
+//! Numbers and names in sentences.
 
 use std::time::Duration;
 
 /// `12,345`.
-pub(super) fn count(number: u64) -> String {
+pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.chars().enumerate() {
@@ -16,17 +16,17 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// `1 message`, `12,345 messages`.
-pub(super) fn counted(number: u64, one: &str, many: &str) -> String {
+pub fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), if number == 1 { one } else { many })
 }
 
 /// `12,345 messages wait`.
-pub(super) fn waiting(number: u64) -> String {
+pub fn waiting(number: u64) -> String {
     counted(number, "message waits", "messages wait")
 }
 
 /// `45.2`, `1,234`.
-pub(super) fn rate(per_second: f64) -> String {
+pub fn rate(per_second: f64) -> String {
     if per_second.abs() >= 100.0 {
         return count(per_second.abs().round() as u64);
     }
@@ -34,12 +34,12 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// `12 %`.
-pub(super) fn percent(part: f64) -> String {
+pub fn percent(part: f64) -> String {
     if part < 0.1 { format!("{:.1} %", part * 100.0) } else { format!("{:.0} %", part * 100.0) }
 }
 
 /// `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`.
-pub(super) fn duration(seconds: f64) -> String {
+pub fn duration(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let with = |whole: String, rest: u64, unit: &str| {
@@ -54,12 +54,17 @@ pub(super) fn duration(seconds: f64) -> String {
 }
 
 /// The same of a time between two moments.
-pub(super) fn time(duration: Duration) -> String {
+pub fn time(duration: Duration) -> String {
     self::duration(duration.as_secs_f64())
 }
 
+/// Chooses by their number what the names of a [list] do.
+pub fn verb<'a, T>(names: &[T], one: &'a str, many: &'a str) -> &'a str {
+    if names.len() == 1 { one } else { many }
+}
+
 /// `a`, `a and b`, `a, b and 3 more`.
-pub(super) fn list<T: AsRef<str>>(names: &[T]) -> String {
+pub fn list<T: AsRef<str>>(names: &[T]) -> String {
     const SHOWN_MAX: usize = 3;
     let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
     match names.as_slice() {
