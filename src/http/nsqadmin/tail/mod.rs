@@ -115,8 +115,8 @@ impl Tail {
         }
         first.reverse();
         let (sender, heard) = mpsc::channel(WAITING_MAX);
-        let source = Source::start(query, &channel, found, &sender, ask);
         let now = Instant::now();
+        let source = Source::start(query, &channel, found, &sender, ask, now + TIME_MAX);
         Ok(Self {
             heard,
             source,
@@ -169,6 +169,7 @@ impl Tail {
                     Some(Heard::Failed { node, text }) => {
                         return written(event("failure", &Failed { node, text }));
                     }
+                    None if Instant::now() >= end => return self.end("time"),
                     None => return self.end("stopped"),
                 }
             }

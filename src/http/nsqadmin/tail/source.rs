@@ -50,6 +50,7 @@ impl Source {
         found: Tailed,
         sender: &mpsc::Sender<Heard>,
         ask: &Ask,
+        until: Instant,
     ) -> Self {
         let counts = Arc::new(Counters::default());
         for node in found.nodes {
@@ -62,6 +63,7 @@ impl Source {
                 sender: sender.clone(),
                 counts: Arc::clone(&counts),
                 ask: ask.clone(),
+                until,
             };
             tokio::spawn(tailing.run());
         }
@@ -79,6 +81,8 @@ struct Tailing {
     sender: mpsc::Sender<Heard>,
     counts: Arc<Counters>,
     ask: Ask,
+    /// It ends then, whether somebody reads what it says or not.
+    until: Instant,
 }
 
 impl Tailing {
@@ -86,6 +90,8 @@ impl Tailing {
         let text = tokio::select! {
             text = self.tail() => text,
             text = self.harm() => Some(text),
+            () = sleep_until(self.until) => None,
+            () = self.sender.closed() => None,
         };
         if let Some(text) = text {
             let failed = Heard::Failed { node: self.node.address.clone(), text };
@@ -146,7 +152,6 @@ impl Tailing {
         let mut taken = Taken { since: Instant::now(), count: 0 };
         loop {
             tokio::select! {
-                () = self.sender.closed() => return None,
                 deliveries = messages.next_many(TOGETHER_MAX) => {
                     if deliveries.is_empty() {
                         return Some("the connection has ended".to_owned());
