@@ -195,9 +195,10 @@ mod tests {
         let seat = seats.take()?;
         Ok(answer_for(
             SHORT,
-            unfold(seat, |seat| async move {
-                Some((Ok(Bytes::from_static(&[b'x'; 16 << 10])), seat))
-            }),
+            unfold(
+                seat,
+                |seat| async move { Some((Ok(Bytes::from_static(&[b'x'; 16 << 10])), seat)) },
+            ),
         ))
     }
 
@@ -231,7 +232,10 @@ mod tests {
     async fn a_stream_that_was_given_up_ends_and_one_that_is_read_does_not() {
         let seats = Seats::new(1);
         let seat = seats.take().unwrap();
-        let mut left = Attended::new(SHORT, pending::<()>().map(move |()| assert_eq!(seat.0.load(Ordering::Relaxed), 0)));
+        let mut left = Attended::new(
+            SHORT,
+            pending::<()>().map(move |()| assert_eq!(seat.0.load(Ordering::Relaxed), 0)),
+        );
         given_back(&seats).await;
         assert_eq!(left.next().await, None);
 
