@@ -217,7 +217,7 @@ fn channels_of_an_inactive_topic_are_known_when_all_who_know_the_topic_have_said
     let known = |script: &mut Script| {
         script.poll();
         let channels = script.picture.inactive_topic("old").unwrap().channels.clone();
-        channels.map(|channels| channels.iter().map(|of| of.to_string()).collect::<Vec<_>>())
+        channels.map(|channels| channels.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     assert_eq!(known(&mut script), None, "nobody was asked");
     says(&mut script, "l:1", &[]);
