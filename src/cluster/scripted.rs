@@ -102,7 +102,7 @@ impl Script {
         topics.dedup();
         let topics = topics.into_iter().map(|topic| TopicName::parse(topic).unwrap()).collect();
         let answer =
-            RegistryAnswer { nodes: Some(list), topics: Some(topics), ..RegistryAnswer::default() };
+            RegistryAnswer { nodes: Some(list), topics: Some(topics), failures: Vec::new() };
         self.roster.registry_answered(&registry.into(), answer, self.now);
         self
     }

@@ -30,6 +30,8 @@ pub(super) enum Asked {
     Configured(Name),
     /// A registry.
     Registry(Name),
+    /// The same for what only some pages show; nobody waits for that.
+    Extras(Name),
 }
 
 type Answered = Pin<Box<dyn Future<Output = Asked>>>;
@@ -100,9 +102,9 @@ impl Poller {
             tokio::select! {
                 answered = self.answers.next() => {
                     let Some(answered) = answered else { return };
-                    self.under_way.remove(&answered);
+                    self.ends(&answered);
                     awaited.remove(&answered);
-                    if !matches!(answered, Asked::Node(_)) {
+                    if !matches!(answered, Asked::Node(_) | Asked::Extras(_)) {
                         self.ask_nodes(&mut asked, &mut awaited); // there may be new ones
                     }
                 }
@@ -124,6 +126,19 @@ impl Poller {
             let asked = Asked::Configured(address.clone());
             let question = nodes::identify(self.spec.clone(), address);
             self.ask(asked, is_doubtful, awaited, question);
+        }
+    }
+
+    /// A question is answered. A registry that is there may be asked for more.
+    fn ends(&mut self, answered: &Asked) {
+        self.under_way.remove(answered);
+        let Asked::Registry(address) = answered else { return };
+        if !self.spec.feed.roster().is_registry_there(address) {
+            return;
+        }
+        if let Some(round) = self.paces.next_extras(address, clock::now()) {
+            let question = registries::ask_extras(self.spec.clone(), address.clone(), round);
+            self.ask(Asked::Extras(address.clone()), true, &mut HashSet::new(), question);
         }
     }
 
@@ -167,7 +182,7 @@ impl Poller {
         loop {
             let next = OptionFuture::from((!self.answers.is_empty()).then(|| self.answers.next()));
             tokio::select! {
-                Some(Some(answered)) = next => drop(self.under_way.remove(&answered)),
+                Some(Some(answered)) = next => self.ends(&answered),
                 () = sleep_until(until) => return,
                 () = self.spec.feed.wake.notified() => return,
                 Ok(()) = lookupds.changed() => return,

@@ -63,8 +63,8 @@ fn plain(text: &str) -> String {
 pub struct InactiveTopic {
     /// Its name.
     pub name: Name,
-    /// As the registries know them.
-    pub channels: Vec<Name>,
+    /// As the registries know them; None if it is not known whether there are any.
+    pub channels: Option<Vec<Name>>,
     /// Nodes have it, and all of them are tombstoned for it.
     pub is_tombstoned: bool,
 }

@@ -21,7 +21,7 @@ pub struct Registry {
     pub nodes: Arc<[Registered]>,
     /// The topics that it knows, those without nodes included; sorted.
     pub topics: Arc<[Name]>,
-    /// The channels of topics that no node has.
+    /// The channels of topics that no node has; topics that it was not asked for, or has not answered for, are not there.
     pub channels: Arc<BTreeMap<Name, Vec<Name>>>,
     /// What only its `/debug` tells.
     pub details: Option<Arc<RegistryDetails>>,
@@ -67,6 +67,11 @@ impl Registry {
         self.nodes.get(at)
     }
 
+    /// It knows a topic that no node has, and has not said with which channels.
+    fn is_silent_on(&self, topic: &Name) -> bool {
+        !self.channels.contains_key(topic) && self.topics.binary_search(topic).is_ok()
+    }
+
     /// Whether it has answered its last questions about nodes and topics.
     pub fn is_ok(&self) -> bool {
         self.has_answered && self.failures.is_empty()
@@ -97,8 +102,9 @@ pub(super) fn inactive(registries: &[Registry], active: &[Topic]) -> Vec<Inactiv
     let topic = |(name, mut channels): (Name, Vec<Name>)| {
         channels.sort();
         channels.dedup();
+        let is_known = !channels.is_empty() || !registries.iter().any(|of| of.is_silent_on(&name));
         let is_tombstoned = hidden.contains(&name) && !shown.contains(&name);
-        InactiveTopic { name, channels, is_tombstoned }
+        InactiveTopic { name, channels: is_known.then_some(channels), is_tombstoned }
     };
     found.into_iter().map(topic).collect()
 }

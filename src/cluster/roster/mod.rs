@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-pub use self::{debug::RegistryDebug, registries::RegistryAnswer};
+pub use self::{
+    debug::RegistryDebug,
+    registries::{RegistryAnswer, RegistryExtras},
+};
 use super::{
     Mode,
     picture::{Difference, Node, Picture, Registry, differences::differences},

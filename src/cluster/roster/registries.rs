@@ -6,7 +6,7 @@ use super::{RegistryDebug, Roster};
 use crate::{
     broker::Moment,
     cluster::{
-        AskError,
+        AskError, Stage,
         answers::{NodeList, RegisteredNode},
         picture::{Failure, NodeIdentity, Registered, Registry, RegistryDetails},
         snapshot::{Name, Names},
@@ -14,19 +14,24 @@ use crate::{
     protocol::{ChannelName, TopicName},
 };
 
-/// All that a registry has said to one round of questions; each may have failed by itself.
+/// What a registry knows of nodes and topics: all that it has said to one round of questions; each may have failed by itself.
 #[derive(Debug, Default)]
 pub struct RegistryAnswer {
-    /// Its version; None if it does not say.
-    pub version: Option<String>,
     /// `/nodes`.
     pub nodes: Option<NodeList>,
     /// `/topics`.
     pub topics: Option<Vec<TopicName>>,
     /// What has failed of both.
     pub failures: Vec<AskError>,
-    /// `/channels` of topics without nodes, if that was asked for.
-    pub channels: Option<BTreeMap<TopicName, Vec<ChannelName>>>,
+}
+
+/// What only some pages show of a registry. What it has not said is not known; nobody has to hear of that.
+#[derive(Debug, Default)]
+pub struct RegistryExtras {
+    /// Its version; None if it does not say.
+    pub version: Option<String>,
+    /// `/channels` of topics without nodes, those that were asked for and answered.
+    pub channels: BTreeMap<TopicName, Vec<ChannelName>>,
     /// `/debug`, if that was asked for and answered.
     pub debug: Option<RegistryDebug>,
 }
@@ -38,6 +43,13 @@ impl Roster {
         self.registries.iter().map(entry).collect()
     }
 
+    /// Whether a registry has answered the last question for its nodes.
+    pub fn is_registry_there(&self, address: &Name) -> bool {
+        let failed = |failure: &Failure| failure.stage == Stage::Nodes;
+        let mut registries = self.registries.iter();
+        registries.any(|of| of.address == *address && !of.failures.iter().any(failed))
+    }
+
     /// A registry has answered, or failed.
     pub fn registry_answered(&mut self, address: &Name, answer: RegistryAnswer, now: Moment) {
         let is_it = |registry: &&mut Registry| registry.address == *address;
@@ -47,9 +59,6 @@ impl Roster {
             Failure::new(error, address, now, before)
         };
         registry.failures = answer.failures.iter().map(failure).collect();
-        if let Some(version) = answer.version {
-            registry.version = Some(self.names.share(&version));
-        }
         let has_nodes = answer.nodes.is_some();
         if let Some(nodes) = answer.nodes {
             registry.nodes = read_nodes(&nodes.producers, &mut self.names);
@@ -62,18 +71,25 @@ impl Roster {
             topics.dedup();
             registry.topics = topics.into();
         }
-        if let Some(channels) = answer.channels {
-            registry.channels = Arc::new(read_channels(channels, &mut self.names));
-        }
-        if let Some(debug) = answer.debug {
-            registry.details = Some(Arc::new(read_debug(debug, &mut self.names)));
-        }
         if has_nodes {
             let nodes = Arc::clone(&registry.nodes);
             for node in nodes.iter() {
                 self.enlist(&node.address, &node.identity, None);
             }
             self.list();
+        }
+    }
+
+    /// A registry has said more, of what it was asked for now and then.
+    pub fn registry_said_more(&mut self, address: &Name, extras: RegistryExtras) {
+        let is_it = |registry: &&mut Registry| registry.address == *address;
+        let Some(registry) = self.registries.iter_mut().find(is_it) else { return };
+        if let Some(version) = extras.version {
+            registry.version = Some(self.names.share(&version));
+        }
+        registry.channels = Arc::new(read_channels(extras.channels, &mut self.names));
+        if let Some(debug) = extras.debug {
+            registry.details = Some(Arc::new(read_debug(debug, &mut self.names)));
         }
     }
 }

@@ -1,9 +1,12 @@
 use serde_json::json;
 
 use super::*;
-use crate::cluster::{
-    picture::{Share, differences::DifferenceKind},
-    scripted::{POLL, Script, stats},
+use crate::{
+    cluster::{
+        picture::{Share, differences::DifferenceKind},
+        scripted::{POLL, Script, stats},
+    },
+    protocol::{ChannelName, TopicName},
 };
 
 fn addresses(script: &Script) -> Vec<&str> {
@@ -208,4 +211,32 @@ fn nodes_beyond_the_limit_are_counted_once_however_many_know_them() {
     assert_eq!((script.picture.nodes.len(), script.roster.left_out), (NODES_MAX, 3));
     script.registers("l:1", &nodes[..1]).registers("m:1", &nodes[..2]).poll();
     assert_eq!((script.picture.nodes.len(), script.roster.left_out), (2, 0));
+}
+
+#[test]
+fn channels_of_an_inactive_topic_are_known_when_all_who_know_the_topic_have_said_them() {
+    let mut script = Script::lookup(&["l:1", "m:1", "n:1"]);
+    script.registers("l:1", &[("a:1", &["old"])]).registers("m:1", &[("a:1", &["old"])]);
+    script.registers("n:1", &[("a:1", &[])]);
+    script.says("a:1", json!({}));
+    let says = |script: &mut Script, registry: &str, channels: &[&str]| {
+        let channels = channels.iter().map(|channel| ChannelName::parse(*channel).unwrap());
+        let channels = [(TopicName::parse("old").unwrap(), channels.collect())].into();
+        let extras = RegistryExtras { channels, ..RegistryExtras::default() };
+        script.roster.registry_said_more(&registry.into(), extras);
+    };
+    let known = |script: &mut Script| {
+        script.poll();
+        let channels = script.picture.inactive_topic("old").unwrap().channels.clone();
+        channels.map(|channels| channels.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    assert_eq!(known(&mut script), None, "nobody was asked");
+    says(&mut script, "l:1", &[]);
+    assert_eq!(known(&mut script), None, "the other one may know some");
+    says(&mut script, "m:1", &[]);
+    assert_eq!(known(&mut script), Some(Vec::new()));
+    says(&mut script, "m:1", &["c"]);
+    assert_eq!(known(&mut script), Some(vec!["c".to_owned()]));
+    script.roster.registry_said_more(&"l:1".into(), RegistryExtras::default());
+    assert_eq!(known(&mut script), Some(vec!["c".to_owned()]), "what is known is shown");
 }

@@ -2,7 +2,7 @@
 
 use actix_web::http::{
     Method,
-    header::{HOST, HeaderMap, HeaderValue, ORIGIN},
+    header::{ACCEPT, HOST, HeaderMap, HeaderValue, ORIGIN, USER_AGENT},
 };
 
 /// What browsers tell of where a request comes from, where the connection is one that they call secure.
@@ -21,6 +21,18 @@ pub(super) fn comes_from_elsewhere(headers: &HeaderMap) -> bool {
         Some(site) => !["same-origin", "none"].iter().any(|own| site == own),
         None => headers.get(ORIGIN).is_some_and(|origin| !is_host(origin.as_bytes(), headers)),
     }
+}
+
+/// True of a request for a stream of events that a page of somebody else may have made. An image or a link names no origin, and
+/// a browser that is connected in the clear does not say where it comes from either; but only scripts ask for events.
+pub(super) fn embeds_events(headers: &HeaderMap) -> bool {
+    let says = |name, wanted: fn(&str) -> bool| {
+        headers.get_all(name).any(|value| value.to_str().is_ok_and(wanted))
+    };
+    let is_browser = says(USER_AGENT, |agent| agent.starts_with("Mozilla/"));
+    let wants_events = says(ACCEPT, |types| types.contains("text/event-stream"));
+    comes_from_elsewhere(headers)
+        || is_browser && !wants_events && !headers.contains_key(SEC_FETCH_SITE)
 }
 
 /// True if the origin's host and port are those that the request is for.
@@ -69,6 +81,24 @@ mod tests {
         ] {
             let headers = headers(&[("origin", origin), ("host", host)]);
             assert_eq!(comes_from_elsewhere(&headers), foreign, "{origin} {host}");
+        }
+    }
+
+    #[test]
+    fn browsers_that_do_not_say_where_they_are_must_ask_for_events() {
+        let (browser, image) = (("user-agent", "Mozilla/5.0 (X11)"), ("accept", "image/png,*/*"));
+        let events = ("accept", "text/event-stream");
+        for (pairs, foreign) in [
+            (&[browser, image][..], true),
+            (&[browser], true),
+            (&[browser, events], false),
+            (&[browser, events, ("origin", "http://evil"), ("host", "a")], true),
+            (&[browser, events, ("sec-fetch-site", "cross-site")], true),
+            (&[browser, image, ("sec-fetch-site", "none")], false),
+            (&[("user-agent", "curl/8"), ("accept", "*/*")], false),
+            (&[], false),
+        ] {
+            assert_eq!(embeds_events(&headers(pairs)), foreign, "{pairs:?}");
         }
     }
 

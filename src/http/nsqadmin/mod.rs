@@ -185,7 +185,7 @@ fn is_foreign(request: &ServiceRequest) -> bool {
     };
     let headers = request.headers();
     cross_origin::is_foreign(request.method(), headers)
-        || is_tail() && cross_origin::comes_from_elsewhere(headers)
+        || is_tail() && cross_origin::embeds_events(headers)
 }
 
 /// An error that no handler has made an answer of, such as a panic.

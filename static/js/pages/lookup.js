@@ -8,6 +8,7 @@ import { createHeading } from "../components/heading.js";
 import { emptyState } from "../components/states.js";
 import { icon } from "../components/icons.js";
 import { createTable } from "../components/table.js";
+import { UNKNOWN } from "../rules/format.js";
 
 const LEAD = "Topics that a registry knows and no node has now. They take no space, but a consumer that asks for one finds nobody.";
 
@@ -37,18 +38,24 @@ function inactiveTable(session, query) {
     key: (row) => row.topic,
     columns: [
       { id: "topic", label: "Topic", head: true, text: (row) => row.topic, cell: (row) => h("a.name", { href: links.topic(row.topic) }, row.topic) },
-      { id: "channels", label: "Channels", className: "wide", text: (row) => row.channels.join(", ") || "none", cell: channelsCell },
+      { id: "channels", label: "Channels", className: "wide", text: channelsText, cell: channelsCell },
       { id: "reason", label: "Why", text: (row) => row.reason, cell: (row) => badge(row.reason, row.reason === "tombstoned" ? "info" : "neutral") },
       ...(session.is_admin ? [deleteColumn()] : []),
     ],
     sort: { id: "topic", direction: "asc" },
     filter: "Filter by name",
-    searched: (row) => [row.topic, ...row.channels].join(" "),
+    searched: (row) => [row.topic, ...(row.channels ?? [])].join(" "),
     empty: () => emptyState("No inactive topics", "Every topic that a registry knows is on a node that answers."),
   });
 }
 
+/** Registries are asked for the channels of some topics only: those of others are not known. */
+function channelsText({ channels }) {
+  return channels ? channels.join(", ") || "none" : UNKNOWN;
+}
+
 function channelsCell({ topic, channels }) {
+  if (!channels) return h("span.quiet", { title: "Not known: no registry has said it" }, UNKNOWN);
   if (channels.length === 0) return h("span.quiet", "none");
   return h("ul.inline", channels.map((channel) => h("li", h("a.name", { href: links.channel(topic, channel) }, channel))));
 }

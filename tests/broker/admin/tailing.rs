@@ -131,6 +131,34 @@ fn a_topic_without_channels_is_left_alone() {
 }
 
 #[test]
+fn a_channel_that_does_not_last_is_none() {
+    let nsqd = Nsqd::with(HERE);
+    nsqd.post("/topic/create?topic=orders", b"");
+    nsqd.post("/channel/create?topic=orders&channel=live%23ephemeral", b"");
+    let admin = Nsqadmin::of_nsqds(&[&nsqd], &[OFTEN]);
+    seen(&admin, "orders");
+    let response = admin.http("GET", "/api/v1/tail?topic=orders", "");
+    assert_eq!((response.status, &response.json()["message"]), (409, &json!("NO_CHANNELS")));
+    assert_eq!(nsqd.topic("orders")["channels"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_tail_leaves_a_node_whose_last_channel_is_deleted() {
+    let (nsqd, admin) = one();
+    let mut tail = tail(&admin, &nsqd, "");
+    nsqd.post("/channel/delete?topic=orders&channel=archive", b"");
+    tail.expect("failure", |failure| {
+        failure["text"].as_str().unwrap().contains("no channel there yet that lasts")
+    });
+    assert_eq!(tail.expect("end", |_| true).data, json!({"reason": "stopped"}));
+    eventually("its channel is gone", || {
+        nsqd.topic("orders")["channels"].as_array().unwrap().is_empty().then_some(())
+    });
+    nsqd.post("/pub?topic=orders", b"precious");
+    assert_eq!(nsqd.topic("orders")["depth"], 1);
+}
+
+#[test]
 fn nodes_without_a_channel_are_left_alone_while_others_are_shown() {
     let (nsqd, bare) = (Nsqd::with(HERE), Nsqd::with(HERE));
     nsqd.post("/topic/create?topic=orders", b"");

@@ -1,7 +1,7 @@
 //! `GET api/v1/tail`: messages of a topic as they come, through an ephemeral channel of its own.
 //!
 //! A topic hands its whole backlog to its first channel, and an ephemeral one would lose it; so nodes where the topic has no
-//! channel are left alone.
+//! channel that lasts are left alone, and are left when they have none any more.
 
 mod facts;
 mod nodes;
@@ -32,6 +32,7 @@ use super::{
     sse::{self, HEARTBEAT, Seat},
 };
 use crate::{
+    cluster::Ask,
     http::{HttpError, Params, reply},
     protocol::ChannelName,
 };
@@ -63,7 +64,7 @@ pub(super) async fn stream(
         (entry.ok, entry.text) = (false, error.to_string());
     }
     admin.audit.record(entry).await;
-    let tail = Tail::start(&query, found?, seat)?;
+    let tail = Tail::start(&admin.ask, &query, found?, seat)?;
     Ok(sse::answer(unfold(tail, |mut tail| async move {
         let event = tail.next().await?;
         Some((Ok::<_, Infallible>(event), tail))
@@ -105,7 +106,7 @@ struct Tail {
 }
 
 impl Tail {
-    fn start(query: &Query, found: Tailed, seat: Seat) -> Result<Self, HttpError> {
+    fn start(ask: &Ask, query: &Query, found: Tailed, seat: Seat) -> Result<Self, HttpError> {
         let channel = channel_name();
         let started = Started { nodes: &found.addresses(), channel: channel.as_str() };
         let mut first = vec![event("started", &started)?];
@@ -114,8 +115,8 @@ impl Tail {
         }
         first.reverse();
         let (sender, heard) = mpsc::channel(WAITING_MAX);
-        let source = Source::start(query, &channel, found, &sender);
         let now = Instant::now();
+        let source = Source::start(query, &channel, found, &sender, ask, now + TIME_MAX);
         Ok(Self {
             heard,
             source,
@@ -168,6 +169,7 @@ impl Tail {
                     Some(Heard::Failed { node, text }) => {
                         return written(event("failure", &Failed { node, text }));
                     }
+                    None if Instant::now() >= end => return self.end("time"),
                     None => return self.end("stopped"),
                 }
             }

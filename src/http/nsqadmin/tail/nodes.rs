@@ -6,9 +6,17 @@ use crate::{
     http::{HttpError, nsqadmin::Admin},
 };
 
-const NO_CHANNELS: &str = "the topic has no channel there yet; its first one would get all that \
-                           waits, and a tail would lose it";
+const NO_CHANNELS: &str = "the topic has no channel there yet that lasts; its first one would get \
+                           all that waits, and a tail would lose it";
 const NO_TOPIC: &str = "the topic is not there";
+
+/// Why a tail would lose messages there: nothing but a channel that lasts keeps what comes while the tail has it, and what
+/// waits in the topic when there is no channel. Those of other tails and all that are ephemeral do not.
+pub(super) fn harm(stats: &NodeStats) -> Option<&'static str> {
+    let Some(topic) = stats.topics.first() else { return Some(NO_TOPIC) };
+    let lasts = topic.channels.iter().any(|channel| !channel.channel_name.is_ephemeral());
+    (!lasts).then_some(NO_CHANNELS)
+}
 
 /// Where to listen, and who is left alone.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -25,6 +33,8 @@ pub(super) struct TailedNode {
     pub(super) address: String,
     /// `host:port` for clients, one of which will do.
     pub(super) tcp: Vec<String>,
+    /// Where it is asked.
+    pub(super) reach: Reach,
 }
 
 impl Tailed {
@@ -73,15 +83,34 @@ pub(super) async fn find(admin: &Admin, query: &Query) -> Result<Tailed, HttpErr
 impl Tailed {
     fn add(&mut self, candidates: &[&Node], reach: &Reach, stats: &NodeStats) {
         let node = candidates.iter().find(|node| *node.address == *reach.address);
-        match stats.topics.first() {
-            None => self.left_out.push((reach.address.clone(), NO_TOPIC.to_owned())),
-            Some(topic) if topic.channels.is_empty() => {
-                self.left_out.push((reach.address.clone(), NO_CHANNELS.to_owned()));
-            }
-            Some(_) => self.nodes.extend(node.map(|node| TailedNode {
+        match harm(stats) {
+            Some(reason) => self.left_out.push((reach.address.clone(), reason.to_owned())),
+            None => self.nodes.extend(node.map(|node| TailedNode {
                 address: node.address.to_string(),
                 tcp: node.tcp_addresses(),
+                reach: reach.clone(),
             })),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_channel_that_lasts_keeps_what_a_tail_sees() {
+        let of = |channels: &str| {
+            let text = format!(r#"{{"topics":[{{"topic_name":"t","channels":[{channels}]}}]}}"#);
+            harm(&serde_json::from_str(&text).unwrap())
+        };
+        let (lasting, ephemeral) = (r#"{"channel_name":"c"}"#, r#"{"channel_name":"e#ephemeral"}"#);
+        let tail = r#"{"channel_name":"nsqadmin_tail_0000000a#ephemeral"}"#;
+        assert_eq!(of(lasting), None);
+        assert_eq!(of(&[tail, ephemeral, lasting].join(",")), None);
+        for channels in ["", ephemeral, tail] {
+            assert_eq!(of(channels), Some(NO_CHANNELS), "{channels}");
+        }
+        assert_eq!(harm(&NodeStats::default()), Some(NO_TOPIC));
     }
 }

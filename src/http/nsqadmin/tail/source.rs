@@ -5,12 +5,17 @@ use std::{sync::Arc, time::Duration};
 use memchr::memmem;
 use tokio::{
     sync::mpsc,
-    time::{Instant, interval, sleep_until},
+    time::{Instant, interval, sleep, sleep_until},
 };
 
-use super::{Facts, Query, Tailed, nodes::TailedNode, pace::Counters};
+use super::{
+    Facts, Query, Tailed,
+    nodes::{TailedNode, harm},
+    pace::Counters,
+};
 use crate::{
     client::{Consumer, Delivery, Messages, Options, SetupError},
+    cluster::{Ask, Selection},
     config::NSQ_VERSION,
     protocol::{ChannelName, TopicName},
 };
@@ -23,6 +28,8 @@ const TAKEN_PER_SECOND_MAX: usize = 5000;
 const TOGETHER_MAX: usize = 64;
 /// How often it is looked whether a connection still stands.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// How often a node is asked whether a tail still does no harm there.
+const GUARD_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What a node has to say.
 #[derive(Debug)]
@@ -42,6 +49,8 @@ impl Source {
         channel: &ChannelName,
         found: Tailed,
         sender: &mpsc::Sender<Heard>,
+        ask: &Ask,
+        until: Instant,
     ) -> Self {
         let counts = Arc::new(Counters::default());
         for node in found.nodes {
@@ -53,6 +62,8 @@ impl Source {
                 node,
                 sender: sender.clone(),
                 counts: Arc::clone(&counts),
+                ask: ask.clone(),
+                until,
             };
             tokio::spawn(tailing.run());
         }
@@ -69,17 +80,45 @@ struct Tailing {
     node: TailedNode,
     sender: mpsc::Sender<Heard>,
     counts: Arc<Counters>,
+    ask: Ask,
+    /// It ends then, whether somebody reads what it says or not.
+    until: Instant,
 }
 
 impl Tailing {
     async fn run(self) {
-        let text = match self.connect().await {
-            Ok(messages) => self.listen(messages).await,
-            Err(error) => Some(error.to_string()),
+        let text = tokio::select! {
+            text = self.tail() => text,
+            text = self.harm() => Some(text),
+            () = sleep_until(self.until) => None,
+            () = self.sender.closed() => None,
         };
         if let Some(text) = text {
             let failed = Heard::Failed { node: self.node.address.clone(), text };
             let _ = self.sender.send(failed).await; // nobody may be there any more
+        }
+    }
+
+    /// Why it ends, if nobody has wanted it to.
+    async fn tail(&self) -> Option<String> {
+        match self.connect().await {
+            Ok(messages) => self.listen(messages).await,
+            Err(error) => Some(error.to_string()),
+        }
+    }
+
+    /// Waits until the tail would lose messages, or nobody knows whether it does, and says so.
+    async fn harm(&self) -> String {
+        let select = Selection { topic: Some(&self.topic), ..Selection::default() };
+        loop {
+            sleep(GUARD_INTERVAL).await;
+            match self.ask.stats(&self.node.reach, select).await {
+                Ok(stats) => match harm(&stats) {
+                    Some(reason) => return reason.to_owned(),
+                    None => continue,
+                },
+                Err(error) => return format!("it does not tell of its channels: {}", error.text),
+            }
         }
     }
 
@@ -107,13 +146,12 @@ impl Tailing {
         }
     }
 
-    /// Why it ends, if nobody has wanted it to.
+    /// The same of one that is connected.
     async fn listen(&self, mut messages: Messages) -> Option<String> {
         let mut look = interval(LOOK_INTERVAL);
         let mut taken = Taken { since: Instant::now(), count: 0 };
         loop {
             tokio::select! {
-                () = self.sender.closed() => return None,
                 deliveries = messages.next_many(TOGETHER_MAX) => {
                     if deliveries.is_empty() {
                         return Some("the connection has ended".to_owned());

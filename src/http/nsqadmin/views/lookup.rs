@@ -14,7 +14,7 @@ pub(super) struct Lookup<'a> {
 #[derive(Serialize)]
 struct Inactive<'a> {
     topic: &'a Name,
-    channels: &'a [Name],
+    channels: Option<&'a [Name]>,
     reason: &'static str,
 }
 
@@ -22,7 +22,7 @@ pub(super) fn view<'a>(scene: &Scene<'a>) -> Lookup<'a> {
     let picture = &scene.seen.picture;
     let topics = picture.inactive.iter().map(|topic| Inactive {
         topic: &topic.name,
-        channels: &topic.channels,
+        channels: topic.channels.as_deref(),
         reason: if topic.is_tombstoned { "tombstoned" } else { "no producer" },
     });
     let lookupds = picture.registries.iter().map(|registry| &registry.address);
