@@ -12,7 +12,7 @@ const BODIES = ["one", "two", "three"].join("\n");
 async function topic(name) {
   for (const node of here.cluster.nodes) {
     await node.post(`/topic/create?topic=${name}`);
-    await node.post(`/channel/create?topic=${name}&channel=work`);
+    await node.post(`/channel/create?topic=${name}&channel=jobs`);
     await node.post(`/mpub?topic=${name}`, BODIES);
   }
   await until(async () => (await channels(name)).every((channel) => channel?.depth === 3), `the messages of ${name} in its channel`);
@@ -24,7 +24,7 @@ function topics(name) {
 }
 
 async function channels(name) {
-  return (await topics(name)).map((found) => found?.channels.find((channel) => channel.channel_name === "work"));
+  return (await topics(name)).map((found) => found?.channels.find((channel) => channel.channel_name === "jobs"));
 }
 
 /** Presses a button of the page and gives its dialog, once it tells what will be hit. */
@@ -61,11 +61,11 @@ test("a topic with its first channel is created, where nsqd then finds the chann
     await visit.main.getByRole("button", { name: "Create topic" }).click();
     const dialog = visit.page.getByRole("dialog");
     await dialog.getByLabel("Topic").fill("made");
-    await dialog.getByLabel(/channel/i).fill("work");
+    await dialog.getByLabel(/channel/i).fill("jobs");
     await dialog.getByRole("button", { name: "Create" }).click();
-    await visit.heading(/work/).waitFor();
+    await visit.heading(/jobs/).waitFor();
     for (const registry of here.cluster.registries) {
-      assert.deepEqual((await registry.ask("/channels?topic=made")).channels, ["work"]);
+      assert.deepEqual((await registry.ask("/channels?topic=made")).channels, ["jobs"]);
     }
   });
 });
@@ -102,7 +102,7 @@ test("a topic is paused on every node, the page says so, and it goes on", async 
 test("a channel is paused and goes on", async () => {
   await topic("held");
   await here.visit({}, async (visit) => {
-    await visit.open("/topics/held/work");
+    await visit.open("/topics/held/jobs");
     await (await ask(visit, "Pause")).locator("button[type=submit]").click();
     await visit.main.getByRole("button", { name: "Unpause" }).waitFor();
     assert.deepEqual((await channels("held")).map((channel) => channel.paused), [true, true]);
@@ -116,10 +116,10 @@ test("a channel is emptied after its name was typed, and nothing else is", async
   await topic("full");
   for (const node of here.cluster.nodes) await node.post("/channel/create?topic=full&channel=other");
   await here.visit({}, async (visit) => {
-    await visit.open("/topics/full/work");
+    await visit.open("/topics/full/jobs");
     const dialog = await ask(visit, "Empty");
     assert.equal(await figure(dialog, "Messages"), "6");
-    await confirm(dialog, "full/work");
+    await confirm(dialog, "full/jobs");
     await dialog.waitFor({ state: "detached" });
     assert.deepEqual((await channels("full")).map((channel) => channel.depth), [0, 0]);
   });
@@ -144,8 +144,8 @@ test("a topic's own queue is emptied after its name was typed", async () => {
 test("a channel is deleted after its name was typed, and one is then at its topic", async () => {
   await topic("shrunk");
   await here.visit({}, async (visit) => {
-    await visit.open("/topics/shrunk/work");
-    await confirm(await ask(visit, "Delete"), "shrunk/work");
+    await visit.open("/topics/shrunk/jobs");
+    await confirm(await ask(visit, "Delete"), "shrunk/jobs");
     await visit.heading(/shrunk/).waitFor();
     assert.match(visit.page.url(), /\/topics\/shrunk$/);
     assert.deepEqual((await topics("shrunk")).map((found) => found.channels.length), [0, 0]);
