@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use actix::{Actor, Addr, Context, Handler};
+use actix::{Actor, Addr, Context, Handler, System};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::sync::oneshot;
 
@@ -11,6 +11,7 @@ use super::{
     console::Console,
     exit_code::ExitCode,
     logging,
+    signals::Signals,
 };
 use crate::{
     actors::{socket::Bound, supervisor::ChildFailed},
@@ -183,4 +184,38 @@ impl Handler<ChildFailed> for Root {
             let _ = failed.send(child_failed); // the process is stopping anyway
         }
     }
+}
+
+/// Runs what `start` makes until the process is told to stop; `on_ready` hears when it can be reached. A second signal ends
+/// it at once.
+pub(super) fn serve<D: Serving>(
+    start: impl FnOnce(&Addr<Root>) -> Result<D, DaemonError>,
+    on_ready: &mut dyn FnMut(&Listening),
+) -> Result<(), DaemonError> {
+    log_panics();
+    raise_descriptor_limit();
+    System::new().block_on(async {
+        let mut signals = Signals::new().map_err(not_started)?;
+        let (root, failed) = Root::start_new();
+        let serving = start(&root)?;
+        on_ready(serving.listening());
+        tokio::select! {
+            () = signals.until_stop(None) => {}
+            failed = failed => return Err(failed_for_good(failed.ok())),
+        }
+        tokio::select! {
+            () = serving.stop() => {}
+            () = signals.until_stop(None) => log::warn!("second signal, exiting at once"),
+        }
+        Ok(())
+    })
+}
+
+/// A daemon that serves.
+pub(super) trait Serving {
+    /// Where it can be reached.
+    fn listening(&self) -> &Listening;
+
+    /// Brings to an end what has been begun.
+    fn stop(&self) -> impl Future<Output = ()>;
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use actix::{Addr, System};
+use actix::Addr;
 use reqwest::Url;
 use tokio::{net::lookup_host, sync::watch, time::timeout};
 use tokio_rustls::rustls::ClientConfig;
@@ -15,13 +15,7 @@ use crate::{
         notifier::Endpoint,
         socket::{Bound, SocketFile},
     },
-    cli::{
-        service::{
-            DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
-            not_started, raise_descriptor_limit,
-        },
-        signals::Signals,
-    },
+    cli::service::{self, DaemonError, Listening, Root, Serving, bind, log_listening, not_started},
     cluster::{Ask, Sources, Timeouts},
     config::NsqadminOptions,
     http::nsqadmin::{
@@ -40,23 +34,7 @@ pub fn run(
     options: NsqadminOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
-    log_panics();
-    raise_descriptor_limit();
-    System::new().block_on(async {
-        let mut signals = Signals::new().map_err(not_started)?;
-        let (root, failed) = Root::start_new();
-        let running = Running::start(options, &root)?;
-        on_ready(&running.listening);
-        tokio::select! {
-            () = signals.until_stop(None) => {}
-            failed = failed => return Err(failed_for_good(failed.ok())),
-        }
-        tokio::select! {
-            () = running.stop() => {}
-            () = signals.until_stop(None) => log::warn!("HTTP: second signal, exiting at once"),
-        }
-        Ok(())
-    })
+    service::serve(|root| Running::start(options, root), on_ready)
 }
 
 /// An nsqadmin that serves.
@@ -83,9 +61,15 @@ impl Running {
         log_listening(&listening);
         Ok(Self { listening, underway, patience, _socket_file: file })
     }
+}
+
+impl Serving for Running {
+    fn listening(&self) -> &Listening {
+        &self.listening
+    }
 
     /// Waits, but not for ever, until actions that run are done and written down; none begins any more.
-    pub async fn stop(&self) {
+    async fn stop(&self) {
         if let Some(http) = &self.listening.http {
             log::info!("HTTP: closing {http}");
         }

@@ -6,7 +6,7 @@ use crate::{
     cli::{
         nsqadmin::daemon as nsqadmin,
         nsqlookupd::daemon as nsqlookupd,
-        service::{DaemonError, Listening, Root},
+        service::{DaemonError, Listening, Root, Serving},
     },
     config::{ListenAddress, NsqadminOptions, NsqdOptions, NsqlookupdOptions},
 };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, System};
+use actix::Addr;
 use actix_rt::Arbiter;
 
 use crate::{
@@ -14,12 +14,9 @@ use crate::{
         socket::Bound,
         supervisor::{ChildSpec, supervise},
     },
-    cli::{
-        service::{
-            DaemonError, Listening, Root, bind, failed_for_good, log_listening, log_panics,
-            not_started, open_files_max, raise_descriptor_limit,
-        },
-        signals::Signals,
+    cli::service::{
+        self, DaemonError, Listening, Root, Serving, bind, log_listening, not_started,
+        open_files_max,
     },
     config::{ListenAddress, NsqlookupdOptions},
     http,
@@ -33,23 +30,7 @@ pub fn run(
     options: NsqlookupdOptions,
     on_ready: &mut dyn FnMut(&Listening),
 ) -> Result<(), DaemonError> {
-    log_panics();
-    raise_descriptor_limit();
-    System::new().block_on(async {
-        let mut signals = Signals::new().map_err(not_started)?;
-        let (root, failed) = Root::start_new();
-        let running = Running::start(options, &root)?;
-        on_ready(&running.listening);
-        tokio::select! {
-            () = signals.until_stop(None) => {}
-            failed = failed => return Err(failed_for_good(failed.ok())),
-        }
-        tokio::select! {
-            () = running.stop() => {}
-            () = signals.until_stop(None) => log::warn!("second signal, exiting at once"),
-        }
-        Ok(())
-    })
+    service::serve(|root| Running::start(options, root), on_ready)
 }
 
 /// An nsqlookupd that serves. Its registry, its accept loop and its links live on the thread that started it: what
@@ -75,9 +56,15 @@ impl Running {
         log_listening(&listening);
         Ok(Self { listening, listener })
     }
+}
+
+impl Serving for Running {
+    fn listening(&self) -> &Listening {
+        &self.listening
+    }
 
     /// Accepts nobody any more and ends every link.
-    pub async fn stop(&self) {
+    async fn stop(&self) {
         if let Some(tcp) = &self.listening.tcp {
             log::info!("TCP: closing {tcp}");
         }

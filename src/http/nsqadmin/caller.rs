@@ -96,17 +96,8 @@ pub(super) fn bounded(mut text: String) -> String {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderName, HeaderValue};
-
     use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for &(name, value) in pairs {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers
-    }
+    use crate::http::nsqadmin::testing::headers;
 
     #[test]
     fn the_user_of_basic_authentication_is_read() {

@@ -16,6 +16,8 @@ mod security_headers;
 mod session;
 pub mod sse;
 pub mod tail;
+#[cfg(test)]
+mod testing;
 pub mod underway;
 pub mod views;
 
