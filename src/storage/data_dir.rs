@@ -13,7 +13,11 @@ use rustix::fs::{FlockOperation, flock};
 use crate::{
     os_error::os_text,
     protocol::names::TopicName,
-    storage::{disk::Disk, file_name},
+    storage::{
+        disk::Disk,
+        file_name,
+        journal::{self, JournalError, Replayed},
+    },
 };
 
 const TOPICS: &str = "topics";
@@ -55,6 +59,9 @@ pub enum DataDirError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The journal cannot be read, or what stands in it cannot be put where it belongs.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
 /// The data path. The lock is held as long as this lives.
@@ -64,15 +71,18 @@ pub struct DataDir {
     disk: Arc<dyn Disk>,
     /// Topics whose deletion is not finished, each with its new name if it has that already. Locked while one gets it.
     retiring: Mutex<BTreeMap<TopicName, Option<PathBuf>>>,
+    replayed: Replayed,
     _locked: File,
 }
 
 impl DataDir {
     /// Locks an existing directory, in the way of upstream's nsqd, so that the two keep each other
-    /// out. Then finishes deletions and repairs that a crash has interrupted.
+    /// out. Then finishes deletions and repairs that a crash has interrupted, and puts into the logs what only the
+    /// journal has.
     pub fn open(path: &Path, disk: Arc<dyn Disk>) -> Result<Self, DataDirError> {
         let _locked = lock(path)?;
-        let data_dir = Self { path: path.to_owned(), disk, retiring: Mutex::default(), _locked };
+        let (retiring, replayed) = (Mutex::default(), Replayed::default());
+        let mut data_dir = Self { path: path.to_owned(), disk, retiring, replayed, _locked };
         let topics = data_dir.topics_dir();
         data_dir.attempt("create", &topics, |disk| disk.create_dir(&topics))?;
         data_dir.attempt("sync", path, |disk| disk.sync_dir(path))?;
@@ -80,7 +90,13 @@ impl DataDir {
         data_dir.attempt("sync", &topics, |disk| disk.sync_dir(&topics))?;
         data_dir.remove_deleted()?;
         data_dir.finish_repairs()?;
+        data_dir.replayed = journal::replay(&data_dir, &*data_dir.disk)?;
         Ok(data_dir)
+    }
+
+    /// What was found in the journal.
+    pub fn replayed(&self) -> &Replayed {
+        &self.replayed
     }
 
     /// The data path itself.
@@ -94,6 +110,12 @@ impl DataDir {
         let mut topics: Vec<_> = names.iter().filter_map(|name| topic_of(name)).collect();
         topics.sort_unstable();
         Ok(topics)
+    }
+
+    /// The topic has a directory.
+    pub fn has_topic(&self, topic: &TopicName) -> Result<bool, DataDirError> {
+        let name = file_name::encode(topic.as_str());
+        Ok(self.list_topics_dir()?.contains(&name))
     }
 
     /// Where a topic's files are, or would be.

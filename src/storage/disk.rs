@@ -28,6 +28,10 @@ pub trait Disk: Debug + Send + Sync {
     fn sync_dir(&self, path: &Path) -> io::Result<()>;
     /// The names in a directory, in no order.
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>>;
+    /// Whatever is asked for, nothing changes.
+    fn is_read_only(&self) -> bool {
+        false
+    }
 }
 
 /// An open file. Positions are always given, so reading and writing may happen at the same time.

@@ -16,6 +16,7 @@ use crate::{
         position::LogPosition,
         record::{BATCH_BYTES_CEILING, BATCH_MESSAGES_MAX, RecordError},
         recovery::{Recovery, recover},
+        retained::Retained,
         segment::{self, SEGMENT_HEADER_BYTES, Segment, SegmentHeader},
         trimming::Finished,
         unsynced::{Tail, Unsynced, can_be_repeated},
@@ -123,6 +124,8 @@ pub struct Log {
     active: Option<Tail>,
     /// Written since the last sync.
     unsynced: Unsynced,
+    /// What of that the journal could take.
+    retained: Retained,
     last_id: MessageId,
     poisoned: Option<String>,
     /// Bytes of the segments that can be read.
@@ -144,6 +147,7 @@ impl Log {
             dir: dir.to_owned(),
             bytes: recovered.view.segments.iter().map(|segment| segment.len()).sum(),
             finished: Vec::new(),
+            retained: Retained::default(),
             unsynced: inherited(dir, &options, &recovered.view.segments, active.as_ref()),
             shared: Arc::new(Shared::new(Arc::clone(&options.disk), recovered.view)),
             options,
@@ -193,6 +197,7 @@ impl Log {
     /// time: what the next one finds does not include what this one has not finished.
     pub fn begin_sync(&mut self) -> Result<Unsynced, LogError> {
         self.check_usable()?;
+        self.retained.begin_sync(self.reader().end().0);
         Ok(self.unsynced.take())
     }
 
@@ -203,12 +208,37 @@ impl Log {
         unsynced: Unsynced,
         result: Result<(), LogError>,
     ) -> Result<(), LogError> {
+        self.retained.end_sync(result.is_ok());
         match &result {
             Ok(()) => {}
             Err(error) if can_be_repeated(error) => self.unsynced.put_back(unsynced),
             Err(error) => self.poison(error.to_string()),
         }
         result
+    }
+
+    /// Keeps batches that were just appended for the journal.
+    pub fn retain(&mut self, batches: &[Arc<Batch>]) {
+        self.retained.add(batches);
+    }
+
+    /// Hands out everything that is not durable yet, to be made so by the journal; no sync may be under way. `None` if the
+    /// log has to be synced by itself: not all of that was retained, or a segment is new. If the journal does not take it,
+    /// [`Log::give_up_journal`] must be called.
+    pub fn take_for_journal(&mut self) -> Option<Vec<Arc<Batch>>> {
+        let active = self.active.as_ref()?;
+        let is_usable = self.poisoned.is_none() && self.unsynced.is_within(&active.segment);
+        if is_usable { self.retained.take(self.reader().end().0) } else { None }
+    }
+
+    /// The journal has not taken what was handed out: only a sync makes it durable.
+    pub fn give_up_journal(&mut self) {
+        self.retained = Retained::default();
+    }
+
+    /// Up to where the log's own files are durable, as far as its syncs have told.
+    pub fn synced_to(&self) -> Option<LogPosition> {
+        self.retained.synced_to()
     }
 
     /// Takes nothing more, for this reason: what is on the disk is not known for sure.

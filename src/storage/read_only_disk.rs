@@ -48,6 +48,10 @@ impl Disk for ReadOnlyDisk {
     fn list(&self, path: &Path) -> io::Result<Vec<OsString>> {
         RealDisk.list(path)
     }
+
+    fn is_read_only(&self) -> bool {
+        true
+    }
 }
 
 #[derive(Debug)]

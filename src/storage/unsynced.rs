@@ -81,6 +81,12 @@ impl Unsynced {
         later.dirs.into_iter().for_each(|dir| self.add_dir(dir));
     }
 
+    /// Nothing but this segment's contents is to be synced.
+    pub(super) fn is_within(&self, segment: &Arc<Segment>) -> bool {
+        let is_other = |tail: &Tail| !Arc::ptr_eq(&tail.segment, segment);
+        self.inherited.is_empty() && self.dirs.is_empty() && !self.tails.iter().any(is_other)
+    }
+
     /// Nothing to sync.
     pub fn is_empty(&self) -> bool {
         self.tails.is_empty() && self.inherited.is_empty() && self.dirs.is_empty()

@@ -5,6 +5,8 @@ use crate::storage::lossy_disk::SplitMix;
 /// Names of the channels that come and go.
 pub const CHANNELS: [&str; 2] = ["a", "b"];
 const ACTIONS: u64 = 14;
+/// With several topics in one history.
+const STEPS: u64 = 24;
 /// Some records are smaller than a sector, some reach over several.
 const BODY_BYTES_MAX: u64 = 900;
 
@@ -30,6 +32,22 @@ pub enum Action {
     Restart,
 }
 
+/// An action, and the topic that it is about.
+#[derive(Debug, Clone)]
+pub enum Step {
+    Topic(usize, Action),
+    /// Every topic is published to; all of that is made durable together, and answered.
+    PublishToAll(Vec<usize>),
+}
+
+pub fn history_of(topics: usize, random: &mut SplitMix) -> Vec<Step> {
+    let step = |random: &mut SplitMix| match random.below(4) {
+        0 => Step::PublishToAll(turn(random)),
+        _ => Step::Topic(random.below(topics as u64) as usize, action(random)),
+    };
+    (0..10 + random.below(STEPS - 10)).map(|_| step(random)).collect()
+}
+
 pub fn history(random: &mut SplitMix) -> Vec<Action> {
     (0..6 + random.below(ACTIONS - 6)).map(|_| action(random)).collect()
 }
@@ -51,9 +69,10 @@ fn action(random: &mut SplitMix) -> Action {
 }
 
 fn turns(random: &mut SplitMix) -> Vec<Vec<usize>> {
-    let mut turn = || {
-        let count = 1 + random.below(3);
-        (0..count).map(|_| random.below(BODY_BYTES_MAX) as usize).collect()
-    };
-    vec![turn(), turn()]
+    vec![turn(random), turn(random)]
+}
+
+fn turn(random: &mut SplitMix) -> Vec<usize> {
+    let count = 1 + random.below(3);
+    (0..count).map(|_| random.below(BODY_BYTES_MAX) as usize).collect()
 }

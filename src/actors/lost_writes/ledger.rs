@@ -3,16 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::Arc,
 };
 
 use super::{
     End,
     history::CHANNELS,
-    store::{channel_name, options, topic_name},
+    store::{channel_name, options},
 };
 use crate::{
     config::Durability,
+    protocol::TopicName,
     storage::{
         Cursor, Damage, DamageKind, DataDir, Disk, LogPosition, LogReader, StoredTopic,
         lossy_disk::LossyDisk, stored_topic,
@@ -165,9 +165,9 @@ impl Ledger {
 
 /// The contract.
 #[derive(Debug, Clone, Copy)]
-struct Contract {
-    durability: Durability,
-    end: End,
+pub struct Contract {
+    pub durability: Durability,
+    pub end: End,
 }
 
 impl Contract {
@@ -196,16 +196,20 @@ struct Found {
 
 impl Ledger {
     /// Opens what is there, holds it against what was told, and takes it for the truth from then on.
-    pub fn judge(&mut self, path: &Path, disk: &LossyDisk, durability: Durability, end: End) {
-        let contract = Contract { durability, end };
-        let data = DataDir::open(path, Arc::new(disk.clone())).expect("start succeeds");
-        if data.topics().unwrap().is_empty() {
+    pub fn judge(
+        &mut self,
+        topic: &TopicName,
+        data: &DataDir,
+        disk: &LossyDisk,
+        contract: Contract,
+    ) {
+        if !data.topics().unwrap().contains(topic) {
             let was_sure = self.topic.is_some_and(|topic| contract.holds(topic));
             assert!(!was_sure, "the topic is gone");
             return self.topic_deleted();
         }
         assert!(self.topic.is_some(), "a deleted topic has come back");
-        let found = Found::open(&data.topic_dir(&topic_name()), disk);
+        let found = Found::open(&data.topic_dir(topic), disk);
         self.judge_messages(&found, contract);
         self.judge_reports(&found, contract);
         self.judge_channels(&found, contract);

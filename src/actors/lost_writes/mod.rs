@@ -6,19 +6,29 @@
 
 mod history;
 mod ledger;
+mod node;
 mod store;
 
-use std::{fmt::Debug, path::Path};
+use std::{error::Error, fmt::Debug, path::Path, sync::Arc};
 
 use self::{
-    history::{Action, history},
-    ledger::Ledger,
-    store::Store,
+    history::{Step, history, history_of},
+    ledger::{Contract, Ledger},
+    node::Node,
+    store::{Store, topic_name},
 };
 use crate::{
     config::Durability,
-    storage::lossy_disk::{LossyDisk, SplitMix, Survival},
+    storage::{
+        DataDir,
+        lossy_disk::{LossyDisk, SplitMix, Survival},
+    },
 };
+
+/// What a start does before it comes to the journal.
+const DATA_DIR_STEPS: usize = 3;
+/// What it does then with up to three logs and two files, and a little more.
+const REPLAY_STEPS: usize = 12;
 
 /// How a life of the store ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,46 +39,106 @@ enum End {
     Power(Survival),
 }
 
-/// Ends at the given step, judges what is left, goes on with the rest of the history, and ends again.
-fn crash(
-    dir: &Path,
+/// What a history is lived with.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
     durability: Durability,
-    actions: &[Action],
-    step: usize,
-    ends: [End; 2],
-) -> bool {
-    let disk = LossyDisk::new(dir);
-    let mut ledger = Ledger::default();
-    disk.stop_at(step);
-    let done = live(dir, &disk, durability, &mut ledger, actions);
-    let reached = disk.is_off();
-    come_back(&disk, ends[0]);
-    ledger.judge(dir, &disk, durability, ends[0]);
-    live(dir, &disk, durability, &mut ledger, &actions[done..]);
-    come_back(&disk, ends[1]);
-    ledger.judge(dir, &disk, durability, ends[1]);
-    reached
+    topics: usize,
+    with_journal: bool,
 }
 
-/// Runs until the disk stops, or to the end; tells how many actions were begun.
+impl Setting {
+    fn one_topic(durability: Durability) -> Self {
+        Self { durability, topics: 1, with_journal: false }
+    }
+
+    fn history(self, seed: u64) -> Vec<Step> {
+        let random = &mut SplitMix(seed);
+        match self.topics {
+            1 => history(random).into_iter().map(|action| Step::Topic(0, action)).collect(),
+            topics => history_of(topics, random),
+        }
+    }
+}
+
+/// Ends at the given step, judges what is left, goes on with the rest of the history, and ends again. Tells whether the
+/// step was reached, and how many records the journal had to restore.
+fn crash(dir: &Path, setting: Setting, steps: &[Step], last: usize, ends: [End; 2]) -> (bool, u64) {
+    let disk = LossyDisk::new(dir);
+    let mut ledgers: Vec<_> = (0..setting.topics).map(|_| Ledger::default()).collect();
+    disk.stop_at(last);
+    let done = live(dir, &disk, setting, &mut ledgers, steps);
+    let reached = disk.is_off();
+    come_back(&disk, ends[0]);
+    if setting.with_journal {
+        interrupt_start(dir, &disk, last % REPLAY_STEPS, ends[0]);
+    }
+    let mut restored = judge(dir, &disk, setting, &mut ledgers, ends[0]);
+    live(dir, &disk, setting, &mut ledgers, &steps[done..]);
+    come_back(&disk, ends[1]);
+    restored += judge(dir, &disk, setting, &mut ledgers, ends[1]);
+    (reached, restored)
+}
+
+/// A start that ends as well, at some step of what it does with the journal.
+fn interrupt_start(dir: &Path, disk: &LossyDisk, step: usize, end: End) {
+    disk.stop_at(disk.steps() + DATA_DIR_STEPS + step);
+    if let Err(error) = DataDir::open(dir, Arc::new(disk.clone())) {
+        assert!(disk.is_off(), "{error}");
+    }
+    come_back(disk, end);
+}
+
+/// Runs until the disk stops, or to the end; tells how many steps were begun.
 fn live(
     dir: &Path,
     disk: &LossyDisk,
-    durability: Durability,
-    ledger: &mut Ledger,
-    actions: &[Action],
+    setting: Setting,
+    ledgers: &mut [Ledger],
+    steps: &[Step],
 ) -> usize {
-    let Ok(mut store) = Store::open(dir, disk, durability) else {
+    let open = || {
+        let node = Node::open(dir, disk, setting.durability, setting.with_journal)?;
+        (0..setting.topics).map(|number| Store::open(&node, topic_name(number))).collect()
+    };
+    let opened: Result<Vec<Store>, _> = open();
+    let Ok(mut stores) = opened else {
         assert!(disk.is_off(), "start succeeds");
         return 0;
     };
-    for (index, action) in actions.iter().enumerate() {
-        if let Err(error) = store.act(action, ledger) {
-            assert!(disk.is_off(), "{action:?}: {error}");
+    for (index, step) in steps.iter().enumerate() {
+        if let Err(error) = take(step, index, &mut stores, ledgers) {
+            assert!(disk.is_off(), "{step:?}: {error}");
             return index + 1;
         }
     }
-    actions.len()
+    steps.len()
+}
+
+fn take(
+    step: &Step,
+    index: usize,
+    stores: &mut [Store],
+    ledgers: &mut [Ledger],
+) -> Result<(), Box<dyn Error>> {
+    match step {
+        Step::PublishToAll(sizes) => Store::publish_to_all(stores, ledgers, sizes)?,
+        Step::Topic(number, action) => stores[*number].act(action, &mut ledgers[*number])?,
+    }
+    // Not at once: the journal is to be full now and then.
+    let number = index % stores.len();
+    stores[number].drain(&mut ledgers[number])
+}
+
+/// Opens what is there and holds it against what was told.
+fn judge(dir: &Path, disk: &LossyDisk, setting: Setting, ledgers: &mut [Ledger], end: End) -> u64 {
+    let contract = Contract { durability: setting.durability, end };
+    let data = DataDir::open(dir, Arc::new(disk.clone())).expect("start succeeds");
+    assert!(data.replayed().damage.is_empty(), "{:?}", data.replayed());
+    for (number, ledger) in ledgers.iter_mut().enumerate() {
+        ledger.judge(&topic_name(number), &data, disk, contract);
+    }
+    data.replayed().restored
 }
 
 fn come_back(disk: &LossyDisk, end: End) {
@@ -78,27 +148,29 @@ fn come_back(disk: &LossyDisk, end: End) {
     }
 }
 
-fn check_histories(durability: Durability, ends: fn(u64) -> [End; 2]) {
+fn check_histories(setting: Setting, ends: fn(u64) -> [End; 2]) -> u64 {
     let dir = tempfile::tempdir().unwrap();
     let asked_for = std::env::var(HISTORIES_VARIABLE).ok();
     let count = asked_for.map_or(HISTORIES, |count| count.parse().expect("a number"));
+    let mut restored = 0;
     for seed in 0..count {
-        let actions = history(&mut SplitMix(seed));
-        let mut step = 1;
-        loop {
-            let ends = ends(seed * 1000 + step as u64);
-            let _explain = Explain(&actions, (durability, seed, step, ends));
-            if !crash(dir.path(), durability, &actions, step, ends) {
+        let steps = setting.history(seed);
+        for last in 1.. {
+            let ends = ends(seed * 1000 + last as u64);
+            let _explain = Explain(&steps, (setting, seed, last, ends));
+            let (reached, by_journal) = crash(dir.path(), setting, &steps, last, ends);
+            restored += by_journal;
+            if !reached {
+                assert!(last > 10, "seed {seed}: the history has no steps");
                 break;
             }
-            step += 1;
         }
-        assert!(step > 10, "seed {seed}: the history has no steps");
     }
+    restored
 }
 
 /// Says which case it was when the test fails.
-struct Explain<'a, C: Debug>(&'a [Action], C);
+struct Explain<'a, C: Debug>(&'a [Step], C);
 
 impl<C: Debug> Drop for Explain<'_, C> {
     fn drop(&mut self) {
@@ -122,19 +194,37 @@ fn something_survives(seed: u64) -> [End; 2] {
 #[test]
 fn a_process_that_is_killed_at_any_step_loses_nothing() {
     for durability in [Durability::Process, Durability::Power] {
-        check_histories(durability, |_| [End::Kill, End::Kill]);
-        check_histories(durability, |_| [End::Kill, NOTHING_SURVIVES]);
+        check_histories(Setting::one_topic(durability), |_| [End::Kill, End::Kill]);
+        check_histories(Setting::one_topic(durability), |_| [End::Kill, NOTHING_SURVIVES]);
     }
 }
 
 #[test]
 fn with_durability_process_a_power_loss_at_any_step_costs_only_what_was_not_synced() {
-    check_histories(Durability::Process, |_| [NOTHING_SURVIVES; 2]);
-    check_histories(Durability::Process, something_survives);
+    check_histories(Setting::one_topic(Durability::Process), |_| [NOTHING_SURVIVES; 2]);
+    check_histories(Setting::one_topic(Durability::Process), something_survives);
 }
 
 #[test]
 fn with_durability_power_a_power_loss_at_any_step_costs_nothing_that_was_answered() {
-    check_histories(Durability::Power, |_| [NOTHING_SURVIVES; 2]);
-    check_histories(Durability::Power, something_survives);
+    check_histories(Setting::one_topic(Durability::Power), |_| [NOTHING_SURVIVES; 2]);
+    check_histories(Setting::one_topic(Durability::Power), something_survives);
+}
+
+const MANY_TOPICS: Setting =
+    Setting { durability: Durability::Power, topics: 3, with_journal: true };
+
+#[test]
+fn with_a_journal_for_many_topics_a_process_that_is_killed_at_any_step_loses_nothing() {
+    check_histories(MANY_TOPICS, |_| [End::Kill, End::Kill]);
+    let restored = check_histories(MANY_TOPICS, |_| [End::Kill, NOTHING_SURVIVES]);
+    assert!(restored > 100, "the journal was needed for {restored} records only");
+}
+
+#[test]
+fn with_a_journal_for_many_topics_a_power_loss_at_any_step_costs_nothing_that_was_answered() {
+    let restored = check_histories(MANY_TOPICS, |_| [NOTHING_SURVIVES; 2]);
+    assert!(restored > 100, "the journal was needed for {restored} records only");
+    let restored = check_histories(MANY_TOPICS, something_survives);
+    assert!(restored > 100, "the journal was needed for {restored} records only");
 }

@@ -2,31 +2,36 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    rc::Rc,
     sync::Arc,
 };
 
 use super::{
     history::{Action, CHANNELS},
     ledger::Ledger,
+    node::Node,
 };
 use crate::{
     broker::{AckSet, IdGenerator, TopicRules},
     config::Durability,
     protocol::{ChannelName, TopicName},
     storage::{
-        Batch, BatchBuilder, Cursor, DataDir, Log, LogOptions, LogPosition, PendingMessage, Stamp,
-        StoredTopic, TopicMetadata, lossy_disk::LossyDisk, stored_topic,
+        Batch, BatchBuilder, Cursor, Log, LogOptions, LogPosition, PendingMessage, Stamp,
+        StoredTopic, TopicMetadata,
+        journal::{Coverage, Entry, EntryKind},
+        lossy_disk::LossyDisk,
+        stored_topic,
     },
 };
 
-type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 /// So small that most histories roll and trim.
 const SEGMENT_BYTES_MAX: u64 = 1500;
 
-pub fn topic_name() -> TopicName {
-    TopicName::parse("t").unwrap()
+/// The topic of this number.
+pub fn topic_name(number: usize) -> TopicName {
+    TopicName::parse(format!("t{number}")).unwrap()
 }
 
 pub fn channel_name(name: &str) -> ChannelName {
@@ -41,11 +46,10 @@ pub fn options(disk: &LossyDisk) -> LogOptions {
     }
 }
 
-/// A node with at most one topic.
+/// A topic, or the place for one.
 pub struct Store {
-    disk: LossyDisk,
-    data: DataDir,
-    durability: Durability,
+    node: Rc<Node>,
+    name: TopicName,
     topic: Option<Topic>,
 }
 
@@ -64,25 +68,68 @@ struct Channel {
 }
 
 impl Store {
-    pub fn open(path: &Path, disk: &LossyDisk, durability: Durability) -> Outcome<Self> {
-        let data = DataDir::open(path, Arc::new(disk.clone()))?;
-        let mut store = Self { disk: disk.clone(), data, durability, topic: None };
-        if !store.data.topics()?.is_empty() {
+    pub fn open(node: &Rc<Node>, name: TopicName) -> Outcome<Self> {
+        let is_there = node.data.topics()?.contains(&name);
+        let mut store = Self { node: Rc::clone(node), name, topic: None };
+        if is_there {
             store.open_topic()?;
         }
         Ok(store)
     }
 
     fn is_durable(&self) -> bool {
-        self.durability == Durability::Power
+        self.node.durability == Durability::Power
+    }
+
+    /// The log by itself.
+    fn sync_log(&mut self) -> Outcome {
+        let log = &mut self.topic().log;
+        log.sync()?;
+        let synced_to = log.synced_to().expect("it has been synced");
+        let Self { node, name, .. } = self;
+        node.coverage(|coverage| coverage.synced(name, synced_to));
+        Ok(())
+    }
+
+    /// What the journal is to take instead, if it can.
+    fn entry(&mut self) -> Option<Entry> {
+        let (name, node) = (self.name.clone(), Rc::clone(&self.node));
+        node.coverage(|_| ())?; // there is a journal
+        let kind = EntryKind::Records(self.topic().log.take_for_journal()?);
+        let entry = Entry { topic: name, kind };
+        let has_room = node.coverage(|coverage| coverage.has_room_for(entry.len() as u64));
+        if has_room == Some(false) {
+            self.topic().log.give_up_journal();
+            return None;
+        }
+        Some(entry)
+    }
+
+    fn make_durable(&mut self) -> Outcome {
+        match self.entry() {
+            Some(entry) => self.node.write(&[entry]),
+            None => self.sync_log(),
+        }
+    }
+
+    /// Lets go of a full file of the journal that has something of this topic.
+    pub fn drain(&mut self, ledger: &mut Ledger) -> Outcome {
+        let is_wanted =
+            |coverage: &mut Coverage| coverage.wanted(false).any(|topic| *topic == self.name);
+        if self.topic.is_some() && self.node.coverage(is_wanted) == Some(true) {
+            self.sync_log()?;
+            ledger.synced();
+        }
+        Ok(())
     }
 
     /// As the actors of a topic and its log open it.
     fn open_topic(&mut self) -> Outcome {
-        let dir = self.data.create_topic(&topic_name())?;
-        let stored = StoredTopic::open(&dir, options(&self.disk))?;
+        let dir = self.node.data.create_topic(&self.name)?;
+        let disk = &self.node.disk;
+        let stored = StoredTopic::open(&dir, self.node.log_options())?;
         let StoredTopic { mut log, recovery, metadata, channels: names, .. } = stored;
-        if self.is_durable() {
+        if self.node.durability == Durability::Power {
             log.sync()?;
         }
         let held_from = stored_topic::held_from(&metadata, !names.is_empty(), &recovery);
@@ -90,7 +137,7 @@ impl Store {
         let mut rules = TopicRules::new(ids, recovery.next_seq, held_from, metadata.paused);
         let mut channels = BTreeMap::new();
         for name in CHANNELS.into_iter().filter(|name| names.contains(&channel_name(name))) {
-            let cursor = Cursor::load(&self.disk, &dir, &channel_name(name)).ok().flatten();
+            let cursor = Cursor::load(disk, &dir, &channel_name(name)).ok().flatten();
             let floor = cursor.as_ref().map_or(recovery.first_seq, |cursor| cursor.floor);
             let pending = cursor.as_ref().map(|cursor| cursor.pending.clone());
             let mut finished = AckSet::starting_at(floor);
@@ -104,12 +151,18 @@ impl Store {
         Ok(())
     }
 
-    pub fn act(&mut self, action: &Action, ledger: &mut Ledger) -> Outcome {
+    fn ensure_topic(&mut self, ledger: &mut Ledger) -> Outcome {
         if self.topic.is_none() {
+            self.node.end_earlier(&self.name)?;
             ledger.topic_creating();
             self.open_topic()?;
             ledger.topic_created(self.is_durable());
         }
+        Ok(())
+    }
+
+    pub fn act(&mut self, action: &Action, ledger: &mut Ledger) -> Outcome {
+        self.ensure_topic(ledger)?;
         match action {
             Action::Publish(turns) => self.publish(turns, ledger),
             Action::Sync => self.sync(ledger),
@@ -125,7 +178,8 @@ impl Store {
             Action::DeleteTopic => {
                 self.topic = None;
                 ledger.topic_deleting();
-                self.data.remove_topic(&topic_name())?;
+                self.node.data.remove_topic(&self.name)?;
+                self.node.coverage(|coverage| coverage.forget(&self.name));
                 ledger.topic_deleted();
                 Ok(())
             }
@@ -139,8 +193,48 @@ impl Store {
 
     fn publish(&mut self, turns: &[Vec<usize>], ledger: &mut Ledger) -> Outcome {
         let durable = self.is_durable();
+        let first = self.topic().rules.next_seq();
+        self.write(turns, ledger)?;
+        if durable {
+            self.make_durable()?;
+            self.answer(ledger);
+        }
+        assert!(self.topic().rules.committed_end() > first);
+        Ok(())
+    }
+
+    /// What was published is durable: whoever did is answered.
+    fn answer(&mut self, ledger: &mut Ledger) {
+        self.topic().committed(ledger);
+        ledger.synced();
+    }
+
+    /// Publishes to all topics; with a journal, one round of it makes everything durable.
+    pub fn publish_to_all(stores: &mut [Self], ledgers: &mut [Ledger], sizes: &[usize]) -> Outcome {
+        let (mut entries, mut waiting) = (Vec::new(), Vec::new());
+        for (number, (store, ledger)) in stores.iter_mut().zip(&mut *ledgers).enumerate() {
+            store.ensure_topic(ledger)?;
+            store.write(&[sizes.to_vec()], ledger)?;
+            if !store.is_durable() {
+                continue;
+            }
+            if let Some(entry) = store.entry() {
+                entries.push(entry);
+                waiting.push(number);
+            } else {
+                store.sync_log()?;
+                store.answer(ledger);
+            }
+        }
+        let Some(first) = stores.first().filter(|_| !entries.is_empty()) else { return Ok(()) };
+        first.node.write(&entries)?;
+        waiting.into_iter().for_each(|number| stores[number].answer(&mut ledgers[number]));
+        Ok(())
+    }
+
+    fn write(&mut self, turns: &[Vec<usize>], ledger: &mut Ledger) -> Outcome {
+        let durable = self.is_durable();
         let topic = self.topic();
-        let first = topic.rules.next_seq();
         for sizes in turns {
             let batches: Vec<_> = {
                 let mut position = topic.log.reader().end().0;
@@ -148,21 +242,17 @@ impl Store {
                 sizes.iter().map(&mut batch).collect()
             };
             topic.log.append(&batches)?;
-            if !durable {
+            if durable {
+                topic.log.retain(&batches);
+            } else {
                 topic.committed(ledger);
             }
         }
-        if durable {
-            topic.log.sync()?;
-            topic.committed(ledger);
-            ledger.synced();
-        }
-        assert!(topic.rules.committed_end() > first);
         Ok(())
     }
 
     fn sync(&mut self, ledger: &mut Ledger) -> Outcome {
-        self.topic().log.sync()?;
+        self.sync_log()?;
         ledger.synced();
         Ok(())
     }
@@ -175,8 +265,8 @@ impl Store {
         }
         ledger.channel_creating(name, floor);
         cursor(&AckSet::starting_at(floor), &BTreeSet::new()).save(
-            &self.disk,
-            &self.data.topic_dir(&topic_name()),
+            &self.node.disk,
+            &self.node.data.topic_dir(&self.name),
             &channel_name(name),
             durable,
         )?;
@@ -201,8 +291,8 @@ impl Store {
         if self.topic().channels.is_empty() {
             self.save_metadata()?;
         }
-        let dir = self.data.topic_dir(&topic_name());
-        Cursor::remove(&self.disk, &dir, &channel_name(name), durable)?;
+        let dir = self.node.data.topic_dir(&self.name);
+        Cursor::remove(&self.node.disk, &dir, &channel_name(name), durable)?;
         ledger.channel_deleted(name, durable);
         self.trim(ledger)
     }
@@ -225,8 +315,8 @@ impl Store {
     fn save(&mut self, name: &'static str, ledger: &mut Ledger) -> Outcome {
         let Some(channel) = self.topic().channels.get(name) else { return Ok(()) };
         let (finished, copies) = (channel.finished.clone(), channel.copies.clone());
-        let dir = self.data.topic_dir(&topic_name());
-        cursor(&finished, &copies).save(&self.disk, &dir, &channel_name(name), true)?;
+        let dir = self.node.data.topic_dir(&self.name);
+        cursor(&finished, &copies).save(&self.node.disk, &dir, &channel_name(name), true)?;
         ledger.cursor_saved(name);
         if let Some(channel) = self.topic().channels.get_mut(name) {
             channel.saved_floor = finished.floor();
@@ -251,9 +341,9 @@ impl Store {
             batches.push(batch);
         }
         topic.log.append(&batches)?;
-        topic.log.sync()?;
-        topic.committed(ledger);
-        ledger.synced();
+        self.sync_log()?;
+        self.answer(ledger);
+        let topic = self.topic();
         for (old, batch) in olds.into_iter().zip(batches) {
             topic.take_copy(name, old, batch.first_seq());
         }
@@ -282,8 +372,8 @@ impl Store {
     fn save_metadata(&mut self) -> Outcome {
         let rules = &self.topic().rules;
         let metadata = TopicMetadata::new(rules.is_paused(), rules.held_from(), None);
-        let dir = self.data.topic_dir(&topic_name());
-        Ok(metadata.save(&self.disk, &dir, true)?)
+        let dir = self.node.data.topic_dir(&self.name);
+        Ok(metadata.save(&self.node.disk, &dir, true)?)
     }
 
     fn restart(&mut self, ledger: &mut Ledger) -> Outcome {
