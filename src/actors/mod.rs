@@ -30,6 +30,7 @@ pub mod disk_queue;
 pub mod disk_threads;
 pub mod full_disk;
 pub mod health;
+pub mod journal;
 pub mod listener;
 pub mod live_settings;
 pub mod lookup_connection;

@@ -376,6 +376,7 @@ impl Handler<Shutdown> for Node {
         }
         let (listener, statsd) = (self.listener.take(), self.statsd.take());
         let topics: Vec<_> = self.topics.values().cloned().collect();
+        let shared = Arc::clone(&self.shared);
         Box::pin(async move {
             if let Some(statsd) = statsd {
                 let _ = statsd.send(FinishPush).await; // it may have failed before
@@ -389,7 +390,10 @@ impl Handler<Shutdown> for Node {
             let stopped = join_all(topics.into_iter().map(stop));
             if actix_rt::time::timeout(STOP_TIMEOUT, stopped).await.is_err() {
                 log::error!("topics did not stop within {STOP_TIMEOUT:?}: is the disk stuck?");
+                return;
             }
+            // An earlier version would not know of it.
+            shared.journal.close().await;
         })
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     cache::CacheBudget, directory::Directory, disk_threads::DiskThreads, health::Health,
-    live_settings::LiveSettings, meters::Meters, tls::Tls, workers::Workers,
+    journal::Journal, live_settings::LiveSettings, meters::Meters, tls::Tls, workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},
@@ -41,6 +41,8 @@ pub struct Shared {
     pub writers: DiskThreads,
     /// Where logs are synced.
     pub syncers: DiskThreads,
+    /// What makes many logs durable together.
+    pub journal: Journal,
     /// The thread that removes what deleted topics have left.
     pub removers: DiskThreads,
     /// What TLS handshakes need; none without a certificate.

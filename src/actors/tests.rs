@@ -2,6 +2,7 @@
 
 mod deleting;
 mod full_disk;
+mod journal;
 mod power;
 
 use std::{

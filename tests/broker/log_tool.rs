@@ -4,9 +4,17 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
+use nsq_actors::{
+    protocol::TopicName,
+    storage::{
+        Log, LogOptions, RealDisk,
+        journal::{Entry, EntryKind, JournalFiles, Round},
+    },
+};
 use serde_json::Value;
 
 use crate::support::{DEADLINE, Ended, Frame, Nsqd, eventually, nsq_command, ours, run_to_end};
@@ -338,4 +346,36 @@ fn dump_skips_what_is_damaged_and_says_so() {
     for argument in ["--topic=none", "--topic=no/good"] {
         assert_eq!(log_tool(&["dump", argument], &nsqd).code, Some(2));
     }
+}
+
+/// Leaves the newest record to the journal alone, as a loss of power can.
+fn leave_last_record_to_journal(nsqd: &Nsqd) {
+    let (log, _) = Log::open(&file(nsqd, ""), LogOptions::default()).unwrap();
+    let last = log.reader().read_from(MESSAGES as u64, None, 1 << 20).unwrap().batches;
+    let segment = segments(nsqd).pop().unwrap();
+    let len = segment.metadata().unwrap().len() - last[0].encoded_len() as u64;
+    fs::File::options().write(true).open(segment).unwrap().set_len(len).unwrap();
+    let entry =
+        Entry { topic: TopicName::parse("orders").unwrap(), kind: EntryKind::Records(last) };
+    let mut journal = JournalFiles::new(nsqd.data_path(), Arc::new(RealDisk));
+    journal.carry_out(&Round { done: vec![], number: 1 }, &[entry]).unwrap();
+}
+
+#[test]
+fn what_only_the_journal_has_is_said_and_put_into_its_log_by_a_repair_or_a_start() {
+    if !ours() {
+        return;
+    }
+    let mut nsqd = stopped();
+    leave_last_record_to_journal(&nsqd);
+    let before = contents(nsqd.data_path());
+    let missing = "journal: files=1 records=1 missing_in_logs=1\n";
+    expect(&nsqd, "verify", 0, &[missing, " records=59 messages=59 from=1 next=60\n"]);
+    expect(&nsqd, "dump", 1, &["1 records that only the journal has are not printed"]);
+    assert_eq!(contents(nsqd.data_path()), before);
+    expect(&nsqd, "repair", 0, &["journal: 1 records put into their logs", "orders is clean"]);
+    expect(&nsqd, "verify", 0, &[" records=60 messages=60 from=1 next=61\n"]);
+    leave_last_record_to_journal(&nsqd);
+    expect_left(&mut nsqd, "audit", &(MESSAGES / 2..MESSAGES).collect::<Vec<_>>());
+    expect(&nsqd, "verify", 0, &[" records=60 messages=60 from=1 next=61\n"]);
 }

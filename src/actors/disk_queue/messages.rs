@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use actix::Message;
 
 use crate::{
-    actors::disk_threads::NotDone,
+    actors::{disk_threads::NotDone, journal::JournalFailed},
     broker::stragglers::Stretch,
     protocol::ChannelName,
     storage::{
@@ -41,7 +41,7 @@ macro_rules! disk_error_from {
     )*};
 }
 
-disk_error_from!(CursorError, MetadataError, DataDirError, StoredTopicError);
+disk_error_from!(CursorError, MetadataError, DataDirError, StoredTopicError, JournalFailed);
 
 impl From<LogError> for StoreError {
     fn from(error: LogError) -> Self {
@@ -179,6 +179,11 @@ pub struct Trim {
 #[derive(Debug, Message)]
 #[rtype(result = "Result<(), StoreError>")]
 pub struct Sync;
+
+/// The journal needs the log to be durable without it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct SyncItself;
 
 /// Finds out whether the log can be written, after it could not.
 #[derive(Debug, Message)]

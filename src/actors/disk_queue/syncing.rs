@@ -9,10 +9,11 @@ use actix::{ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, Wrap
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::{DiskQueue, Files, StoreError, Sync};
+use super::{DiskQueue, Files, StoreError, Sync, SyncItself};
 use crate::{
     actors::{
         disk_threads::{DiskThreads, Sizes},
+        journal::{Journal, Waiting},
         meters::{DiskCall, DiskGauges},
         shared::Shared,
     },
@@ -72,16 +73,23 @@ impl DiskQueue {
     /// Leave to sync at once, as part of another call.
     pub(super) fn leave_to_sync(&self) -> Option<LeaveToSync> {
         let turn = Arc::clone(&self.syncs.turn).try_lock_owned().ok()?;
-        Some(LeaveToSync { _until_done: turn })
+        let (journal, waiting) = (self.shared.journal.clone(), self.shared.journal.wait());
+        Some(LeaveToSync { journal, _until_done: (turn, waiting) })
     }
 }
 
 /// No other sync of the log is under way.
 pub(super) struct LeaveToSync {
-    _until_done: OwnedMutexGuard<()>,
+    journal: Journal,
+    _until_done: (OwnedMutexGuard<()>, Waiting),
 }
 
 impl LeaveToSync {
+    /// So many logs wait for the disk that the journal had better take this one too.
+    pub fn journal_is_worth_it(&self) -> bool {
+        self.journal.is_worth_it()
+    }
+
     /// True if everything that was appended is durable. Otherwise the next sync tells why.
     pub fn sync(
         self,
@@ -109,6 +117,9 @@ fn sync_files(files: &Files, topic: &TopicName, shared: &Shared) -> Result<(), S
     }
     files.with_log(|log| {
         let result = log.end_sync(unsynced, result);
+        if let Some(synced_to) = log.synced_to() {
+            shared.journal.synced(topic, synced_to);
+        }
         Ok(files.judge(log, result, topic, shared))
     })?
 }
@@ -154,6 +165,18 @@ impl Files {
 
     pub(super) fn poisoned(&self) -> Option<String> {
         self.poison.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Handler<SyncItself> for DiskQueue {
+    type Result = ();
+
+    fn handle(&mut self, _: SyncItself, ctx: &mut Self::Context) {
+        ctx.spawn(self.sync().into_actor(self).map(|synced, actor, ctx| {
+            if matches!(synced, Err(StoreError::Disk(_))) {
+                actor.schedule_sync(ctx); // the log could not even be asked to
+            }
+        }));
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     },
 };
 
-fn power() -> NsqdOptions {
+pub(super) fn power() -> NsqdOptions {
     NsqdOptions { durability: Durability::Power, ..NsqdOptions::default() }
 }
 
@@ -37,7 +37,7 @@ fn on(disk: &LossyDisk, path: &Path, options: NsqdOptions) -> TestNode {
     TestNode::on(path, log, options)
 }
 
-async fn stored(publish: Stored) {
+pub(super) async fn stored(publish: Stored) {
     timeout(SOON, publish).await.expect("answered").expect("answered").expect("stored");
 }
 
@@ -47,7 +47,7 @@ async fn refused(publish: Stored) -> String {
 }
 
 /// What a node finds on the disk if the power goes now; `None` for no topic of this name.
-async fn after_power_loss(disk: &LossyDisk, topic: &str) -> Option<TopicSnapshot> {
+pub(super) async fn after_power_loss(disk: &LossyDisk, topic: &str) -> Option<TopicSnapshot> {
     let path = tempfile::tempdir().unwrap();
     let disk = disk.after_power_loss(path.path(), Survival::Nothing);
     let node = on(&disk, path.path(), power());

@@ -91,6 +91,14 @@ impl Dump {
             }
         }
         let mut code = ExitCode::Success;
+        let missing = data_dir.replayed().restored;
+        if missing > 0 {
+            console.complain(&format!(
+                "nsq log: {missing} records that only the journal has are not printed; the next start, or nsq log \
+                 repair, puts them into the logs"
+            ));
+            code = ExitCode::Failure;
+        }
         for topic in topics {
             match self.dump(&topic, &data_dir.topic_dir(&topic), console) {
                 Ok(ended) => code = worse(code, ended),

@@ -9,7 +9,7 @@ use super::{DataPath, unreadable, worse};
 use crate::{
     cli::{Console, ExitCode},
     storage::{
-        LogOptions, RealDisk,
+        LogOptions, RealDisk, Replayed,
         repair::{Repaired, repair},
     },
 };
@@ -24,6 +24,13 @@ pub(super) fn run(dir: &Path, console: &mut Console<'_>) -> ExitCode {
     let aside = unused(dir);
     let kept = aside.display();
     let mut code = ExitCode::Success;
+    let Replayed { files, restored, damage, .. } = data_dir.replayed();
+    if *files > 0 {
+        code = console.say(&format!("journal: {restored} records put into their logs; removed"));
+    }
+    for damage in damage {
+        code = worse(code, console.say(&format!("journal: damaged: {damage}; skipped")));
+    }
     for topic in topics {
         code = worse(
             code,

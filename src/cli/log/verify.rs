@@ -6,7 +6,7 @@ use super::{DataPath, unreadable, worse};
 use crate::{
     cli::{Console, ExitCode},
     protocol::TopicName,
-    storage::{ReadOnlyDisk, inspection::Inspection},
+    storage::{ReadOnlyDisk, Replayed, inspection::Inspection},
 };
 
 pub(super) fn run(dir: &Path, console: &mut Console<'_>) -> ExitCode {
@@ -16,7 +16,7 @@ pub(super) fn run(dir: &Path, console: &mut Console<'_>) -> ExitCode {
             Ok(opened) => opened,
             Err(error) => return unreadable(error, console),
         };
-    let mut code = ExitCode::Success;
+    let mut code = verify_journal(data_dir.replayed(), console);
     for topic in topics {
         code = worse(code, verify(&topic, &data_dir.topic_dir(&topic), console));
     }
@@ -26,6 +26,23 @@ pub(super) fn run(dir: &Path, console: &mut Console<'_>) -> ExitCode {
         _ => "not all of it can be read",
     };
     worse(code, console.say(&format!("{}: {verdict}", dir.display())))
+}
+
+/// What a start will make of it. Logs are reported as they are without that.
+fn verify_journal(journal: &Replayed, console: &mut Console<'_>) -> ExitCode {
+    let Replayed { files, records, restored, damage, .. } = journal;
+    if *files == 0 {
+        return ExitCode::Success;
+    }
+    let mut text = format!("journal: files={files} records={records} missing_in_logs={restored}\n");
+    for damage in damage {
+        say(&mut text, format_args!("journal: damaged: {damage}"));
+    }
+    if *restored > 0 {
+        say(&mut text, format_args!("journal: the next start, or nsq log repair, puts them there"));
+    }
+    let code = if damage.is_empty() { ExitCode::Success } else { ExitCode::Failure };
+    worse(code, console.say(text.trim_end()))
 }
 
 fn verify(topic: &TopicName, dir: &Path, console: &mut Console<'_>) -> ExitCode {

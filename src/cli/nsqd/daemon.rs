@@ -21,6 +21,7 @@ use crate::{
         discovery::Announce,
         disk_queue,
         health::Health,
+        journal::{Journal, MANY_LOGS},
         live_settings::LiveSettings,
         meters::Meters,
         node::{AllTopics, ListenerStarted, Shutdown, StatsdStarted},
@@ -41,7 +42,7 @@ use crate::{
     },
     config::{ListenAddress, NsqdOptions, TlsMinVersion},
     http,
-    storage::{DataDir, Disk, LogOptions, RealDisk, Reserve},
+    storage::{DataDir, Disk, LogOptions, RealDisk, Replayed, Reserve},
 };
 
 /// Room in a batch beyond the largest message: headers.
@@ -82,6 +83,7 @@ fn run_with(
     System::new().block_on(async {
         let mut signals = Signals::new().map_err(not_started)?;
         let data = DataDir::open(options.data_dir(), Arc::clone(&disk)).map_err(not_started)?;
+        report_journal(data.replayed());
         let tls = load_tls(&options)?;
         let log = log_options(&options, disk);
         let taken_over = until_taken_over(data, log.clone(), &mut signals, tls.as_ref());
@@ -110,6 +112,19 @@ fn run_with(
         }
         Ok(())
     })
+}
+
+fn report_journal(replayed: &Replayed) {
+    let Replayed { files, records, restored, topics, damage } = replayed;
+    if *files > 0 {
+        let topics = topics.len();
+        log::info!(
+            "NSQ: the journal had {records} records; {restored} of them, of {topics} topics, were not in their logs and were put there"
+        );
+    }
+    for damage in damage {
+        log::error!("NSQ: the journal is damaged: {damage}; skipped");
+    }
 }
 
 async fn stop(node: &Addr<Node>, others: &Others, signals: &mut Signals, tls: Option<&Arc<Tls>>) {
@@ -199,6 +214,7 @@ fn log_options(options: &NsqdOptions, disk: Arc<dyn Disk>) -> LogOptions {
 fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<Tls>>) -> Shared {
     let workers = Workers::start(options.worker_threads);
     let reserve = Reserve::new(data.path(), Arc::clone(&log.disk));
+    let journal = Journal::new(data.path(), Arc::clone(&log.disk), MANY_LOGS);
     Shared {
         meters: Meters::new(workers.all().len()),
         workers,
@@ -211,6 +227,7 @@ fn share(options: NsqdOptions, data: DataDir, log: LogOptions, tls: Option<Arc<T
         taking_reserve: AtomicBool::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),
+        journal,
         removers: disk_queue::removers(),
         tls,
         restarts: Restarts::default(),
