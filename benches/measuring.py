@@ -48,12 +48,41 @@ class Place:
         return file
 
 
+class Log:
+    """What a server says, read to its end, for a full pipe would stop it; and where it listens."""
+
+    def __init__(self, stream):
+        self.lines, self.addresses, self.has_ended = [], {}, False
+        self.changed = threading.Condition()
+        threading.Thread(target=self.read, args=(stream,), daemon=True).start()
+
+    def read(self, stream):
+        for line in stream:
+            line = line.decode(errors="replace")
+            kind, listening, address = line.rpartition(": listening on ")
+            with self.changed:
+                if len(self.lines) < 1000:
+                    self.lines.append(line)
+                if listening:
+                    self.addresses.setdefault(kind.split()[-1], address.strip())
+                    self.changed.notify_all()
+        with self.changed:
+            self.has_ended = True
+            self.changed.notify_all()
+
+    def wait_for(self, wanted):
+        """True once it listens for all of them; false if it has ended, or takes too long."""
+        with self.changed:
+            self.changed.wait_for(lambda: wanted <= set(self.addresses) or self.has_ended, START_S)
+            return wanted <= set(self.addresses)
+
+
 class Server:
     """A server process; gone, with its data, at the end of the block."""
 
     def __init__(self, command, place):
         self.command, self.place = command, place
-        self.addresses, self.process = {}, None
+        self.log, self.process = None, None
 
     def __enter__(self):
         self.data = Path(tempfile.mkdtemp(prefix="data-", dir=self.place.directory))
@@ -71,28 +100,16 @@ class Server:
     def start(self):
         """Starts it and waits until it says where it listens; the seconds that took."""
         began = time.monotonic()
-        self.addresses, self.log = {}, []
-        self.listens = threading.Condition()
         command = [part.replace("DATA", str(self.data)) for part in self.command]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        threading.Thread(target=self.read_log, args=(self.process,), daemon=True).start()
+        self.log = Log(self.process.stderr)
         wanted = {"TCP"} if "bare" in self.command else {"TCP", "HTTP"}
-        with self.listens:
-            if not self.listens.wait_for(lambda: wanted <= set(self.addresses), START_S):
-                raise Failed(f"{command[0]} does not listen:\n" + "".join(self.log[-20:]))
+        if not self.log.wait_for(wanted):
+            why = "has ended" if self.log.has_ended else f"does not listen after {START_S} s"
+            said = "".join(f"    {line}" for line in self.log.lines[-20:])
+            last = self.log.lines[-1].strip() if self.log.lines else "nothing"
+            raise Failed(f"{' '.join(command)}\n{said}the server {why}; its last words: {last}")
         return time.monotonic() - began
-
-    def read_log(self, process):
-        """To its end: a full pipe would stop the server."""
-        for line in process.stderr:
-            line = line.decode(errors="replace")
-            kind, listening, address = line.rpartition(": listening on ")
-            with self.listens:
-                if len(self.log) < 1000:
-                    self.log.append(line)
-                if listening:
-                    self.addresses.setdefault(kind.split()[-1], address.strip())
-                    self.listens.notify_all()
 
     def stop(self):
         """Asks it to end; the seconds that took."""
@@ -107,16 +124,16 @@ class Server:
 
     def topics(self):
         """Every topic of its statistics."""
-        url = f"http://{self.addresses['HTTP']}/stats?format=json&include_clients=false&include_mem=false"
+        url = f"http://{self.log.addresses['HTTP']}/stats?format=json&include_clients=false&include_mem=false"
         with urllib.request.urlopen(url, timeout=60) as answer:
             return json.load(answer)["topics"]
 
     def bench(self, arguments):
         """The figures of one run of `nsq bench`."""
         nsq = str(self.place.nsq)
-        command = [nsq, "bench", *arguments, f"--nsqd-tcp-address={self.addresses['TCP']}", f"--pid={self.process.pid}", "--json=-"]
-        if "HTTP" in self.addresses:
-            command.append(f"--nsqd-http-address={self.addresses['HTTP']}")
+        command = [nsq, "bench", *arguments, f"--nsqd-tcp-address={self.log.addresses['TCP']}", f"--pid={self.process.pid}", "--json=-"]
+        if "HTTP" in self.log.addresses:
+            command.append(f"--nsqd-http-address={self.log.addresses['HTTP']}")
         command.append(f"--timeout={RUN_S}s")
         ran = subprocess.run(command, capture_output=True, text=True)
         if ran.returncode:
@@ -135,7 +152,16 @@ def command_of(program):
 
 
 def version_of(program):
-    return subprocess.run([*nsqd(program), "--version"], capture_output=True, text=True).stdout.strip()
+    """As it says itself."""
+    return subprocess.run([*nsqd(program), "--version"], capture_output=True, text=True).stdout.strip() or "without a version"
+
+
+def machine():
+    """The processors, the kernel, and what else is running just now."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    processor = next((line.partition(":")[2].strip() for line in info if line.startswith("model name")), "unknown processor")
+    load = " ".join(f"{load:.2f}" for load in os.getloadavg())
+    return f"{os.cpu_count()} × {processor}, Linux {os.uname().release}, load average {load} before the first run"
 
 
 def number(value):
