@@ -6,8 +6,10 @@ use tokio::task::JoinSet;
 
 use super::{
     BenchError, Result,
+    backlog::Backlog,
     bodies::Bodies,
     connection::{Connection, Door},
+    consumers::Arrivals,
     latencies::Latencies,
     request::{Command, Request},
     tally::Ledger,
@@ -50,12 +52,21 @@ impl Publishing {
 }
 
 /// How much is published.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Extent {
     /// So many messages, as far as they fill requests.
     Messages(u64),
     /// As many as go until then.
     Until(Instant),
+    /// Until then, as many as are taken, and those that fill the windows of all connections.
+    Keeping {
+        /// How many messages wait in all topics together.
+        depth: u64,
+        /// The only channel of each topic, in turn.
+        channels: Vec<Arc<Arrivals>>,
+        /// When nothing more is published.
+        until: Instant,
+    },
 }
 
 /// What was published.
@@ -72,7 +83,6 @@ pub struct Published {
 #[derive(Debug)]
 pub struct Publishers {
     idle: Vec<Publisher>,
-    batch: u64,
     ledger: Ledger,
 }
 
@@ -93,7 +103,7 @@ impl Publishers {
                 unanswered: 0,
             });
         }
-        Ok(Self { idle, batch: u64::from(publishing.command.batch()), ledger })
+        Ok(Self { idle, ledger })
     }
 
     /// What they have sent.
@@ -106,13 +116,7 @@ impl Publishers {
         let (before, ok) = (self.ledger.sent(), Arc::new(Latencies::default()));
         let (mut running, count) = (JoinSet::new(), self.idle.len() as u64);
         for publisher in self.idle.drain(..) {
-            let end = match extent {
-                Extent::Until(end) => End::At(end),
-                Extent::Messages(messages) => {
-                    let (requests, index) = (messages / self.batch, publisher.index as u64);
-                    End::After(requests / count + u64::from(index < requests % count))
-                }
-            };
+            let end = publisher.end(&extent, count);
             running.spawn(publisher.run(end, Arc::clone(&ok)));
         }
         while let Some(publisher) = running.join_next().await {
@@ -124,24 +128,29 @@ impl Publishers {
 }
 
 /// When a connection stops sending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum End {
     After(u64),
     At(Instant),
+    Keeping(Backlog),
 }
 
 impl End {
-    /// How many requests may be sent, of `wanted`, when so many were sent.
-    fn allows(self, wanted: u64, sent: u64) -> u64 {
+    /// How many requests of `batch` messages may be sent, of `wanted`, when so many were sent.
+    fn allows(&self, wanted: u64, sent: u64, batch: u64) -> u64 {
         match self {
             Self::After(requests) => wanted.min(requests - sent),
-            Self::At(end) => {
-                if Instant::now() < end {
-                    wanted
-                } else {
-                    0
-                }
-            }
+            Self::At(end) if Instant::now() < *end => wanted,
+            Self::At(_) => 0,
+            Self::Keeping(backlog) => wanted.min(backlog.room() / batch),
+        }
+    }
+
+    /// Waits until one more request may be sent, if that may come to be.
+    async fn allows_more(&self, batch: u64) -> bool {
+        match self {
+            Self::After(_) | Self::At(_) => false,
+            Self::Keeping(backlog) => backlog.has_room(batch).await,
         }
     }
 }
@@ -160,19 +169,39 @@ struct Publisher {
 }
 
 impl Publisher {
+    /// When this one of `count` stops.
+    fn end(&self, extent: &Extent, count: u64) -> End {
+        let (batch, index) = (self.request.count(), self.index as u64);
+        match extent {
+            Extent::Until(end) => End::At(*end),
+            Extent::Messages(messages) => {
+                let requests = messages / batch;
+                End::After(requests / count + u64::from(index < requests % count))
+            }
+            Extent::Keeping { depth, channels, until } => {
+                let (topics, topic) = (channels.len() as u64, self.index % channels.len());
+                let windows = count.div_ceil(topics) * self.window * batch;
+                let (arrivals, ledger) = (Arc::clone(&channels[topic]), self.ledger.clone());
+                let depth = depth / topics + windows;
+                End::Keeping(Backlog { arrivals, ledger, topic, depth, until: *until })
+            }
+        }
+    }
+
     async fn run(mut self, end: End, ok: Arc<Latencies>) -> Result<Self> {
-        let mut sent = 0;
+        let (mut sent, batch) = (0, self.request.count());
         loop {
-            let requests = end.allows(self.window - self.unanswered, sent);
+            let requests = end.allows(self.window - self.unanswered, sent, batch);
             if requests > 0 {
                 self.send(requests).await?;
                 sent += requests;
             }
-            if self.unanswered == 0 {
+            if self.unanswered > 0 {
+                let oks = self.connection.read_oks().await?;
+                self.answered(oks, &ok)?;
+            } else if !end.allows_more(batch).await {
                 return Ok(self);
             }
-            let oks = self.connection.read_oks().await?;
-            self.answered(oks, &ok)?;
         }
     }
 

@@ -54,6 +54,11 @@ pub(super) fn messages(text: &str) -> Result<u64, String> {
     count(MESSAGES_MAX)(text).map(|number| number as u64)
 }
 
+/// A number of messages that may be none.
+pub(super) fn backlog(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { messages(text) }
+}
+
 pub(super) fn window(text: &str) -> Result<u64, String> {
     count(1_000_000)(text).map(|number| number as u64)
 }
