@@ -128,6 +128,14 @@ class Server:
         with urllib.request.urlopen(url, timeout=60) as answer:
             return json.load(answer)["topics"]
 
+    def post(self, path):
+        with urllib.request.urlopen(f"http://{self.log.addresses['HTTP']}{path}", data=b"", timeout=60) as answer:
+            answer.read()
+
+    def resident_bytes(self):
+        lines = Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines()
+        return next(int(line.split()[1]) << 10 for line in lines if line.startswith("Rss:"))
+
     def bench(self, arguments):
         """The figures of one run of `nsq bench`."""
         nsq = str(self.place.nsq)
@@ -146,9 +154,9 @@ def nsqd(program):
     return [str(program), "nsqd"] if program.name == "nsq" else [str(program)]
 
 
-def command_of(program):
+def command_of(program, flags=FLAGS):
     """How an nsqd is started to be measured."""
-    return [*nsqd(program), "--data-path=DATA", "--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", *FLAGS]
+    return [*nsqd(program), "--data-path=DATA", "--tcp-address=127.0.0.1:0", "--http-address=127.0.0.1:0", *flags]
 
 
 def version_of(program):
