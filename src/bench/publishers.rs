@@ -31,7 +31,8 @@ pub struct Publishing {
     pub command: Command,
     /// The messages.
     pub bodies: Bodies,
-    /// Connections take turns with these; there is at least one.
+    /// Connections take turns with these; there is at least one. Where there are more topics than connections, each of
+    /// those that wait for answers takes turns with several.
     pub topics: Vec<String>,
 }
 
@@ -43,7 +44,17 @@ impl Publishing {
 
     /// Nothing sent over any of the connections.
     pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.connections, self.topics.len())
+        Ledger::new(self.numbers(), self.topics.len())
+    }
+
+    /// A connection has a number in the ledger for each of its topics.
+    fn numbers(&self) -> usize {
+        self.connections.max(self.topics.len())
+    }
+
+    fn turns(&self, connection: usize) -> Vec<(usize, Request)> {
+        let numbers = (connection..self.numbers()).step_by(self.connections);
+        numbers.map(|number| (number, self.request(number))).collect()
     }
 
     pub(super) fn request(&self, connection: usize) -> Request {
@@ -96,7 +107,9 @@ impl Publishers {
                 connection: publishing.door.connect().await?,
                 index,
                 window: publishing.window,
-                request: publishing.request(index),
+                turns: publishing.turns(index),
+                turn: 0,
+                batch: u64::from(publishing.command.batch()),
                 ledger: ledger.clone(),
                 burst: Vec::new(),
                 waiting: VecDeque::new(),
@@ -160,7 +173,10 @@ struct Publisher {
     connection: Connection,
     index: usize,
     window: u64,
-    request: Request,
+    /// By their numbers in the ledger.
+    turns: Vec<(usize, Request)>,
+    turn: usize,
+    batch: u64,
     ledger: Ledger,
     burst: Vec<u8>,
     /// Requests without an answer, by the moment at which they were sent.
@@ -171,7 +187,7 @@ struct Publisher {
 impl Publisher {
     /// When this one of `count` stops.
     fn end(&self, extent: &Extent, count: u64) -> End {
-        let (batch, index) = (self.request.count(), self.index as u64);
+        let (batch, index) = (self.batch, self.index as u64);
         match extent {
             Extent::Until(end) => End::At(*end),
             Extent::Messages(messages) => {
@@ -189,7 +205,7 @@ impl Publisher {
     }
 
     async fn run(mut self, end: End, ok: Arc<Latencies>) -> Result<Self> {
-        let (mut sent, batch) = (0, self.request.count());
+        let (mut sent, batch) = (0, self.batch);
         loop {
             let requests = end.allows(self.window - self.unanswered, sent, batch);
             if requests > 0 {
@@ -209,8 +225,10 @@ impl Publisher {
         self.waiting.push_back((Instant::now(), requests));
         self.unanswered += requests;
         for _ in 0..requests {
-            let first = self.ledger.begin(self.index, self.request.count());
-            self.burst.extend_from_slice(self.request.numbered(first));
+            let (number, request) = &mut self.turns[self.turn];
+            let first = self.ledger.begin(*number, self.batch);
+            self.burst.extend_from_slice(request.numbered(first));
+            self.turn = (self.turn + 1) % self.turns.len();
             if self.burst.len() >= BURST {
                 self.flush().await?;
             }

@@ -106,6 +106,20 @@ fn channels_that_are_there_get_everything() {
 }
 
 #[test]
+fn a_connection_takes_turns_with_topics_where_there_are_more_of_them() {
+    let nsqd = Nsqd::start();
+    let flags = ["--messages=100", "--warm-up=0", "--topics=5", "--connections=2", "--window=3"];
+    expect_checked(&nsqd, "publish", &flags, 5, 100);
+    figures(&nsqd, "publish", &[&flags[..], &["--keep"]].concat());
+    let stats = nsqd.stats();
+    let topics = stats["topics"].as_array().unwrap();
+    let mut counts: Vec<_> =
+        topics.iter().map(|topic| topic["message_count"].as_u64().unwrap()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [16, 17, 17, 25, 25]);
+}
+
+#[test]
 fn sizes_from_ten_bytes_to_a_mebibyte() {
     let nsqd = Nsqd::start();
     for (size, messages) in [(10, 1000), (1 << 20, 8)] {
@@ -323,6 +337,7 @@ fn wrong_flags_are_refused_before_anything_is_done() {
             &["publish", TCP, HTTP, "--connections=60000", "--size=1048576"],
             "would need 58.6 GiB of buffers",
         ),
+        (&["publish", TCP, HTTP, "--topics=60000", "--command=mpub"], "of buffers"),
         (&["consume", TCP, HTTP, "--messages=0"], "nothing to take: --messages or --duration"),
         (&["consume", TCP, "--bare", "--duration=1s"], "no --duration"),
         (&["consume", TCP, HTTP, "--topics=3", "--connections=2"], "cannot take from 3 topics"),
