@@ -172,7 +172,7 @@ def legend(lines):
         yield stroke(f"line {kind}", left, HEAD + 4, left + 24, HEAD + 4)
         yield mark(kind, left + 12, HEAD + 4)
         yield text(left + 32, HEAD + 8, line.name, "legend")
-        left += 56 + 7.2 * len(line.name)
+        left += 56 + 6.7 * len(line.name)
 
 
 def svg(title, description, grows, panels):
