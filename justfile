@@ -70,6 +70,11 @@ compare *arguments:
     cargo build --release
     benches/compare {{ arguments }}
 
+# How our cost grows with sizes, connections, channels, topics and backlogs; writes tables and pictures to docs/performance.md, some 20 minutes, 8 GB below target/
+grow *arguments:
+    cargo build --release
+    benches/grow {{ arguments }}
+
 # What must hold before a merge
 ci:
     .ci/run
