@@ -69,6 +69,10 @@ bench *arguments:
 micro *arguments:
     cargo bench --bench micro -- {{ arguments }}
 
+# Counts the instructions of the same work and holds them against benches/instructions/figures.toml; `just instructions --renew` stores them
+instructions *arguments:
+    cargo bench --bench instructions -- {{ arguments }}
+
 # Our nsqd against another one, by turns; writes the table of docs/performance.md: `just compare NSQD=/path/to/nsqd`, some 30 minutes
 compare *arguments:
     cargo build --release
