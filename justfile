@@ -65,6 +65,14 @@ tour:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# What the codec, the rules and the log take in memory: `just micro finish` for the names with that word; about two minutes
+micro *arguments:
+    cargo bench --bench micro -- {{ arguments }}
+
+# Counts the instructions of the same work and holds them against benches/instructions/figures.toml; `just instructions --renew` stores them
+instructions *arguments:
+    cargo bench --bench instructions -- {{ arguments }}
+
 # Our nsqd against another one, by turns; writes the table of docs/performance.md: `just compare NSQD=/path/to/nsqd`, some 30 minutes
 compare *arguments:
     cargo build --release
