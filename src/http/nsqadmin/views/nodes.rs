@@ -64,7 +64,6 @@ impl<'a> NodeRow<'a> {
         let picture = &scene.seen.picture;
         let identity = &node.identity;
         let snapshot = node.snapshot.as_deref();
-        let topics = snapshot.map_or(&[][..], |snapshot| &snapshot.topics);
         let counts = node.counts();
         let started_at = snapshot.and_then(|snapshot| snapshot.started_at_s);
         let (data_at, since) = ages(node);
@@ -96,8 +95,8 @@ impl<'a> NodeRow<'a> {
             error: node.failure.as_ref().map(|failure| &failure.text),
             since,
             data_at,
-            topic_count: topics.len(),
-            channel_count: topics.iter().map(|topic| topic.channels.len()).sum(),
+            topic_count: node.topics().count(),
+            channel_count: node.topics().map(|topic| topic.channels().count()).sum(),
             client_count: counts.gauges.clients,
             counts: CountsView::from(&counts),
             memory_bytes: snapshot.and_then(|snapshot| snapshot.memory_bytes),
