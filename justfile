@@ -65,10 +65,23 @@ tour:
 bench *arguments:
     cargo bench {{ arguments }}
 
+# What the codec, the rules and the log take in memory: `just micro finish` for the names with that word; about two minutes
+micro *arguments:
+    cargo bench --bench micro -- {{ arguments }}
+
+# Counts the instructions of the same work and holds them against benches/instructions/figures.toml; `just instructions --renew` stores them
+instructions *arguments:
+    cargo bench --bench instructions -- {{ arguments }}
+
 # Our nsqd against another one, by turns; writes the table of docs/performance.md: `just compare NSQD=/path/to/nsqd`, some 30 minutes
 compare *arguments:
     cargo build --release
     benches/compare {{ arguments }}
+
+# How our cost grows with sizes, connections, channels, topics and backlogs; writes tables and pictures to docs/performance.md, some 20 minutes, 8 GB below target/
+grow *arguments:
+    cargo build --release
+    benches/grow {{ arguments }}
 
 # What must hold before a merge
 ci:

@@ -49,6 +49,7 @@ pub mod statsd;
 pub mod supervisor;
 pub mod tls;
 pub mod topic;
+pub mod topic_addresses;
 pub mod turn;
 pub mod watchdog;
 pub mod waves;

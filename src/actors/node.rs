@@ -175,6 +175,7 @@ impl Node {
         let topic = name.clone();
         let addr = supervise(&arbiter, spec, move |_| Topic::new(topic, place, awaits_channels));
         self.topics.insert(name.clone(), addr.clone());
+        self.shared.topics.insert(name.clone(), &addr);
         addr
     }
 
@@ -199,6 +200,7 @@ impl Node {
         };
         log::info!("TOPIC({name}): deleting");
         self.shared.directory.remove_topic(&name);
+        self.shared.topics.remove(&name);
         self.deleting.insert(name.clone(), topic.clone());
         let deleted = delete_topic(topic);
         Some(Box::pin(deleted.into_actor(self).map(move |deleted, node, _| {
@@ -288,6 +290,7 @@ impl Supervised for Node {
             }));
         }
         self.shared.directory.retain_topics(|name| self.topics.contains_key(name));
+        self.shared.topics.retain(|name| self.topics.contains_key(name));
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::{
 
 use super::{
     cache::CacheBudget, directory::Directory, disk_threads::DiskThreads, health::Health,
-    journal::Journal, live_settings::LiveSettings, meters::Meters, tls::Tls, workers::Workers,
+    journal::Journal, live_settings::LiveSettings, meters::Meters, tls::Tls,
+    topic_addresses::TopicAddresses, workers::Workers,
 };
 use crate::{
     broker::{Latencies, Settings, Topology},
@@ -31,6 +32,8 @@ pub struct Shared {
     pub cache: Arc<CacheBudget>,
     /// The topics and channels there are.
     pub directory: Directory,
+    /// Where the topics are.
+    pub topics: TopicAddresses,
     /// Logs that cannot be written.
     pub health: Health,
     /// Room on the disk that is kept for cursors.

@@ -17,6 +17,7 @@ use super::{
     meters::Meters,
     shared::{Restarts, Shared},
     supervisor::ChildFailed,
+    topic_addresses::TopicAddresses,
     workers::Workers,
 };
 use crate::{
@@ -48,6 +49,7 @@ pub fn shared_with(dir: &Path, log: LogOptions, options: NsqdOptions) -> Shared 
         log,
         cache: Arc::new(CacheBudget::new(1 << 20)),
         directory: Directory::default(),
+        topics: TopicAddresses::default(),
         health: Health::default(),
         writers: disk_queue::writers(),
         syncers: disk_queue::syncers(),

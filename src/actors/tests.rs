@@ -1,7 +1,9 @@
 //! Actors with a disk that does as it is told.
 
+mod addresses;
 mod deleting;
 mod full_disk;
+mod joining;
 mod journal;
 mod power;
 
@@ -210,7 +212,7 @@ fn publish(topic: &Addr<Topic>) -> Stored {
     let mut first = BatchBuilder::new();
     first.push_framed(b"\0\0\0\x04body", 1);
     let batches = Batches { first, rest: Vec::new() };
-    topic.do_send(Publish { batches, delay: Duration::ZERO, reply });
+    topic.do_send(Publish { batches, delay: Duration::ZERO, commands: 1, reply });
     stored
 }
 

@@ -6,7 +6,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{sync::watch, task::JoinSet, time::timeout};
+use tokio::{
+    sync::{Notify, futures::Notified, watch},
+    task::JoinSet,
+    time::timeout,
+};
 
 use super::{
     BenchError, Result,
@@ -27,6 +31,7 @@ pub struct Arrivals {
     /// How many are to come, once that is known.
     expected: OnceLock<u64>,
     complete: watch::Sender<bool>,
+    taken: Notify,
     watch: Option<Watch>,
 }
 
@@ -51,6 +56,7 @@ impl Arrivals {
             tally: Mutex::new(tally),
             expected: OnceLock::new(),
             complete: watch::Sender::new(false),
+            taken: Notify::new(),
             watch: None,
         }
     }
@@ -78,6 +84,11 @@ impl Arrivals {
     /// Messages that have come until now.
     pub fn distinct(&self) -> u64 {
         self.tally().distinct()
+    }
+
+    /// Waits for the next deliveries.
+    pub(super) fn taken(&self) -> Notified<'_> {
+        self.taken.notified()
     }
 
     /// Nothing more is published: what was is what is to come.
@@ -120,7 +131,7 @@ impl Arrivals {
     }
 
     /// Counts what was read and adds what is to be answered; true when the server sends no more messages.
-    fn take(&self, inbox: &mut Inbox, commands: &mut Vec<u8>) -> Result<bool> {
+    pub(super) fn take(&self, inbox: &mut Inbox, commands: &mut Vec<u8>) -> Result<bool> {
         let (now, mut tally, mut is_last) = (Instant::now(), self.tally(), false);
         while let Some(frame) = inbox.next_frame()? {
             match frame {
@@ -140,6 +151,7 @@ impl Arrivals {
             }
         }
         self.look(&tally);
+        self.taken.notify_waiters();
         Ok(is_last)
     }
 }

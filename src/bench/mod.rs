@@ -5,6 +5,7 @@
 //! here; only compressed streams are those of [`crate::protocol::upgrade`]. It knows no actor, prints nothing and sets
 //! itself no limit of time: whoever runs it does.
 
+mod backlog;
 pub mod bare;
 mod bodies;
 mod connection;

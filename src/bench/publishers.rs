@@ -6,8 +6,10 @@ use tokio::task::JoinSet;
 
 use super::{
     BenchError, Result,
+    backlog::Backlog,
     bodies::Bodies,
     connection::{Connection, Door},
+    consumers::Arrivals,
     latencies::Latencies,
     request::{Command, Request},
     tally::Ledger,
@@ -29,7 +31,8 @@ pub struct Publishing {
     pub command: Command,
     /// The messages.
     pub bodies: Bodies,
-    /// Connections take turns with these; there is at least one.
+    /// Connections take turns with these; there is at least one. Where there are more topics than connections, each of
+    /// those that wait for answers takes turns with several.
     pub topics: Vec<String>,
 }
 
@@ -41,7 +44,17 @@ impl Publishing {
 
     /// Nothing sent over any of the connections.
     pub fn ledger(&self) -> Ledger {
-        Ledger::new(self.connections, self.topics.len())
+        Ledger::new(self.numbers(), self.topics.len())
+    }
+
+    /// A connection has a number in the ledger for each of its topics.
+    fn numbers(&self) -> usize {
+        self.connections.max(self.topics.len())
+    }
+
+    fn turns(&self, connection: usize) -> Vec<(usize, Request)> {
+        let numbers = (connection..self.numbers()).step_by(self.connections);
+        numbers.map(|number| (number, self.request(number))).collect()
     }
 
     pub(super) fn request(&self, connection: usize) -> Request {
@@ -50,12 +63,21 @@ impl Publishing {
 }
 
 /// How much is published.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Extent {
     /// So many messages, as far as they fill requests.
     Messages(u64),
     /// As many as go until then.
     Until(Instant),
+    /// Until then, as many as are taken, and those that fill the windows of all connections.
+    Keeping {
+        /// How many messages wait in all topics together.
+        depth: u64,
+        /// The only channel of each topic, in turn.
+        channels: Vec<Arc<Arrivals>>,
+        /// When nothing more is published.
+        until: Instant,
+    },
 }
 
 /// What was published.
@@ -72,7 +94,6 @@ pub struct Published {
 #[derive(Debug)]
 pub struct Publishers {
     idle: Vec<Publisher>,
-    batch: u64,
     ledger: Ledger,
 }
 
@@ -86,14 +107,16 @@ impl Publishers {
                 connection: publishing.door.connect().await?,
                 index,
                 window: publishing.window,
-                request: publishing.request(index),
+                turns: publishing.turns(index),
+                turn: 0,
+                batch: u64::from(publishing.command.batch()),
                 ledger: ledger.clone(),
                 burst: Vec::new(),
                 waiting: VecDeque::new(),
                 unanswered: 0,
             });
         }
-        Ok(Self { idle, batch: u64::from(publishing.command.batch()), ledger })
+        Ok(Self { idle, ledger })
     }
 
     /// What they have sent.
@@ -106,13 +129,7 @@ impl Publishers {
         let (before, ok) = (self.ledger.sent(), Arc::new(Latencies::default()));
         let (mut running, count) = (JoinSet::new(), self.idle.len() as u64);
         for publisher in self.idle.drain(..) {
-            let end = match extent {
-                Extent::Until(end) => End::At(end),
-                Extent::Messages(messages) => {
-                    let (requests, index) = (messages / self.batch, publisher.index as u64);
-                    End::After(requests / count + u64::from(index < requests % count))
-                }
-            };
+            let end = publisher.end(&extent, count);
             running.spawn(publisher.run(end, Arc::clone(&ok)));
         }
         while let Some(publisher) = running.join_next().await {
@@ -124,24 +141,29 @@ impl Publishers {
 }
 
 /// When a connection stops sending.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum End {
     After(u64),
     At(Instant),
+    Keeping(Backlog),
 }
 
 impl End {
-    /// How many requests may be sent, of `wanted`, when so many were sent.
-    fn allows(self, wanted: u64, sent: u64) -> u64 {
+    /// How many requests of `batch` messages may be sent, of `wanted`, when so many were sent.
+    fn allows(&self, wanted: u64, sent: u64, batch: u64) -> u64 {
         match self {
             Self::After(requests) => wanted.min(requests - sent),
-            Self::At(end) => {
-                if Instant::now() < end {
-                    wanted
-                } else {
-                    0
-                }
-            }
+            Self::At(end) if Instant::now() < *end => wanted,
+            Self::At(_) => 0,
+            Self::Keeping(backlog) => wanted.min(backlog.room() / batch),
+        }
+    }
+
+    /// Waits until one more request may be sent, if that may come to be.
+    async fn allows_more(&self, batch: u64) -> bool {
+        match self {
+            Self::After(_) | Self::At(_) => false,
+            Self::Keeping(backlog) => backlog.has_room(batch).await,
         }
     }
 }
@@ -151,7 +173,10 @@ struct Publisher {
     connection: Connection,
     index: usize,
     window: u64,
-    request: Request,
+    /// By their numbers in the ledger.
+    turns: Vec<(usize, Request)>,
+    turn: usize,
+    batch: u64,
     ledger: Ledger,
     burst: Vec<u8>,
     /// Requests without an answer, by the moment at which they were sent.
@@ -160,19 +185,39 @@ struct Publisher {
 }
 
 impl Publisher {
+    /// When this one of `count` stops.
+    fn end(&self, extent: &Extent, count: u64) -> End {
+        let (batch, index) = (self.batch, self.index as u64);
+        match extent {
+            Extent::Until(end) => End::At(*end),
+            Extent::Messages(messages) => {
+                let requests = messages / batch;
+                End::After(requests / count + u64::from(index < requests % count))
+            }
+            Extent::Keeping { depth, channels, until } => {
+                let (topics, topic) = (channels.len() as u64, self.index % channels.len());
+                let windows = count.div_ceil(topics) * self.window * batch;
+                let (arrivals, ledger) = (Arc::clone(&channels[topic]), self.ledger.clone());
+                let depth = depth / topics + windows;
+                End::Keeping(Backlog { arrivals, ledger, topic, depth, until: *until })
+            }
+        }
+    }
+
     async fn run(mut self, end: End, ok: Arc<Latencies>) -> Result<Self> {
-        let mut sent = 0;
+        let (mut sent, batch) = (0, self.batch);
         loop {
-            let requests = end.allows(self.window - self.unanswered, sent);
+            let requests = end.allows(self.window - self.unanswered, sent, batch);
             if requests > 0 {
                 self.send(requests).await?;
                 sent += requests;
             }
-            if self.unanswered == 0 {
+            if self.unanswered > 0 {
+                let oks = self.connection.read_oks().await?;
+                self.answered(oks, &ok)?;
+            } else if !end.allows_more(batch).await {
                 return Ok(self);
             }
-            let oks = self.connection.read_oks().await?;
-            self.answered(oks, &ok)?;
         }
     }
 
@@ -180,8 +225,10 @@ impl Publisher {
         self.waiting.push_back((Instant::now(), requests));
         self.unanswered += requests;
         for _ in 0..requests {
-            let first = self.ledger.begin(self.index, self.request.count());
-            self.burst.extend_from_slice(self.request.numbered(first));
+            let (number, request) = &mut self.turns[self.turn];
+            let first = self.ledger.begin(*number, self.batch);
+            self.burst.extend_from_slice(request.numbered(first));
+            self.turn = (self.turn + 1) % self.turns.len();
             if self.burst.len() >= BURST {
                 self.flush().await?;
             }

@@ -1,6 +1,6 @@
 //! Messages that wait for their due time.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::{cmp::Ordering, collections::BinaryHeap, ops::RangeInclusive};
 
 use super::{
     Moment,
@@ -101,10 +101,17 @@ impl<B> Deferred<B> {
         self.heap.retain(|entry| keep(entry.seq));
     }
 
-    /// Gives messages another number and body where `new` says so.
-    pub fn renumber(&mut self, mut new: impl FnMut(u64) -> Option<(u64, B)>) {
+    /// Gives messages in `range` another number and body where `new` says so.
+    pub fn renumber(
+        &mut self,
+        range: &RangeInclusive<u64>,
+        mut new: impl FnMut(u64) -> Option<(u64, B)>,
+    ) {
+        if !self.heap.iter().any(|entry| range.contains(&entry.seq)) {
+            return; // putting the order right again takes long
+        }
         let mut entries = std::mem::take(&mut self.heap).into_vec();
-        for entry in &mut entries {
+        for entry in entries.iter_mut().filter(|entry| range.contains(&entry.seq)) {
             if let Some(new) = new(entry.seq) {
                 (entry.seq, entry.body) = new;
             }

@@ -1,6 +1,6 @@
 //! `nsq completions` and `nsq man`: made from the declarations of the flags.
 
-use std::io;
+use std::{io, iter};
 
 use clap::Command;
 use clap_complete::Shell;
@@ -23,11 +23,33 @@ pub(super) fn completions(shell: Shell, nsq: &Command, console: &mut Console<'_>
     write(&script, console)
 }
 
-/// Prints the manual page of a program.
-pub(super) fn man(program: &str, nsq: &Command, console: &mut Console<'_>) -> ExitCode {
-    let command = match Program::find(program) {
+/// The manual pages beside those of the programs: of `nsq`, and of what it does itself.
+pub(super) const PAGES: [&str; 18] = [
+    "nsq",
+    "nsq-up",
+    "nsq-install",
+    "nsq-log",
+    "nsq-log-verify",
+    "nsq-log-dump",
+    "nsq-log-repair",
+    "nsq-bench",
+    "nsq-bench-publish",
+    "nsq-bench-consume",
+    "nsq-bench-both",
+    "nsq-bench-fan-out",
+    "nsq-bench-storm",
+    "nsq-bench-idle",
+    "nsq-bench-latency",
+    "nsq-config-sample",
+    "nsq-completions",
+    "nsq-man",
+];
+
+/// Prints the manual page of that name.
+pub(super) fn man(name: &str, nsq: &Command, console: &mut Console<'_>) -> ExitCode {
+    let command = match Program::find(name) {
         Some(program) => program.command(),
-        None => nsq.clone(),
+        None => page(name, nsq),
     };
     let mut page = Vec::new();
     match Man::new(command).render(&mut page) {
@@ -37,6 +59,20 @@ pub(super) fn man(program: &str, nsq: &Command, console: &mut Console<'_>) -> Ex
             ExitCode::Failure
         }
     }
+}
+
+/// The command whose page has that name, else `nsq` itself.
+fn page(name: &str, nsq: &Command) -> Command {
+    let mut built = nsq.clone();
+    built.build();
+    pages(&built).find(|command| command.get_display_name() == Some(name)).unwrap_or(nsq).clone()
+}
+
+/// All commands below one, but for those that are hidden.
+pub(super) fn pages(command: &Command) -> Box<dyn Iterator<Item = &Command> + '_> {
+    let is_shown = |command: &&Command| !command.is_hide_set() && command.get_name() != "help";
+    let shown = command.get_subcommands().filter(is_shown);
+    Box::new(shown.flat_map(|command| iter::once(command).chain(pages(command))))
 }
 
 /// The command `nsq` with the flags of the programs behind their names.

@@ -15,7 +15,7 @@ use super::{
     bench::BenchTool,
     console::Console,
     exit_code::ExitCode,
-    generating,
+    generating::{self, PAGES},
     install::Install,
     log::LogTool,
     nsq_stat, nsq_tail, nsq_to_file, nsq_to_http, nsq_to_nsq, nsqadmin, nsqd, nsqlookupd,
@@ -87,17 +87,17 @@ enum Nsq {
         /// Which shell
         shell: Shell,
     },
-    /// Print a manual page: `nsq man nsqd | man -l -`
+    /// Print a manual page: `nsq man nsqd | man -l -`, `nsq man nsq-bench-publish | man -l -`
     Man {
-        /// Of which program
+        /// Of which program, or of which command of nsq
         #[arg(value_parser = manuals(), default_value = "nsq")]
         program: String,
     },
 }
 
-/// The programs that have a manual page.
+/// What has a manual page.
 fn manuals() -> Vec<&'static str> {
-    ["nsq"].into_iter().chain(PROGRAMS.map(|program| program.name)).collect()
+    PAGES.into_iter().chain(PROGRAMS.map(|program| program.name)).collect()
 }
 
 /// What runs once a daemon's command line is read.
@@ -336,6 +336,31 @@ mod tests {
         assert!(call(&["nsq", "man"]).out.contains(".TH nsq 1"));
         assert_eq!(call(&["nsq", "man", "bogus"]).code, ExitCode::Usage);
         assert_eq!(call(&["nsq", "completions", "bogus"]).code, ExitCode::Usage);
+    }
+
+    #[test]
+    fn every_command_of_nsq_has_a_manual_page_with_its_flags() {
+        let mut nsq = Nsq::command();
+        nsq.build();
+        let commands = generating::pages(&nsq).filter(|page| {
+            let name = page.get_name();
+            PROGRAMS.iter().all(|program| program.name != name)
+        });
+        let mut names = vec!["nsq"];
+        for command in commands {
+            let name = command.get_display_name().unwrap();
+            let ran = call(&["nsq", "man", name]);
+            assert_eq!((ran.code, ran.err.as_str()), (ExitCode::Success, ""), "{name}");
+            assert!(ran.out.contains(&format!(".TH {name} 1 ")), "{}", ran.out);
+            let flags = command.get_arguments().filter(|argument| !argument.is_hide_set());
+            for flag in flags.filter_map(|argument| argument.get_long()) {
+                let escaped = flag.replace('-', "\\-");
+                assert!(ran.out.contains(&escaped), "{name} {escaped}");
+            }
+            names.push(name);
+        }
+        assert!(names.contains(&"nsq-bench-fan-out"), "{names:?}");
+        assert_eq!(names, PAGES);
     }
 
     #[test]

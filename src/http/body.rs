@@ -2,6 +2,7 @@
 
 use std::{
     cell::RefCell,
+    future::poll_fn,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -20,8 +21,6 @@ use futures_util::{Stream, StreamExt};
 
 /// How long a body may stand still.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// Room for a body before anything of it is there; the peer's word counts for no more than this.
-const CAPACITY_MAX: usize = 64 * 1024;
 /// How much of a body that nobody wants is read, to keep the connection for the next request.
 const DISCARD_MAX: usize = 256 * 1024;
 
@@ -47,26 +46,30 @@ pub fn check_announced(request: &HttpRequest, bytes_max: usize) -> Result<(), Bo
     }
 }
 
-/// Reads a body of at most `bytes_max` behind what is in `buf`.
-pub async fn read<S, B, E>(
-    mut payload: S,
-    bytes_max: usize,
-    mut buf: Vec<u8>,
-) -> Result<Vec<u8>, BodyError>
+/// Reads a body of at most `bytes_max`. One that comes in one piece, as small ones do, is not copied; memory for another grows
+/// with what comes of it, whatever its sender says.
+pub async fn read<S, E>(mut payload: S, bytes_max: usize) -> Result<Bytes, BodyError>
 where
-    S: Stream<Item = Result<B, E>> + Unpin,
-    B: AsRef<[u8]>,
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    let end = buf.len() + bytes_max;
-    buf.reserve(bytes_max.min(CAPACITY_MAX));
-    while let Some(chunk) = next(&mut payload).await? {
-        let chunk = chunk.as_ref();
-        if chunk.len() > end - buf.len() {
-            return Err(BodyError::TooBig);
-        }
-        buf.extend_from_slice(chunk);
+    let mut left = bytes_max;
+    let Some(first) = next_within(&mut payload, &mut left).await? else { return Ok(Bytes::new()) };
+    let Some(second) = next_within(&mut payload, &mut left).await? else { return Ok(first) };
+    let mut body = [first, second].concat();
+    while let Some(chunk) = next_within(&mut payload, &mut left).await? {
+        body.extend_from_slice(&chunk);
     }
-    Ok(buf)
+    Ok(body.into())
+}
+
+async fn next_within<S, E>(payload: &mut S, left: &mut usize) -> Result<Option<Bytes>, BodyError>
+where
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
+{
+    let chunk = next(payload).await?;
+    let length = chunk.as_ref().map_or(0, Bytes::len);
+    *left = left.checked_sub(length).ok_or(BodyError::TooBig)?;
+    Ok(chunk)
 }
 
 /// A request's body, kept until the response is sent.
@@ -145,14 +148,32 @@ impl MessageBody for WithRequestBody {
     }
 }
 
-async fn next<S, B, E>(payload: &mut S) -> Result<Option<B>, BodyError>
+async fn next<S, E>(payload: &mut S) -> Result<Option<Bytes>, BodyError>
 where
-    S: Stream<Item = Result<B, E>> + Unpin,
+    S: Stream<Item = Result<Bytes, E>> + Unpin,
 {
-    match actix_rt::time::timeout(STALL_TIMEOUT, payload.next()).await {
-        Ok(chunk) => chunk.transpose().map_err(|_| BodyError::Broken),
-        Err(_) => Err(BodyError::Broken),
-    }
+    let chunk = match next_soon(payload).await {
+        Some(chunk) => chunk,
+        None => actix_rt::time::timeout(STALL_TIMEOUT, payload.next())
+            .await
+            .map_err(|_stalled| BodyError::Broken)?,
+    };
+    chunk.transpose().map_err(|_| BodyError::Broken)
+}
+
+/// What comes next, unless it is still missing at a second look: actix hands a request on before it looks at what of the body
+/// came with its head, and a timer would be set for nothing.
+async fn next_soon<S: Stream + Unpin>(payload: &mut S) -> Option<Option<S::Item>> {
+    let mut looks_again = true;
+    poll_fn(|cx| match payload.poll_next_unpin(cx) {
+        Poll::Ready(chunk) => Poll::Ready(Some(chunk)),
+        Poll::Pending if std::mem::take(&mut looks_again) => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -163,22 +184,32 @@ mod tests {
 
     type Chunk = Result<&'static [u8], ()>;
 
-    async fn read_chunks(chunks: &[Chunk], bytes_max: usize) -> Result<Vec<u8>, BodyError> {
-        read(stream::iter(chunks.to_vec()), bytes_max, b"=".to_vec()).await
+    async fn read_chunks(chunks: &[Chunk], bytes_max: usize) -> Result<Bytes, BodyError> {
+        let chunks = chunks.iter().map(|chunk| chunk.map(Bytes::from_static));
+        read(stream::iter(chunks), bytes_max).await
     }
 
     #[actix::test]
     async fn a_body_may_be_as_long_as_the_limit_and_no_longer() {
-        let chunks: [Chunk; 3] = [Ok(b"ab"), Ok(b""), Ok(b"cd")];
-        assert_eq!(read_chunks(&chunks, 4).await.unwrap(), b"=abcd");
-        assert_eq!(read_chunks(&chunks, 3).await, Err(BodyError::TooBig));
+        let chunks: [Chunk; 4] = [Ok(b"ab"), Ok(b""), Ok(b"c"), Ok(b"d")];
+        for count in 0..=chunks.len() {
+            let body = chunks[..count].iter().flat_map(|chunk| chunk.unwrap()).copied();
+            let body = Bytes::from_iter(body);
+            let read = |bytes_max| read_chunks(&chunks[..count], bytes_max);
+            assert_eq!(read(body.len()).await.as_ref(), Ok(&body));
+            if let Some(less) = body.len().checked_sub(1) {
+                assert_eq!(read(less).await, Err(BodyError::TooBig));
+            }
+        }
         assert_eq!(read_chunks(&[Ok(b"a"), Err(())], 4).await, Err(BodyError::Broken));
     }
 
     #[actix::test]
     async fn a_body_that_stands_still_is_given_up() {
         tokio::time::pause();
-        let silent = stream::pending::<Chunk>();
-        assert_eq!(read(silent, 4, Vec::new()).await, Err(BodyError::Broken));
+        let silent = stream::pending::<Result<Bytes, ()>>();
+        assert_eq!(read(silent, 4).await, Err(BodyError::Broken));
+        let silent = stream::iter([Ok::<_, ()>(Bytes::from_static(b"a"))]).chain(stream::pending());
+        assert_eq!(read(silent, 4).await, Err(BodyError::Broken));
     }
 }

@@ -57,9 +57,8 @@ pub async fn serve_by<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse, Error> {
     let path = request.match_info().as_str();
-    let level = level(request.method(), request.headers());
-    let is_logged = log::log_enabled!(level) && (habits.has_line)(path);
-    let started = is_logged.then(Instant::now);
+    let line = (habits.has_line)(path).then(|| level(request.method(), request.headers()));
+    let line = line.filter(|level| log::log_enabled!(*level)).map(|level| (level, Instant::now()));
     let keeps_body = (habits.keeps_body)(request.method(), path);
     let body = KeptBody::of(&mut request);
     if let Some(unwanted) = body.clone().filter(|_| !keeps_body) {
@@ -69,7 +68,7 @@ pub async fn serve_by<B: MessageBody + 'static>(
     if let Some(body) = body {
         response = body.end_connection_if_left(response);
     }
-    if let Some(started) = started {
+    if let Some((level, started)) = line {
         log_request(level, response.status(), response.request(), started);
     }
     Ok(in_camel_case(response))

@@ -20,13 +20,13 @@ use crate::config::value::Value;
 
 const NSQ_CONTENT_TYPE: HeaderName = HeaderName::from_static("x-nsq-content-type");
 const NSQ_VERSION_1: HeaderValue = HeaderValue::from_static("nsq; version=1.0");
-const TEXT: &str = "text/plain; charset=utf-8";
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: &str = "application/json; charset=utf-8";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// 200 with text.
-pub fn text(body: impl Into<Vec<u8>>) -> HttpResponse {
-    with_nsq_header(plain(StatusCode::OK, body.into()))
+pub fn text(body: impl MessageBody + 'static) -> HttpResponse {
+    with_nsq_header(plain(StatusCode::OK, body))
 }
 
 /// 200 without a body.
@@ -64,7 +64,7 @@ pub fn to_json(value: &impl Serialize) -> Result<Vec<u8>, HttpError> {
 pub fn value(value: &Value) -> Result<HttpResponse, HttpError> {
     match value {
         Value::Text(text) if text.is_empty() => Ok(empty()),
-        Value::Text(text) => Ok(self::text(text.as_str())),
+        Value::Text(text) => Ok(self::text(text.clone())),
         other => json(other),
     }
 }

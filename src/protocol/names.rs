@@ -20,11 +20,20 @@ pub fn is_valid_name(name: &[u8]) -> bool {
         return false;
     }
     let stem = name.strip_suffix(EPHEMERAL_SUFFIX.as_bytes()).unwrap_or(name);
-    !stem.is_empty()
-        && stem
-            .iter()
-            .all(|byte| matches!(byte, b'.' | b'_' | b'-') || byte.is_ascii_alphanumeric())
+    !stem.is_empty() && stem.iter().all(|&byte| IS_LEGAL[usize::from(byte)])
 }
+
+/// The bytes that names are made of. A table, as every publish has a name.
+static IS_LEGAL: [bool; 256] = {
+    let mut is_legal = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        is_legal[byte] =
+            matches!(byte as u8, b'.' | b'_' | b'-') || (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    is_legal
+};
 
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {

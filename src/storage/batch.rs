@@ -198,11 +198,7 @@ impl BatchBuilder {
         builder.buf.resize(RECORD_HEADER_BYTES, 0);
         builder.buf.extend_from_slice(audience);
         builder.audience_len = u16::try_from(audience.len()).unwrap_or(u16::MAX);
-        // A size that does not fit is refused by the log.
-        let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
-        builder.buf.extend_from_slice(&size.to_be_bytes());
-        builder.buf.extend_from_slice(body);
-        builder.count = 1;
+        builder.push(body);
         builder
     }
 
@@ -210,12 +206,26 @@ impl BatchBuilder {
     /// right: the codec has checked them.
     pub fn push_framed(&mut self, framed: &[u8], count: u32) {
         debug_assert_eq!(framed_count(framed), Some(count), "sizes must add up");
-        if self.buf.is_empty() {
-            self.buf.reserve(RECORD_HEADER_BYTES + framed.len());
-            self.buf.resize(RECORD_HEADER_BYTES, 0);
-        }
+        self.begin(framed.len());
         self.buf.extend_from_slice(framed);
         self.count += count;
+    }
+
+    /// Adds one message.
+    pub fn push(&mut self, body: &[u8]) {
+        self.begin(4 + body.len());
+        // A size that does not fit is refused by the log.
+        let size = u32::try_from(body.len()).unwrap_or(u32::MAX);
+        self.buf.extend_from_slice(&size.to_be_bytes());
+        self.buf.extend_from_slice(body);
+        self.count += 1;
+    }
+
+    fn begin(&mut self, bytes: usize) {
+        if self.buf.is_empty() {
+            self.buf.reserve(RECORD_HEADER_BYTES + bytes);
+            self.buf.resize(RECORD_HEADER_BYTES, 0);
+        }
     }
 
     /// Adds all messages of `other`.
@@ -246,6 +256,19 @@ impl BatchBuilder {
     /// Bytes of the messages with their sizes.
     pub fn payload_bytes(&self) -> usize {
         self.buf.len().saturating_sub(RECORD_HEADER_BYTES)
+    }
+
+    /// Bytes of messages with their sizes that there is memory for.
+    pub fn spare_bytes(&self) -> usize {
+        let header = if self.buf.is_empty() { RECORD_HEADER_BYTES } else { 0 };
+        (self.buf.capacity() - self.buf.len()).saturating_sub(header)
+    }
+
+    /// Gives memory back if there is more than twice of what is needed.
+    pub fn shrink(&mut self) {
+        if self.buf.capacity() > 2 * self.buf.len() {
+            self.buf.shrink_to_fit();
+        }
     }
 
     /// Bytes of the bodies alone.
@@ -370,6 +393,29 @@ mod tests {
         first.append(&second);
         first.append(&second);
         assert_eq!((first.count(), first.payload_bytes(), first.body_bytes()), (4, 22, 6));
+    }
+
+    #[test]
+    fn messages_are_added_one_by_one_or_framed() {
+        let (mut one_by_one, mut together) = (BatchBuilder::new(), BatchBuilder::new());
+        let bodies: [&[u8]; 3] = [b"a", b"", b"bc"];
+        bodies.iter().for_each(|body| one_by_one.push(body));
+        together.push_framed(&framed(&bodies), 3);
+        assert_eq!((one_by_one.buf, one_by_one.count), (together.buf, together.count));
+    }
+
+    #[test]
+    fn spare_memory_is_for_messages() {
+        let mut builder = BatchBuilder::with_capacity(20);
+        let spare = builder.spare_bytes();
+        assert!(spare >= 20);
+        builder.push(b"a");
+        assert_eq!(builder.spare_bytes(), spare - 5);
+        let mut large = BatchBuilder::with_capacity(1000);
+        large.push(b"a");
+        large.shrink();
+        assert!(large.spare_bytes() < 1000 && large.payload_bytes() == 5);
+        assert_eq!(BatchBuilder::new().spare_bytes(), 0);
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod durability;
 mod ephemeral;
 mod hostile;
 mod http;
+mod instructions;
 mod latency;
 mod log_tool;
 mod logging;

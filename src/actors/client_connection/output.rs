@@ -12,6 +12,9 @@ use crate::stream::Duplex;
 /// Bytes of deliveries that are reported to the channel together once they have left.
 const REPORT_BYTES: usize = 64 * 1024;
 
+/// Memory for a short answer is kept by a connection that has nothing to say.
+const KEPT_BYTES: usize = 64;
+
 /// Frames that have not left yet. Everything of a turn leaves in one write.
 #[derive(Debug, Default)]
 pub struct Output {
@@ -77,7 +80,10 @@ impl Output {
             }
         }
         let is_progress = self.written > before;
-        self.buffer = Vec::new();
+        if self.buffer.capacity() > KEPT_BYTES {
+            self.buffer = Vec::new();
+        }
+        self.buffer.clear();
         self.written = 0;
         if self.is_unflushed {
             match Pin::new(stream).poll_flush(cx)? {

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use actix::Addr;
 use hashbrown::HashMap;
-use tokio::sync::oneshot;
 
 use super::responses::Responses;
 use crate::{
-    actors::topic::{Batches, Publish, Topic},
-    broker::topic::MESSAGES_PER_STAMP,
+    actors::topic::{Joined, Topic},
     protocol::{Publication, TopicName, Verb},
-    storage::BatchBuilder,
 };
-
-/// A batch is closed when it has grown to this.
-const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
 /// A topic that the connection publishes to.
 #[derive(Debug)]
@@ -26,13 +20,14 @@ struct Target {
     is_permitted: bool,
 }
 
-/// Publishes to one topic that have been decoded and not sent to it yet.
+/// Publishes to one topic that come one after the other.
 #[derive(Debug)]
 struct Open {
     name: TopicName,
     verb: Verb,
     delay: Duration,
-    batches: Vec<BatchBuilder>,
+    /// Where they are, with those of others.
+    joined: Joined,
     commands: u32,
     messages: u64,
     bytes: usize,
@@ -85,6 +80,7 @@ impl Publishing {
             open.name.as_str() == publication.topic
                 && open.verb == publication.verb
                 && open.delay == publication.delay
+                && !open.joined.is_full()
         };
         if !self.open.as_ref().is_some_and(fits) {
             self.flush(responses);
@@ -96,12 +92,12 @@ impl Publishing {
     }
 
     fn begin(&mut self, publication: &Publication<'_>) {
-        if let Some((name, _)) = self.targets.get_key_value(publication.topic) {
+        if let Some((name, target)) = self.targets.get_key_value(publication.topic) {
             self.open = Some(Open {
                 name: name.clone(),
                 verb: publication.verb,
                 delay: publication.delay,
-                batches: Vec::new(),
+                joined: Joined::to(&target.topic, publication.delay),
                 commands: 0,
                 messages: 0,
                 bytes: 0,
@@ -109,18 +105,12 @@ impl Publishing {
         }
     }
 
-    /// Sends what has been gathered; the answer is awaited in its place.
+    /// Leaves what has been gathered to be sent; the answer is awaited in its place.
     pub fn flush(&mut self, responses: &mut Responses) {
         let Some(open) = self.open.take() else { return };
         let Some(target) = self.targets.get_mut(&open.name) else { return };
         target.count += open.messages;
-        let (reply, stored) = oneshot::channel();
-        responses.put_publish(stored, open.verb, open.commands, open.bytes);
-        let mut batches = open.batches.into_iter();
-        let first = batches.next().unwrap_or_default();
-        let batches = Batches { first, rest: batches.collect() };
-        // Not bounded by the mailbox, but by the bytes that a connection may have unanswered.
-        target.topic.do_send(Publish { batches, delay: open.delay, reply });
+        responses.put_publish(open.joined.stored(), open.verb, open.commands, open.bytes);
     }
 }
 
@@ -129,32 +119,6 @@ impl Open {
         self.commands += 1;
         self.messages += u64::from(publication.count);
         self.bytes += publication.framed.len();
-        if publication.count <= MESSAGES_PER_STAMP {
-            return self.push(publication.framed, publication.count, room);
-        }
-        let (mut rest, mut messages) = (publication.framed, publication.messages());
-        while !rest.is_empty() {
-            let chunk = messages.by_ref().take(MESSAGES_PER_STAMP as usize);
-            let (count, bytes) =
-                chunk.fold((0, 0), |(n, bytes), body| (n + 1, bytes + 4 + body.len()));
-            let (framed, after) = rest.split_at(bytes);
-            self.push(framed, count, 0);
-            rest = after;
-        }
-    }
-
-    fn push(&mut self, framed: &[u8], count: u32, room: usize) {
-        let fits = |batch: &&mut BatchBuilder| {
-            batch.count() + count <= MESSAGES_PER_STAMP
-                && batch.payload_bytes() + framed.len() <= BATCH_BYTES_MAX
-        };
-        match self.batches.last_mut().filter(fits) {
-            Some(batch) => batch.push_framed(framed, count),
-            None => {
-                let mut batch = BatchBuilder::with_capacity(framed.len().max(room));
-                batch.push_framed(framed, count);
-                self.batches.push(batch);
-            }
-        }
+        self.joined.push_framed(publication.framed, publication.count, room);
     }
 }

@@ -11,9 +11,15 @@ use tokio::sync::oneshot;
 
 use super::consuming::put_refused;
 use crate::{
-    actors::{channel::Refused, topic::PublishError},
+    actors::{
+        channel::Refused,
+        topic::{Lost, PublishError, Stored},
+    },
     protocol::{ProtocolError, PublishFailure, Verb, frame},
 };
+
+/// Memory for so many answers is kept by a connection that waits for none.
+const KEPT_MAX: usize = 4;
 
 /// An answer that is known or awaited.
 #[derive(Debug)]
@@ -21,12 +27,7 @@ enum Response {
     /// Frames.
     Frames(Vec<u8>),
     /// `OK` for each of some publishes, once their topic has stored them.
-    Publish {
-        stored: oneshot::Receiver<Result<(), PublishError>>,
-        verb: Verb,
-        count: u32,
-        bytes: usize,
-    },
+    Publish { stored: Stored, verb: Verb, count: u32, bytes: usize },
     /// Errors for those of some FINs, REQs and TOUCHs that their channel refuses.
     Refused(oneshot::Receiver<Refused>),
     /// Nothing, once the channel has sent what it refuses of earlier answers.
@@ -75,13 +76,7 @@ impl Responses {
     }
 
     /// Answers `count` publishes of `bytes` when their topic has stored them.
-    pub fn put_publish(
-        &mut self,
-        stored: oneshot::Receiver<Result<(), PublishError>>,
-        verb: Verb,
-        count: u32,
-        bytes: usize,
-    ) {
+    pub fn put_publish(&mut self, stored: Stored, verb: Verb, count: u32, bytes: usize) {
         self.unstored_bytes += bytes;
         self.queue.push_back(Response::Publish { stored, verb, count, bytes });
     }
@@ -142,22 +137,21 @@ impl Responses {
             }
             self.queue.pop_front();
         }
-        if self.queue.capacity() > 0 {
+        if self.queue.capacity() > KEPT_MAX {
             self.queue = VecDeque::new();
         }
         false
     }
 }
 
-/// An answer that never comes means that the topic has crashed or stopped with the message in hand.
 fn publish_result(
-    result: Result<Result<(), PublishError>, oneshot::error::RecvError>,
+    result: Result<Result<(), PublishError>, Lost>,
     verb: Verb,
 ) -> Result<(), ProtocolError> {
     let failure = match result {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(PublishError::Store(reason))) => PublishFailure::Storage(reason),
-        Ok(Err(PublishError::Exiting)) | Err(_) => PublishFailure::Exiting,
+        Ok(Err(PublishError::Exiting)) | Err(Lost) => PublishFailure::Exiting,
     };
     Err(ProtocolError::publish_failed(verb, failure))
 }

@@ -75,16 +75,16 @@ impl Timing {
 
     /// The earliest moment at which something may be due.
     pub fn next(&self, output: &Output) -> Option<Moment> {
-        let moments = [
-            Some(self.heartbeat_at).filter(|_| self.magic_until.is_none()),
-            self.magic_until,
-            self.silent_at(),
-            self.stuck_at(output),
-            self.retry_at,
-            self.permitted_until,
-            self.linger_until,
-        ];
-        moments.into_iter().flatten().filter(|&moment| moment != Moment::NEVER).min()
+        let or_never = |moment: Option<Moment>| moment.unwrap_or(Moment::NEVER);
+        let next = self
+            .magic_until
+            .unwrap_or(self.heartbeat_at)
+            .min(or_never(self.silent_at()))
+            .min(or_never(self.stuck_at(output)))
+            .min(or_never(self.retry_at))
+            .min(or_never(self.permitted_until))
+            .min(or_never(self.linger_until));
+        Some(next).filter(|&next| next != Moment::NEVER)
     }
 
     /// One thing that is due now. A heartbeat goes before the end that falls due with it.

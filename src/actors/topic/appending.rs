@@ -49,6 +49,8 @@ struct Unstamped {
     /// What a message keeps that has been in the log before.
     carried: Option<Kept>,
     replies: Vec<Reply>,
+    /// As many publishes as these replies are for.
+    commands: u32,
 }
 
 /// What a message keeps when it is appended again.
@@ -121,9 +123,10 @@ impl Appending {
         let Batches { first, rest } = publish.batches;
         let mut builder = first;
         for next in rest {
-            self.gather(std::mem::replace(&mut builder, next), publish.delay, None);
+            self.gather(std::mem::replace(&mut builder, next), publish.delay, None, 0);
         }
-        self.gather(builder, publish.delay, Some(Reply::Published(publish.reply)));
+        let reply = Reply::Published(publish.reply);
+        self.gather(builder, publish.delay, Some(reply), publish.commands);
     }
 
     /// Takes messages to be appended again. They get consecutive numbers; the answer says which.
@@ -138,29 +141,38 @@ impl Appending {
         for CarriedMessage { builder, id, timestamp_ns, attempts, due_ns } in messages {
             let carried = Some(Kept { id, timestamp_ns, attempts, due_ns });
             let (delay, replies) = (Duration::ZERO, Vec::new());
-            self.gathered.push_back(Unstamped { builder, delay, carried, replies });
+            self.gathered.push_back(Unstamped { builder, delay, carried, replies, commands: 0 });
         }
         if let Some(last) = self.gathered.back_mut() {
+            last.commands += 1;
             last.replies.push(Reply::Carried(reply));
         }
     }
 
-    fn gather(&mut self, builder: BatchBuilder, delay: Duration, reply: Option<Reply>) {
+    fn gather(
+        &mut self,
+        builder: BatchBuilder,
+        delay: Duration,
+        reply: Option<Reply>,
+        commands: u32,
+    ) {
         match self.gathered.back_mut() {
             Some(last) if last.takes(&builder, delay) => {
                 last.builder.append(&builder);
                 last.replies.extend(reply);
+                last.commands += commands;
             }
             _ => {
                 let replies = reply.into_iter().collect();
-                self.gathered.push_back(Unstamped { builder, delay, carried: None, replies });
+                let carried = None;
+                self.gathered.push_back(Unstamped { builder, delay, carried, replies, commands });
             }
         }
     }
 
     /// Publishes that wait for a write to begin.
     pub(super) fn waiting_count(&self) -> usize {
-        self.gathered.iter().map(|unstamped| unstamped.replies.len()).sum()
+        self.gathered.iter().map(|unstamped| unstamped.commands as usize).sum()
     }
 
     /// Drops every publish that waits; whoever waits for an answer is told by that.
@@ -191,7 +203,7 @@ impl Topic {
     fn stamp_gathered(&mut self) {
         let (now, wall_ns) = (clock::now(), clock::wall_ns());
         for unstamped in std::mem::take(&mut self.appending.gathered) {
-            let Unstamped { mut builder, delay, carried, replies } = unstamped;
+            let Unstamped { mut builder, delay, carried, replies, .. } = unstamped;
             self.drop_surplus(&mut builder);
             if builder.is_empty() {
                 let end_seq = self.rules.next_seq();

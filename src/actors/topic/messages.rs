@@ -21,6 +21,8 @@ pub struct Publish {
     pub batches: Batches,
     /// They may go out only after this time.
     pub delay: Duration,
+    /// How many publishes it is to those who wait for the answer.
+    pub commands: u32,
     /// Hears when they are stored.
     pub reply: oneshot::Sender<Result<(), PublishError>>,
 }

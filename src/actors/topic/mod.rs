@@ -4,6 +4,7 @@ mod appending;
 mod awaiting;
 mod carrying;
 mod channels;
+mod joining;
 pub mod messages;
 mod recovery;
 mod syncing;
@@ -21,6 +22,7 @@ use actix::{
 };
 use actix_rt::ArbiterHandle;
 
+pub use joining::{Joined, Lost, Stored};
 pub use messages::*;
 
 use self::{appending::Appending, channels::Entry};

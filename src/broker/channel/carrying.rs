@@ -64,7 +64,12 @@ impl<B: Clone> ChannelRules<B> {
     /// What is known of these messages, which are in ascending order; nothing of those that have
     /// never been taken from the log.
     pub fn known_of(&self, seqs: &[u64]) -> BTreeMap<u64, Known<'_, B>> {
-        let wanted = self.known().filter(|known| seqs.binary_search(&known.seq).is_ok());
+        let (Some(&first), Some(&last)) = (seqs.first(), seqs.last()) else {
+            return BTreeMap::new();
+        };
+        // Most of what is known is younger, and there may be a million of it.
+        let near = self.known().filter(|known| (first..=last).contains(&known.seq));
+        let wanted = near.filter(|known| seqs.binary_search(&known.seq).is_ok());
         wanted.map(|known| (known.seq, known)).collect()
     }
 
@@ -138,7 +143,12 @@ impl<B: Clone> ChannelRules<B> {
     /// Gives the known ones of these messages their new numbers, and says which they are.
     fn renumber(&mut self, carried: &[Carried<B>]) -> Vec<bool> {
         let mut placed = vec![false; carried.len()];
+        let (Some(first), Some(last)) = (carried.first(), carried.last()) else { return placed };
+        let olds = first.old..=last.old;
         let mut place = |seq: u64| {
+            if !olds.contains(&seq) {
+                return None;
+            }
             let index = carried.binary_search_by_key(&seq, |carried| carried.old).ok()?;
             placed[index] = true;
             Some(&carried[index].new)
@@ -156,7 +166,7 @@ impl<B: Clone> ChannelRules<B> {
         let fetching = std::mem::take(&mut self.fetching).into_values();
         self.fetching =
             fetching.map(|pending| renumbered(pending, &mut place)).map(by_seq).collect();
-        self.deferred.renumber(|seq| place(seq).map(|new| (new.seq, new.body.clone())));
+        self.deferred.renumber(&olds, |seq| place(seq).map(|new| (new.seq, new.body.clone())));
         placed
     }
 }

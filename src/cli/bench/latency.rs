@@ -50,7 +50,7 @@ impl Latency {
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         reach(self.consumers, self.payload.topics)?;
         options::consumers_fit(self.consumers, self.payload.size)?;
-        self.publishers().check(&self.server, self.payload.size)?;
+        self.publishers().check(&self.server, &self.payload)?;
         scheduled(self.measured() + self.warm_up())
     }
 

@@ -39,7 +39,7 @@ use crate::bench::{BenchError, Result, usage, within};
 pub enum BenchTool {
     /// Publish, and take everything afterwards to see that it is there
     Publish(Publish),
-    /// Take what was published before: the drain of a backlog
+    /// Take what was published before: the drain of a backlog, or for a time while it stays as deep as it is
     Consume(Consume),
     /// Publish and consume at once
     Both(Both),
@@ -146,6 +146,7 @@ fn measure(
     console: &mut Console<'_>,
 ) -> std::result::Result<Outcome, Ended> {
     usage::allow_many_files()?;
+    let machine = usage::machine();
     if let Some(file) = server.json.as_deref().filter(|file| *file != Path::new("-")) {
         writable(file)?;
     }
@@ -168,7 +169,7 @@ fn measure(
                 console.complain(&format!("nsq bench: topics are left: {error}"));
                 Err(ended)
             }
-            (outcome, Ok(())) => outcome,
+            (outcome, Ok(())) => outcome.map(|outcome| outcome.on(machine)),
         }
     })
 }

@@ -54,6 +54,11 @@ pub(super) fn messages(text: &str) -> Result<u64, String> {
     count(MESSAGES_MAX)(text).map(|number| number as u64)
 }
 
+/// A number of messages that may be none.
+pub(super) fn backlog(text: &str) -> Result<u64, String> {
+    if text == "0" { Ok(0) } else { messages(text) }
+}
+
 pub(super) fn window(text: &str) -> Result<u64, String> {
     count(1_000_000)(text).map(|number| number as u64)
 }
@@ -138,7 +143,8 @@ pub struct Payload {
     /// Bytes of each message, 10 to 1048576
     #[arg(long, default_value_t = 200, value_parser = size)]
     pub(super) size: usize,
-    /// Topics over which connections are spread, in turn
+    /// Topics over which connections are spread, in turn; where there are more topics than connections, each connection
+    /// that publishes without a fixed rate takes turns with several
     #[arg(long, default_value = "1", value_parser = topics)]
     pub(super) topics: usize,
 }
@@ -214,15 +220,15 @@ impl Publishers {
         }
     }
 
-    pub(super) fn check(&self, server: &Server, size: usize) -> Result<(), String> {
+    pub(super) fn check(&self, server: &Server, payload: &Payload) -> Result<(), String> {
         if self.http {
             server.needs_http("--http")?;
             if self.window > 1 {
                 return Err("over HTTP every request waits for its answer: no --window".to_owned());
             }
         }
-        let request = self.command().batch() as usize * (size + 4);
-        fits(self.connections * request, "--connections with requests")
+        let request = self.command().batch() as usize * (payload.size + 4);
+        fits(self.connections.max(payload.topics) * request, "--connections with requests")
     }
 
     /// Who publishes these messages in a session.

@@ -7,9 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::session::Expense;
-use crate::bench::{
-    Arrivals, Cost, Percentiles, open_loop::Measured, rounded, usage, usage::Memory,
-};
+use crate::bench::{Arrivals, Cost, Percentiles, open_loop::Measured, rounded, usage::Memory};
 
 /// Of one processor: whoever uses more than this has been the limit.
 const BUSY: f64 = 0.9;
@@ -134,7 +132,7 @@ impl Outcome {
             kind,
             work: String::new(),
             parameters: Value::Null,
-            machine: usage::machine(),
+            machine: String::new(),
             unit,
             count,
             seconds,
@@ -151,6 +149,11 @@ impl Outcome {
     /// What was done, in words and in numbers.
     pub(super) fn doing(self, work: String, parameters: Value) -> Self {
         Self { work, parameters, ..self }
+    }
+
+    /// Where it was done, as it was at the start.
+    pub(super) fn on(self, machine: String) -> Self {
+        Self { machine, ..self }
     }
 
     pub(super) fn with_ok(self, ok: Option<Percentiles>) -> Self {

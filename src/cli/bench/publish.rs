@@ -38,7 +38,7 @@ pub struct Publish {
 impl Publish {
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         let Self { server, publishers, payload, amount, .. } = self;
-        publishers.check(server, payload.size)?;
+        publishers.check(server, payload)?;
         if self.channels > 0 {
             server.needs_http("--channels")?;
         }

@@ -70,7 +70,7 @@ impl Through {
     pub(super) fn check(&self) -> std::result::Result<(), String> {
         reach(self.consumers, self.payload.topics)?;
         options::consumers_fit(self.consumers, self.payload.size)?;
-        self.publishers.check(&self.server, self.payload.size)
+        self.publishers.check(&self.server, &self.payload)
     }
 
     /// Counts messages that were published, however many channels they go to.

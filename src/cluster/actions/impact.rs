@@ -12,6 +12,14 @@ use crate::cluster::{
     text::counted,
 };
 
+const NOWHERE_YET: &str = "No nsqd has the topic before somebody publishes to it there.";
+const FIRST_CHANNEL: &str = "It is the first channel: it gets all messages that wait at the topic.";
+const ONLY_CHANNEL: &str = "It is the only channel: messages will wait at the topic.";
+const CHANNELS_KEEP: &str =
+    "Messages that channels have already are not removed; empty the channels for that.";
+const CHANNELS_WAIT: &str = "Channels get no messages any more; they wait at the topic.";
+const HELD_GO_TOO: &str = "Messages that are with consumers, or not due yet, are removed, too.";
+
 /// What an order would hit, as the nodes see it now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Impact {
@@ -124,69 +132,49 @@ impl<'a> Seen<'a> {
     }
 
     fn warnings(&self, order: &Order, mode: Mode, impact: &Impact) -> Vec<String> {
-        let mut warnings = Vec::new();
-        let clients = plural(impact.clients, "consumer");
-        let mut warn = |is_so: bool, text: String| warnings.extend(is_so.then_some(text));
-        match order.action {
-            Action::CreateTopic => warn(
-                mode == Mode::Lookupd,
-                "No nsqd has the topic before somebody publishes to it there.".to_owned(),
-            ),
-            Action::CreateChannel => warn(
-                !self.topics.is_empty() && self.names.is_empty(),
-                "It is the first channel: it gets all messages that wait at the topic.".to_owned(),
-            ),
-            Action::DeleteTopic | Action::TombstoneTopicProducer => {
-                let channels = plural(impact.channels, "channel");
-                warn(
-                    impact.channels > 0,
-                    format!("{channels} and all messages in them are deleted, too."),
-                );
-                warn(impact.clients > 0, format!("{clients} will be disconnected."));
-                self.warn_of_publishers(&mut warn);
+        let has_channels = !self.names.is_empty();
+        let is_held = impact.in_flight > 0 || impact.deferred > 0;
+        let said = |is_so: bool, text: &str| is_so.then(|| text.to_owned());
+        let warnings = match order.action {
+            Action::CreateTopic => vec![said(mode == Mode::Lookupd, NOWHERE_YET)],
+            Action::CreateChannel => {
+                vec![said(!self.topics.is_empty() && !has_channels, FIRST_CHANNEL)]
             }
-            Action::DeleteChannel => {
-                warn(
-                    impact.clients > 0,
-                    format!(
-                        "{clients} will be disconnected; when one comes back, the channel is made again, without these messages."
-                    ),
-                );
-                warn(
-                    self.names.len() == 1,
-                    "It is the only channel: messages will wait at the topic.".to_owned(),
-                );
-            }
-            Action::EmptyTopic => warn(
-                !self.names.is_empty(),
-                "Messages that channels have already are not removed; empty the channels for that."
-                    .to_owned(),
-            ),
-            Action::EmptyChannel => warn(
-                impact.in_flight > 0 || impact.deferred > 0,
-                "Messages that are with consumers, or not due yet, are removed, too.".to_owned(),
-            ),
-            Action::PauseTopic => warn(
-                !self.names.is_empty(),
-                "Channels get no messages any more; they wait at the topic.".to_owned(),
-            ),
-            Action::PauseChannel => {
-                warn(impact.clients > 0, format!("{clients} will get no messages any more."));
-            }
-            Action::UnpauseTopic | Action::UnpauseChannel => {}
-        }
-        warnings
+            Action::DeleteTopic | Action::TombstoneTopicProducer => self.of_lost_topic(impact),
+            Action::DeleteChannel => self.of_lost_channel(impact),
+            Action::EmptyTopic => vec![said(has_channels, CHANNELS_KEEP)],
+            Action::EmptyChannel => vec![said(is_held, HELD_GO_TOO)],
+            Action::PauseTopic => vec![said(has_channels, CHANNELS_WAIT)],
+            Action::PauseChannel => vec![of_clients(impact, "will get no messages any more.")],
+            Action::UnpauseTopic | Action::UnpauseChannel => Vec::new(),
+        };
+        warnings.into_iter().flatten().collect()
     }
 
-    fn warn_of_publishers(&self, warn: &mut impl FnMut(bool, String)) {
+    fn of_lost_topic(&self, impact: &Impact) -> Vec<Option<String>> {
+        let channels = plural(impact.channels, "channel");
+        let channels = format!("{channels} and all messages in them are deleted, too.");
         let connections = plural(self.publishers, "connection");
-        warn(
-            self.publishers > 0,
-            format!(
-                "{connections} may go on publishing to it; with the next message the topic is there again, without its channels."
-            ),
+        let publishers = format!(
+            "{connections} may go on publishing to it; with the next message the topic is there again, without its channels."
         );
+        vec![
+            (impact.channels > 0).then_some(channels),
+            of_clients(impact, "will be disconnected."),
+            (self.publishers > 0).then_some(publishers),
+        ]
     }
+
+    fn of_lost_channel(&self, impact: &Impact) -> Vec<Option<String>> {
+        let again = "will be disconnected; when one comes back, the channel is made again, without these messages.";
+        let is_only = self.names.len() == 1;
+        vec![of_clients(impact, again), is_only.then(|| ONLY_CHANNEL.to_owned())]
+    }
+}
+
+/// What happens to consumers, if there are any.
+fn of_clients(impact: &Impact, what: &str) -> Option<String> {
+    (impact.clients > 0).then(|| format!("{} {what}", plural(impact.clients, "consumer")))
 }
 
 /// Who has failed twice, or is a registry, is an address, too.

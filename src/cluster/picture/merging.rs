@@ -29,14 +29,14 @@ impl Default for Counts {
 
 impl Counts {
     /// Of a channel on one node.
-    pub fn of_channel(channel: &ChannelEntry, share: Share) -> Self {
+    pub fn of_channel(channel: &ChannelEntry<'_>, share: Share) -> Self {
         Self::of(channel.gauges, channel.gauges.done(), channel.rates, share)
     }
 
     /// Of a topic on one node: its own queue and those of its channels. Messages are counted once.
-    pub fn of_topic(topic: &TopicEntry, share: Share) -> Self {
+    pub fn of_topic(topic: &TopicEntry<'_>, share: Share) -> Self {
         let own = Self::of(topic.gauges, 0, topic.rates, share);
-        let channels = topic.channels.iter().map(|channel| Self::of_channel(channel, share));
+        let channels = topic.channels().map(|channel| Self::of_channel(&channel, share));
         channels.fold(own, Self::with_channel)
     }
 
@@ -91,9 +91,9 @@ pub struct TopicAt {
 /// Where a channel stands in a snapshot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChannelAt {
-    /// Its topic.
-    pub topic: TopicAt,
-    /// Of the topic's channels.
+    /// Of the picture's nodes.
+    pub node: u32,
+    /// Of the channels of all topics of the node.
     pub channel: u32,
 }
 
@@ -148,40 +148,47 @@ pub struct Totals {
 
 /// All topics, sorted by name.
 pub(super) fn topics(nodes: &[Node], now: Moment) -> Vec<Topic> {
-    let mut found: HashMap<&str, Vec<(TopicAt, &TopicEntry)>> = HashMap::new();
+    let mut found: HashMap<&Name, Vec<TopicAt>> = HashMap::new();
     for (node, of) in (0..).zip(nodes) {
-        let topics = of.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
-        for (topic, entry) in (0..).zip(topics) {
-            found.entry(&entry.name).or_default().push((TopicAt { node, topic }, entry));
+        for topic in of.topics() {
+            found.entry(topic.name).or_default().push(TopicAt { node, topic: topic.at });
         }
     }
     let shares: Vec<_> = nodes.iter().map(|node| node.share(now)).collect();
-    let mut topics: Vec<_> = found.into_values().map(|at| merged(&at, &shares)).collect();
+    let merged = |(name, mut at): (&Name, Vec<TopicAt>)| {
+        at.shrink_to_fit();
+        merged(name, at, nodes, &shares)
+    };
+    let mut topics: Vec<_> = found.into_iter().map(merged).collect();
     topics.sort_by(|a, b| a.name.cmp(&b.name));
     topics
 }
 
-fn merged(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Topic {
-    let share_of = |at: TopicAt| shares[at.node as usize];
-    let counts = entries.iter().map(|&(at, entry)| Counts::of_topic(entry, share_of(at)));
+fn merged(name: &Name, at: Vec<TopicAt>, nodes: &[Node], shares: &[Share]) -> Topic {
+    let entry = |at: &TopicAt| Some((at.node, nodes[at.node as usize].topic_at(at.topic)?));
+    let entries = || at.iter().filter_map(entry);
+    let counts = entries().map(|(node, entry)| Counts::of_topic(&entry, shares[node as usize]));
     Topic {
-        name: entries.first().map(|(_, entry)| entry.name.clone()).unwrap_or_default(),
+        name: name.clone(),
         counts: Counts::sum(counts),
-        own_depth: entries.iter().map(|(_, entry)| entry.gauges.depth).sum(),
-        paused_nodes: entries.iter().filter(|(_, entry)| entry.paused).count(),
-        nodes: entries.iter().map(|&(at, _)| at).collect(),
-        channels: channels(entries, shares),
+        own_depth: entries().map(|(_, entry)| entry.gauges.depth).sum(),
+        paused_nodes: entries().filter(|(_, entry)| entry.paused).count(),
+        channels: channels(entries(), shares),
+        nodes: at,
     }
 }
 
-fn channels(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Vec<Channel> {
-    let mut found: HashMap<&str, Channel> = HashMap::new();
-    for &(topic, entry) in entries {
-        for (at, channel) in (0..).zip(&entry.channels) {
-            let at = ChannelAt { topic, channel: at };
-            let counts = Counts::of_channel(channel, shares[topic.node as usize]);
+fn channels<'a>(
+    entries: impl Iterator<Item = (u32, TopicEntry<'a>)>,
+    shares: &[Share],
+) -> Vec<Channel> {
+    let mut found: HashMap<&Name, Channel> = HashMap::new();
+    for (node, topic) in entries {
+        for channel in topic.channels() {
+            let at = ChannelAt { node, channel: channel.at };
+            let counts = Counts::of_channel(&channel, shares[node as usize]);
             let paused_nodes = usize::from(channel.paused);
-            match found.entry(&channel.name) {
+            match found.entry(channel.name) {
                 Entry::Occupied(mut found) => {
                     let sum = found.get_mut();
                     sum.counts = sum.counts.plus(counts);
@@ -196,6 +203,7 @@ fn channels(entries: &[(TopicAt, &TopicEntry)], shares: &[Share]) -> Vec<Channel
         }
     }
     let mut channels: Vec<_> = found.into_values().collect();
+    channels.iter_mut().for_each(|channel| channel.nodes.shrink_to_fit());
     channels.sort_by(|a, b| a.name.cmp(&b.name));
     channels
 }

@@ -123,18 +123,21 @@ impl Picture {
     pub fn topic_entries<'a>(
         &'a self,
         topic: &'a Topic,
-    ) -> impl Iterator<Item = (&'a Node, &'a TopicEntry)> {
-        topic.nodes.iter().filter_map(|&at| self.topic_at(at))
+    ) -> impl Iterator<Item = (&'a Node, TopicEntry<'a>)> {
+        topic.nodes.iter().filter_map(|at| {
+            let node = self.nodes.get(at.node as usize)?;
+            Some((node, node.topic_at(at.topic)?))
+        })
     }
 
     /// What each node says of a channel.
     pub fn channel_entries<'a>(
         &'a self,
         channel: &'a Channel,
-    ) -> impl Iterator<Item = (&'a Node, &'a ChannelEntry)> {
+    ) -> impl Iterator<Item = (&'a Node, ChannelEntry<'a>)> {
         channel.nodes.iter().filter_map(|at| {
-            let (node, topic) = self.topic_at(at.topic)?;
-            Some((node, topic.channels.get(at.channel as usize)?))
+            let node = self.nodes.get(at.node as usize)?;
+            Some((node, node.channel_at(at.channel)?))
         })
     }
 
@@ -155,12 +158,6 @@ impl Picture {
         let newest = self.newest.as_ref();
         !node.version().is_empty()
             && newest.is_some_and(|newest| version::is_older(node.version(), newest))
-    }
-
-    fn topic_at(&self, at: TopicAt) -> Option<(&Node, &TopicEntry)> {
-        let node = self.nodes.get(at.node as usize)?;
-        let topics = node.snapshot.as_ref().map(|snapshot| &snapshot.topics)?;
-        Some((node, topics.get(at.topic as usize)?))
     }
 
     /// Puts together what nodes and registries have said; `now` decides whose share counts.

@@ -7,7 +7,7 @@ use crate::{
     broker::Moment,
     cluster::{
         Reach,
-        snapshot::{Name, NodeSnapshot, Rates},
+        snapshot::{ChannelEntry, Name, NodeSnapshot, Rates, TopicEntry},
     },
     protocol::host_port,
 };
@@ -93,6 +93,21 @@ pub enum Share {
 }
 
 impl Node {
+    /// Its topics as it has said last, sorted by name.
+    pub fn topics(&self) -> impl Iterator<Item = TopicEntry<'_>> {
+        self.snapshot.iter().flat_map(|snapshot| snapshot.topics())
+    }
+
+    /// The topic that stands there among them.
+    pub fn topic_at(&self, at: u32) -> Option<TopicEntry<'_>> {
+        self.snapshot.as_ref()?.topic_at(at)
+    }
+
+    /// The channel that stands there among the channels of all its topics.
+    pub fn channel_at(&self, at: u32) -> Option<ChannelEntry<'_>> {
+        self.snapshot.as_ref()?.channel_at(at)
+    }
+
     /// What it adds to sums now.
     pub fn share(&self, now: Moment) -> Share {
         match &self.failure {
@@ -124,9 +139,7 @@ impl Node {
     pub fn counts(&self) -> Counts {
         let is_known = self.failure.is_none() && self.snapshot.is_some();
         let share = if is_known { Share::Known } else { Share::Unknown };
-        let topics = self.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
-        let counts = topics.iter().map(|topic| Counts::of_topic(topic, share));
-        let mut counts = Counts::sum(counts);
+        let mut counts = Counts::sum(self.topics().map(|topic| Counts::of_topic(&topic, share)));
         if !is_known {
             (counts.rates, counts.is_current) = (Rates::UNKNOWN, false);
         }

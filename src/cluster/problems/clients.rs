@@ -19,7 +19,7 @@ const CLOSED_MAX: Duration = Duration::from_secs(30);
 const NAMED_MAX: usize = 5;
 
 /// Why a consumer is stuck, in words, or nothing.
-pub fn stuck(client: &Client, channel: &ChannelEntry) -> Option<String> {
+pub fn stuck(client: &Client, channel: &ChannelEntry<'_>) -> Option<String> {
     let since = |since: Moment| client.seen_at.since(since);
     if let Some(busy) = client.busy_since.map(since).filter(|&busy| busy >= BUSY_MAX) {
         return Some(format!(
@@ -44,7 +44,7 @@ pub(super) fn of_channel(scene: &ChannelScene<'_>) -> Vec<Problem> {
     let answering = entries.filter(|(node, _)| node.failure.is_none());
     let found = answering.flat_map(|(node, entry)| {
         let stuck = entry.clients.iter().filter_map(|client| {
-            let why = stuck(client, entry)?;
+            let why = stuck(client, &entry)?;
             let text = format!(
                 "Client {} ({}) of channel {} on {} {why}.",
                 client.client_id,

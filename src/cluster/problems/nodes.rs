@@ -74,7 +74,7 @@ fn unreachable(node: &Node, scene: &Scene<'_>) -> Option<Problem> {
         time(scene.now.since(failure.since)),
         failure.text
     );
-    let depth = node.snapshot.as_ref().map_or(0, |snapshot| snapshot.topics.len());
+    let depth = node.topics().count();
     Some(
         Problem::new(Severity::Critical, Kind::NodeUnreachable, text)
             .node(&node.address)

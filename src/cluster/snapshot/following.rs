@@ -2,7 +2,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use super::{ChannelEntry, Client, Gauges, Latency, Name, NodeSnapshot, Rate, Rates, TopicEntry};
+use super::{
+    Client, Gauges, Name, NodeSnapshot, Rate, Rates,
+    stored::{Span, StoredChannel},
+};
 use crate::broker::Moment;
 
 /// Counters of two answers and the time between them.
@@ -19,60 +22,29 @@ impl NodeSnapshot {
     pub fn follow(&mut self, before: &Self, with_clients: bool) {
         let is_new_life = self.started_at_s != before.started_at_s;
         let step = Step { seconds: self.at.since(before.at).as_secs_f64(), is_new_life };
-        let at = self.at;
-        let mut earlier = Earlier::new(&before.topics, |topic| &topic.name);
-        for topic in &mut self.topics {
-            let before = earlier.find(&topic.name);
-            topic.follow(before, step, with_clients.then_some(at));
-        }
         if !with_clients {
+            self.clients = Arc::clone(&before.clients);
             self.producers = Arc::clone(&before.producers);
         }
-    }
-
-    /// The topic of that name.
-    pub fn topic(&self, name: &str) -> Option<&TopicEntry> {
-        let at = self.topics.binary_search_by(|topic| (*topic.name).cmp(name)).ok()?;
-        self.topics.get(at)
-    }
-}
-
-impl TopicEntry {
-    /// The channel of that name.
-    pub fn channel(&self, name: &str) -> Option<&ChannelEntry> {
-        let at = self.channels.binary_search_by(|channel| (*channel.name).cmp(name)).ok()?;
-        self.channels.get(at)
-    }
-
-    fn follow(&mut self, before: Option<&Self>, step: Step, told: Option<Moment>) {
-        self.rates = step.rates(before.map(|before| &before.gauges), &self.gauges);
-        // A topic's own queue has no consumers: what leaves it is in its channels.
-        (self.rates.output, self.rates.requeues, self.rates.timeouts) =
-            (Rate::ZERO, Rate::ZERO, Rate::ZERO);
-        share(&mut self.latency, before.and_then(|before| before.latency.as_ref()));
-        let channels = before.map_or(&[][..], |before| &before.channels);
-        let mut earlier = Earlier::new(channels, |channel| &channel.name);
-        for channel in &mut self.channels {
-            let before = earlier.find(&channel.name);
-            share(&mut channel.latency, before.and_then(|before| before.latency.as_ref()));
-            channel.rates = step.rates(before.map(|before| &before.gauges), &channel.gauges);
-            match (told, before) {
-                (Some(at), before) => {
-                    follow_clients(&mut channel.clients, before, at, step.is_new_life);
-                }
-                (None, Some(before)) => channel.clients = Arc::clone(&before.clients),
-                (None, None) => {}
+        let mut consumers = Consumers {
+            // They were made a moment ago, so that nobody shares them yet.
+            told: with_clients.then(|| Arc::make_mut(&mut self.clients)),
+            before: &before.clients,
+            at: self.at,
+            is_new_life,
+        };
+        let mut earlier = Earlier::new(&before.topics, |topic| &topic.name);
+        for topic in &mut self.topics {
+            let known = earlier.find(&topic.name);
+            topic.input = step.input(known.map(|known| known.messages), topic.messages);
+            let known = known.map_or(&[][..], |known| known.channels.of(&before.channels));
+            let mut earlier = Earlier::new(known, |channel| &channel.name);
+            for channel in topic.channels.of_mut(&mut self.channels) {
+                let known = earlier.find(&channel.name);
+                channel.rates = step.rates(known.map(|known| &known.gauges), &channel.gauges);
+                consumers.follow(channel, known);
             }
         }
-    }
-}
-
-/// Keeps one copy of what has not changed.
-fn share(latency: &mut Option<Arc<Latency>>, before: Option<&Arc<Latency>>) {
-    if let (Some(latency), Some(before)) = (latency, before)
-        && latency == before
-    {
-        *latency = Arc::clone(before);
     }
 }
 
@@ -86,20 +58,28 @@ impl Step {
         let Some(before) = before else {
             let of = |count| Rate::of_counter(0, count, self.seconds);
             return Rates {
-                input: of(now.messages),
+                input: self.input(None, now.messages),
                 output: of(u64::try_from(now.done()).unwrap_or(0)),
                 requeues: of(now.requeues),
                 timeouts: of(now.timeouts),
             };
         };
         let of = |before, now| Rate::of_counter(before, now, self.seconds);
-        let input = of(before.messages, now.messages);
+        let input = self.input(Some(before.messages), now.messages);
         Rates {
             input,
             output: input.known().map_or(Rate::UNKNOWN, |_| self.output(before, now)),
             requeues: of(before.requeues, now.requeues),
             timeouts: of(before.timeouts, now.timeouts),
         }
+    }
+
+    /// Of messages that ever came; what was not there before began at nothing.
+    fn input(self, before: Option<u64>, now: u64) -> Rate {
+        if self.is_new_life {
+            return Rate::UNKNOWN;
+        }
+        Rate::of_counter(before.unwrap_or(0), now, self.seconds)
     }
 
     /// A node reads its counters one after the other while messages pass, so that the difference may be a little less
@@ -110,20 +90,34 @@ impl Step {
     }
 }
 
-fn follow_clients(
-    clients: &mut Arc<[Client]>,
-    before: Option<&ChannelEntry>,
+/// Consumers of two answers.
+struct Consumers<'a> {
+    /// None if this answer did not tell of them.
+    told: Option<&'a mut [Client]>,
+    before: &'a [Client],
     at: Moment,
     is_new_life: bool,
-) {
+}
+
+impl Consumers<'_> {
+    fn follow(&mut self, channel: &mut StoredChannel, before: Option<&StoredChannel>) {
+        let Some(told) = &mut self.told else {
+            channel.clients = before.map_or(Span::default(), |before| before.clients);
+            return;
+        };
+        let known = before.filter(|_| !self.is_new_life);
+        let known = known.map_or(&[][..], |before| before.clients.of(self.before));
+        follow_clients(channel.clients.of_mut(told), known, self.at);
+    }
+}
+
+fn follow_clients(clients: &mut [Client], known: &[Client], at: Moment) {
     if clients.is_empty() {
         return;
     }
-    let known = before.filter(|_| !is_new_life).map_or(&[][..], |before| &before.clients);
     let known: HashMap<&str, &Client> =
         known.iter().map(|client| (&*client.remote_address, client)).collect();
-    // They were made a moment ago, so that nobody shares them yet.
-    for client in Arc::make_mut(clients) {
+    for client in clients {
         let before = known.get(&*client.remote_address).copied();
         // An address may be used again by another client.
         client.follow(

@@ -1,18 +1,23 @@
 //! What one node has said, in little memory: a hundred thousand topics of two hundred nodes are some tens of megabytes.
 //!
 //! Names are shared ([`Names`]), clients that were not asked for are those of the answer before, and rates are worked out
-//! once, from the answer before ([`NodeSnapshot::follow`]).
+//! once, from the answer before ([`NodeSnapshot::follow`]). What a node has many of lies in one piece for each kind: as there
+//! is a new snapshot with each answer, small pieces would leave holes everywhere, and nsqadmin would take twice the memory.
 
+mod entries;
 mod following;
 mod names;
 mod rate;
 mod reading;
+mod stored;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 
+use self::stored::{StoredChannel, StoredTopic};
 pub use self::{
+    entries::{ChannelEntry, Latency, TopicEntry},
     names::{Name, Names},
     rate::{Rate, Rates},
     reading::Room,
@@ -34,46 +39,18 @@ pub struct NodeSnapshot {
     pub memory_bytes: Option<u64>,
     /// How often its actors were restarted; only our nsqd tells.
     pub restarts: Option<u64>,
-    /// Sorted by name.
-    pub topics: Vec<TopicEntry>,
     /// Connections that have published.
     pub producers: Arc<[Producer]>,
     /// Topics, channels and clients that there was no room for.
     pub left_out: u64,
-}
-
-/// A topic on one node.
-#[derive(Debug, Clone)]
-pub struct TopicEntry {
-    /// Its name.
-    pub name: Name,
-    /// Its own queue, without those of its channels.
-    pub gauges: Gauges,
-    /// In: messages published. The others are of channels only.
-    pub rates: Rates,
-    /// It hands nothing on.
-    pub paused: bool,
-    /// None if the node does not measure. Shared with the answer before if nothing has changed.
-    pub latency: Option<Arc<Latency>>,
     /// Sorted by name.
-    pub channels: Vec<ChannelEntry>,
-}
-
-/// A channel on one node.
-#[derive(Debug, Clone)]
-pub struct ChannelEntry {
-    /// Its name.
-    pub name: Name,
-    /// What is in it.
-    pub gauges: Gauges,
-    /// How that changes.
-    pub rates: Rates,
-    /// It hands nothing out.
-    pub paused: bool,
-    /// None if the node does not measure. Shared with the answer before if nothing has changed.
-    pub latency: Option<Arc<Latency>>,
-    /// Its consumers, as of the last answer that told of them.
-    pub clients: Arc<[Client]>,
+    topics: Box<[StoredTopic]>,
+    /// Those of a topic side by side, sorted by name.
+    channels: Box<[StoredChannel]>,
+    /// Consumers, those of a channel side by side, as of the last answer that told of them.
+    clients: Arc<[Client]>,
+    /// Those of a topic or a channel side by side.
+    percentiles: Box<[Percentile]>,
 }
 
 /// Counters and gauges of a topic or a channel.
@@ -125,16 +102,7 @@ fn signed(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// How long messages take from publish to FIN.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Latency {
-    /// Samples.
-    pub count: u64,
-    /// In the node's order.
-    pub percentiles: Box<[Percentile]>,
-}
-
-/// One of them.
+/// How long a part of the messages takes from publish to FIN at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Percentile {
     /// Between 0 and 1.

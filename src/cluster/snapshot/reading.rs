@@ -1,10 +1,8 @@
 //! From an nsqd's answer to what is kept of it.
 
-use std::sync::Arc;
-
 use super::{
-    ChannelEntry, Client, Gauges, Latency, Name, Names, NodeSnapshot, Percentile, Producer, Rate,
-    Rates, TopicEntry,
+    Client, Gauges, Name, Names, NodeSnapshot, Percentile, Producer, Rate, Rates,
+    stored::{Span, StoredChannel, StoredLatency, StoredTopic},
 };
 use crate::{
     broker::Moment,
@@ -39,32 +37,33 @@ fn take(room: &mut usize) -> bool {
 impl NodeSnapshot {
     /// What is kept of an answer. Rates are not known yet.
     pub fn read(stats: NodeStats, at: Moment, names: &mut Names, room: Room) -> Self {
-        let mut reading = Reading { at, names, room, left_out: 0 };
-        let mut topics: Vec<_> =
-            stats.topics.into_iter().filter_map(|topic| reading.topic(topic)).collect();
-        topics.sort_by(|a, b| a.name.cmp(&b.name));
-        topics.dedup_by(|later, first| later.name == first.name);
-        topics.shrink_to_fit();
+        let mut reading = Reading::new(at, names, room);
+        let mut topics = Vec::with_capacity(stats.topics.len().min(room.entries));
+        topics.extend(stats.topics.into_iter().filter_map(|topic| reading.topic(topic)));
+        sort(&mut topics, |topic| &topic.name);
         let producers = stats.producers.iter().filter_map(|producer| reading.producer(producer));
         Self {
             at,
             producers: producers.collect(),
-            topics,
             version: reading.names.share(&stats.version),
             health: reading.names.share(&stats.health),
             started_at_s: Some(stats.start_time).filter(|&start| start > 0),
             memory_bytes: stats.memory.map(|memory| memory.heap_in_use_bytes),
             restarts: stats.restarts.map(|kinds| kinds.values().sum()),
             left_out: reading.left_out,
+            topics: topics.into(),
+            channels: reading.channels.into(),
+            clients: reading.clients.into(),
+            percentiles: reading.percentiles.into(),
         }
     }
 
     /// What it takes of the room.
     pub fn holds(&self) -> Room {
-        let channels = self.topics.iter().flat_map(|topic| &topic.channels);
-        let (count, clients) = channels
-            .fold((0, 0), |(count, clients), channel| (count + 1, clients + channel.clients.len()));
-        Room { entries: self.topics.len() + count, clients: clients + self.producers.len() }
+        Room {
+            entries: self.topics.len() + self.channels.len(),
+            clients: self.clients.len() + self.producers.len(),
+        }
     }
 }
 
@@ -73,42 +72,51 @@ struct Reading<'a> {
     names: &'a mut Names,
     room: Room,
     left_out: u64,
+    channels: Vec<StoredChannel>,
+    clients: Vec<Client>,
+    percentiles: Vec<Percentile>,
 }
 
-impl Reading<'_> {
-    fn topic(&mut self, topic: TopicStats) -> Option<TopicEntry> {
+impl<'a> Reading<'a> {
+    fn new(at: Moment, names: &'a mut Names, room: Room) -> Self {
+        let (channels, clients, percentiles) = Default::default();
+        Self { at, names, room, left_out: 0, channels, clients, percentiles }
+    }
+
+    fn topic(&mut self, topic: TopicStats) -> Option<StoredTopic> {
         if !self.room.take_entry() {
             self.left_out += 1;
             return None;
         }
         let mut channels: Vec<_> =
             topic.channels.into_iter().filter_map(|channel| self.channel(&channel)).collect();
-        channels.sort_by(|a, b| a.name.cmp(&b.name));
-        channels.dedup_by(|later, first| later.name == first.name);
-        channels.shrink_to_fit();
-        Some(TopicEntry {
+        sort(&mut channels, |channel| &channel.name);
+        let first = self.channels.len();
+        self.channels.append(&mut channels);
+        Some(StoredTopic {
             name: self.names.share(topic.topic_name.as_str()),
-            gauges: Gauges {
-                depth: count(topic.depth),
-                backend_depth: count(topic.backend_depth),
-                messages: topic.message_count,
-                ..Gauges::default()
-            },
-            rates: Rates::UNKNOWN,
+            depth: count(topic.depth),
+            backend_depth: count(topic.backend_depth),
+            messages: topic.message_count,
+            input: Rate::UNKNOWN,
             paused: topic.paused,
-            latency: latency(&topic.e2e_processing_latency),
-            channels,
+            latency: self.latency(&topic.e2e_processing_latency),
+            channels: Span::since(first, &self.channels),
         })
     }
 
-    fn channel(&mut self, channel: &ChannelStats) -> Option<ChannelEntry> {
+    fn channel(&mut self, channel: &ChannelStats) -> Option<StoredChannel> {
         if !self.room.take_entry() {
             self.left_out += 1;
             return None;
         }
-        let clients = channel.clients.iter().filter_map(|client| self.client(client));
-        let clients: Arc<[Client]> = clients.collect();
-        Some(ChannelEntry {
+        let first = self.clients.len();
+        for client in &channel.clients {
+            let client = self.client(client);
+            self.clients.extend(client);
+        }
+        let clients = Span::since(first, &self.clients);
+        Some(StoredChannel {
             name: self.names.share(channel.channel_name.as_str()),
             gauges: Gauges {
                 depth: count(channel.depth),
@@ -119,13 +127,22 @@ impl Reading<'_> {
                 requeues: channel.requeue_count,
                 timeouts: channel.timeout_count,
                 // Old nodes tell of them one by one only.
-                clients: count(channel.client_count).max(clients.len() as u64),
+                clients: count(channel.client_count).max(clients.len()),
             },
             rates: Rates::UNKNOWN,
             paused: channel.paused,
-            latency: latency(&channel.e2e_processing_latency),
+            latency: self.latency(&channel.e2e_processing_latency),
             clients,
         })
+    }
+
+    fn latency(&mut self, stats: &LatencyStats) -> StoredLatency {
+        let first = self.percentiles.len();
+        let percentiles = stats.percentiles.iter();
+        self.percentiles
+            .extend(percentiles.map(|of| Percentile { quantile: of.quantile, value_ns: of.value }));
+        let percentiles = Span::since(first, &self.percentiles);
+        StoredLatency { count: stats.count, percentiles }
     }
 
     fn client(&mut self, client: &ClientStats) -> Option<Client> {
@@ -178,19 +195,13 @@ impl Reading<'_> {
     }
 }
 
+/// Sorts by name. Of two with the same one the first stays.
+fn sort<T>(list: &mut Vec<T>, name: impl Fn(&T) -> &Name) {
+    list.sort_by(|a, b| name(a).cmp(name(b)));
+    list.dedup_by(|later, first| name(later) == name(first));
+}
+
 /// What is less than nothing is nothing.
 fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
-}
-
-fn latency(stats: &LatencyStats) -> Option<Arc<Latency>> {
-    if stats.percentiles.is_empty() {
-        return None;
-    }
-    let percentile = |of: &crate::cluster::answers::PercentileStats| Percentile {
-        quantile: of.quantile,
-        value_ns: of.value,
-    };
-    let percentiles = stats.percentiles.iter().map(percentile).collect();
-    Some(Arc::new(Latency { count: stats.count, percentiles }))
 }

@@ -60,10 +60,10 @@ fn gauges_that_were_read_while_messages_passed_make_no_negative_rate() {
     assert_eq!(rates(&script).1.output, Rate::ZERO);
 }
 
-fn clients(script: &Script) -> Arc<[Client]> {
+fn clients(script: &Script) -> &[Client] {
     let node = script.picture.node("a:1").unwrap();
     let snapshot = node.snapshot.as_ref().unwrap();
-    Arc::clone(&snapshot.topic("t").unwrap().channel("c").unwrap().clients)
+    snapshot.topic("t").unwrap().channel("c").unwrap().clients
 }
 
 fn with_client(client: serde_json::Value) -> serde_json::Value {
@@ -99,6 +99,39 @@ fn an_address_that_is_used_again_is_another_client() {
     script.says("a:1", with_client(client)).poll();
     let client = &clients(&script)[0];
     assert_eq!((client.busy_since, client.finish_rate), (Some(other), Rate::UNKNOWN));
+}
+
+#[test]
+fn topics_and_channels_keep_apart_though_they_lie_side_by_side() {
+    let channel = |name: &str, client: &str, value: u32| {
+        json!({"channel_name": name, "clients": [{"client_id": client}],
+            "e2e_processing_latency": {"count": 1, "percentiles": [{"quantile": 0.5, "value": value}]}})
+    };
+    let stats = json!({"topics": [
+        {"topic_name": "t", "depth": 1, "channels": [channel("b", "tb", 3), channel("a", "ta", 2)]},
+        {"topic_name": "none", "depth": 2},
+        {"topic_name": "s", "depth": 3, "channels": [channel("b", "sb", 1), channel("b", "again", 9)]}]});
+    let room = Room { entries: 9, clients: 9 };
+    let stats = serde_json::from_value(stats).unwrap();
+    let snapshot = NodeSnapshot::read(stats, Moment::default(), &mut Names::default(), room);
+    let topics: Vec<_> =
+        snapshot.topics().map(|topic| (&**topic.name, topic.gauges.depth)).collect();
+    assert_eq!(topics, [("none", 2), ("s", 3), ("t", 1)]);
+    let channels = |topic| {
+        let channels = snapshot.topic(topic).unwrap().channels();
+        let told = channels.map(|channel| {
+            let there = snapshot.channel_at(channel.at).unwrap();
+            assert_eq!((there.name, there.latency), (channel.name, channel.latency));
+            let value = channel.latency.unwrap().percentiles[0].value_ns;
+            (channel.name.to_string(), channel.clients[0].client_id.to_string(), value)
+        });
+        told.collect::<Vec<_>>()
+    };
+    let told = |name: &str, client: &str, value| (name.to_owned(), client.to_owned(), value);
+    assert_eq!(channels("t"), [told("a", "ta", 2.0), told("b", "tb", 3.0)]);
+    assert_eq!(channels("s"), [told("b", "sb", 1.0)], "the first of two with the same name");
+    assert_eq!(channels("none"), []);
+    assert_eq!(snapshot.topic("t").unwrap().latency, None);
 }
 
 #[test]

@@ -37,7 +37,7 @@ pub(super) async fn put(
     key: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(payload, VALUE_BYTES_MAX, Vec::new()).await;
+    let body = body::read(payload, VALUE_BYTES_MAX).await;
     let body = body.map_err(|error| HttpError::of_body(error, HttpError::ValueSize))?;
     if body.is_empty() {
         return Err(HttpError::ValueSize);

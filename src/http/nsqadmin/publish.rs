@@ -62,7 +62,7 @@ pub(super) async fn publish(
 }
 
 async fn read(payload: Payload) -> Result<Publication, HttpError> {
-    let body = body::read(payload, BODY_BYTES_MAX, Vec::new()).await;
+    let body = body::read(payload, BODY_BYTES_MAX).await;
     let body = body.map_err(|error| HttpError::of_body(error, HttpError::BodyTooBig))?;
     serde_json::from_slice(&body).map_err(|error| HttpError::BadJson(error.to_string()))
 }

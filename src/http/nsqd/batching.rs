@@ -21,20 +21,6 @@ pub struct Limits {
     pub body_bytes_max: usize,
 }
 
-/// One message. `framed` has room for its size in front.
-pub fn single(mut framed: Vec<u8>) -> Batches {
-    let size = u32::try_from(framed.len() - SIZE_BYTES).unwrap_or(u32::MAX);
-    framed[..SIZE_BYTES].copy_from_slice(&size.to_be_bytes());
-    let mut first = BatchBuilder::new();
-    first.push_framed(&framed, 1);
-    Batches { first, rest: Vec::new() }
-}
-
-/// A buffer to read a message into, for [`single`].
-pub fn room_for_size() -> Vec<u8> {
-    vec![0; SIZE_BYTES]
-}
-
 /// One message per line; empty lines are none. `None` without any message.
 pub fn lines(body: &[u8], limits: Limits) -> Result<Option<Batches>, HttpError> {
     let mut cutter = Cutter::default();
@@ -150,13 +136,6 @@ mod tests {
             body.extend_from_slice(message);
         }
         body
-    }
-
-    #[test]
-    fn a_single_message_is_taken_as_it_is() {
-        let mut buf = room_for_size();
-        buf.extend_from_slice(b" a\n");
-        assert_eq!(messages(single(buf)), [b" a\n"]);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub async fn put(
     key: Path<String>,
     payload: Payload,
 ) -> Result<HttpResponse, HttpError> {
-    let body = body::read(payload, api.shared.options.max_msg_size, Vec::new()).await;
+    let body = body::read(payload, api.shared.options.max_msg_size).await;
     let body = body.map_err(|error| HttpError::of_body(error, HttpError::ValueSize))?;
     if body.is_empty() {
         return Err(HttpError::ValueSize);

@@ -89,13 +89,13 @@ fn register_refusal(config: &mut ServiceConfig, https_port: i32) {
 /// The whole API.
 fn register(config: &mut ServiceConfig, api: State) {
     config.app_data(api);
-    super::debug::register(Routes::new(config), "/debug/pprof/")
+    // Looked through from the front: what is asked for most comes first.
+    let busy = Routes::new(config).post("/pub", publish::one).post("/mpub", publish::many);
+    super::debug::register(busy, "/debug/pprof/")
         .get("/ping", info::ping)
         .get("/info", info::info)
         .get("/stats", stats::stats)
         .get("/metrics", metrics::metrics)
-        .post("/pub", publish::one)
-        .post("/mpub", publish::many)
         .post("/topic/create", topics::create)
         .post("/topic/delete", topics::delete)
         .post("/topic/empty", topics::empty)
@@ -127,6 +127,14 @@ impl Api {
     async fn find_topic(&self, name: &TopicName) -> Result<Addr<Topic>, HttpError> {
         let find = || FindTopic { name: name.clone(), create: false };
         Ok(ask(&self.node, find).await??)
+    }
+
+    /// Where to publish to a topic: the node is asked only if it has none of that name.
+    async fn topic_to_publish(&self, name: &TopicName) -> Result<Addr<Topic>, HttpError> {
+        match self.shared.topics.get(name) {
+            Some(topic) => Ok(topic),
+            None => self.find_or_create_topic(name).await,
+        }
     }
 
     async fn find_or_create_topic(&self, name: &TopicName) -> Result<Addr<Topic>, HttpError> {

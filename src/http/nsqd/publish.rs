@@ -7,13 +7,12 @@ use tokio::sync::oneshot;
 
 use super::{Api, State, batching};
 use crate::{
-    actors::topic::{Batches, Publish},
+    actors::topic::{Joined, Lost, Publish},
     http::{
         HttpError, Params,
         body::{self, BodyError},
         reply,
     },
-    protocol::TopicName,
 };
 
 /// One message: the body as it is.
@@ -25,16 +24,18 @@ pub async fn one(
     let bytes_max = api.shared.options.max_msg_size;
     let too_big = |error| HttpError::of_body(error, HttpError::MessageTooBig);
     body::check_announced(&request, bytes_max).map_err(too_big)?;
-    let room = batching::room_for_size();
-    let empty = room.len();
-    let framed = body::read(payload, bytes_max, room).await.map_err(too_big)?;
-    if framed.len() == empty {
+    let body = body::read(payload, bytes_max).await.map_err(too_big)?;
+    if body.is_empty() {
         return Err(HttpError::MessageEmpty);
     }
     let params = Params::parse(request.query_string())?;
     let topic = params.topic()?;
     let delay = delay(&params, api.shared.options.max_req_timeout)?;
-    publish(&api, &topic, Some(batching::single(framed)), delay).await
+    let joined = Joined::to(&api.topic_to_publish(&topic).await?, delay);
+    joined.push(&body);
+    drop(body);
+    joined.stored().await.map_err(|Lost| HttpError::Exiting)??;
+    Ok(reply::text("OK"))
 }
 
 /// Many messages: lines, or framed as in `MPUB`. All of them are published, or none.
@@ -48,28 +49,18 @@ pub async fn many(
     body::check_announced(&request, limits.body_bytes_max).map_err(too_big)?;
     let params = Params::parse(request.query_string())?;
     let topic = params.topic()?;
-    let body = body::read(payload, limits.body_bytes_max, Vec::new()).await.map_err(too_big)?;
+    let body = body::read(payload, limits.body_bytes_max).await.map_err(too_big)?;
     let batches = if is_binary(&params) {
         batching::binary(&body, limits)?
     } else {
         batching::lines(&body, limits)?
     };
     drop(body); // the batches have it all; it need not wait for the disk with them
-    publish(&api, &topic, batches, Duration::ZERO).await
-}
-
-/// Answers when the messages are stored; the topic is created even if there is none.
-async fn publish(
-    api: &Api,
-    topic: &TopicName,
-    batches: Option<Batches>,
-    delay: Duration,
-) -> Result<HttpResponse, HttpError> {
-    let topic = api.find_or_create_topic(topic).await?;
+    let topic = api.topic_to_publish(&topic).await?; // created even if there is no message
     if let Some(batches) = batches {
         let (reply, stored) = oneshot::channel();
         // Not bounded by the mailbox, but by the connections: each waits for its answer.
-        topic.do_send(Publish { batches, delay, reply });
+        topic.do_send(Publish { batches, delay: Duration::ZERO, commands: 1, reply });
         stored.await.map_err(|_| HttpError::Exiting)??;
     }
     Ok(reply::text("OK"))

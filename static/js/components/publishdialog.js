@@ -5,11 +5,13 @@
  */
 import { h, replace } from "../core/dom.js";
 import { post } from "../core/api.js";
+import { describeFailure } from "../rules/actions.js";
 import { encodePart } from "../rules/routes.js";
 import { dialogButtons, openDialog } from "./dialog.js";
 import { field } from "./field.js";
 import { icon } from "./icons.js";
 import { createResults } from "./results.js";
+import { toast } from "./toast.js";
 
 const DEFER_MS_MAX = 3_600_000; // nsqd's --max-req-timeout, unless it was set otherwise
 const BODY_ROWS = 8;
@@ -54,10 +56,15 @@ class PublishDialog {
     try {
       this.finish(await post(`topics/${encodePart(this.topic)}/publish`, this.message()));
     } catch (error) {
-      this.tell(error.message);
+      this.tell(describeFailure(error));
     }
     this.button.disabled = false;
     this.button.focus();
+  }
+
+  /** Who has closed the dialog meanwhile. */
+  isClosed() {
+    return !this.dialog.element.isConnected;
   }
 
   /** What is wrong with the fields, in words; null when nothing is. */
@@ -71,13 +78,16 @@ class PublishDialog {
     return { body: this.body.value, encoding: this.encoding.value, node: this.node.value || null, defer_ms: Number(this.defer.value) };
   }
 
-  tell(text) {
-    replace(this.outcome, h("p.critical", { role: "alert" }, text));
+  tell(text, details = null) {
+    if (this.isClosed()) toast(`Publish a test message to ${this.topic}? ${text}`, "bad");
+    else replace(this.outcome, h("p.critical", { role: "alert" }, text), details);
   }
 
   finish(result) {
-    const text = result.ok ? "Published." : "It was not published.";
-    replace(this.outcome, h(result.ok ? "p.good" : "p.critical", { role: result.ok ? "status" : "alert" }, text), createResults(result.results, result.failures));
+    const details = createResults(result.results, result.failures);
+    if (!result.ok) return this.tell("It was not published.", details);
+    if (this.isClosed()) toast(`Published to ${this.topic}.`, "good");
+    else replace(this.outcome, h("p.good", { role: "status" }, "Published."), details);
   }
 }
 

@@ -1,11 +1,16 @@
 //! `/pub` and `/mpub`.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
 
 use super::{expect_error, expect_text};
 use crate::support::{
     Nsqd, commands,
-    http::{chunked_bytes, exchange},
+    http::{Response, chunked_bytes, exchange, read_response},
     ours,
 };
 
@@ -138,14 +143,73 @@ fn chunked_batch_has_the_limit_of_a_body() {
 
 #[test]
 fn connection_can_be_kept() {
-    use std::{io::Write, net::TcpStream};
     let nsqd = Nsqd::start();
-    let mut stream = TcpStream::connect(nsqd.http_address()).unwrap();
+    let mut kept = Kept::open(&nsqd);
     for _ in 0..50 {
-        let request = b"POST /pub?topic=orders HTTP/1.1\r\nHost: b\r\nContent-Length: 3\r\n\r\none";
-        stream.write_all(request).unwrap();
-        let response = crate::support::http::read_response(&mut stream, false).unwrap();
-        assert_eq!((response.status, response.text().as_str()), (200, "OK"));
+        expect_text(&kept.publish("one"), "OK");
     }
     assert_eq!(nsqd.topic("orders")["message_count"], 50);
+}
+
+#[test]
+fn topic_that_was_deleted_is_made_anew_by_the_next_publish_on_any_connection() {
+    let nsqd = Nsqd::start();
+    let mut kept: Vec<_> = (0..4).map(|_| Kept::open(&nsqd)).collect();
+    for round in 0..50 {
+        for connection in &mut kept {
+            expect_text(&connection.publish("one"), "OK");
+        }
+        assert_eq!(nsqd.topic("orders")["message_count"], 4, "round {round}");
+        nsqd.post("/topic/delete?topic=orders", b"");
+    }
+    assert!(nsqd.stats()["topics"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn publishes_while_their_topic_is_deleted_are_answered_and_those_afterwards_are_kept() {
+    if !ours() {
+        return; // upstream calls it an internal error
+    }
+    let nsqd = Nsqd::start();
+    let delete = || nsqd.http("POST", "/topic/delete?topic=orders", b"").status;
+    let publish_many = || {
+        let mut kept = Kept::open(&nsqd);
+        for _ in 0..300 {
+            let response = kept.publish("m");
+            match response.status {
+                200 => expect_text(&response, "OK"),
+                _ => expect_error(&response, 503, "EXITING"),
+            }
+        }
+    };
+    thread::scope(|scope| {
+        let publishers: Vec<_> = (0..4).map(|_| scope.spawn(publish_many)).collect();
+        while !publishers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            assert!([200, 404, 503].contains(&delete()));
+        }
+    });
+    assert!([200, 404].contains(&delete()));
+    let mut kept = Kept::open(&nsqd);
+    for body in ["one", "two"] {
+        expect_text(&kept.publish(body), "OK");
+    }
+    assert_eq!(bodies(&nsqd, "orders", 2), ["one", "two"]);
+}
+
+/// A connection that goes on.
+struct Kept(TcpStream);
+
+impl Kept {
+    fn open(nsqd: &Nsqd) -> Self {
+        Self(TcpStream::connect(nsqd.http_address()).unwrap())
+    }
+
+    fn publish(&mut self, body: &str) -> Response {
+        let request = format!(
+            "POST /pub?topic=orders HTTP/1.1\r\nHost: b\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        self.0.write_all(request.as_bytes()).unwrap();
+        read_response(&mut self.0, false).unwrap()
+    }
 }

@@ -106,6 +106,20 @@ fn channels_that_are_there_get_everything() {
 }
 
 #[test]
+fn a_connection_takes_turns_with_topics_where_there_are_more_of_them() {
+    let nsqd = Nsqd::start();
+    let flags = ["--messages=100", "--warm-up=0", "--topics=5", "--connections=2", "--window=3"];
+    expect_checked(&nsqd, "publish", &flags, 5, 100);
+    figures(&nsqd, "publish", &[&flags[..], &["--keep"]].concat());
+    let stats = nsqd.stats();
+    let topics = stats["topics"].as_array().unwrap();
+    let mut counts: Vec<_> =
+        topics.iter().map(|topic| topic["message_count"].as_u64().unwrap()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [16, 17, 17, 25, 25]);
+}
+
+#[test]
 fn sizes_from_ten_bytes_to_a_mebibyte() {
     let nsqd = Nsqd::start();
     for (size, messages) in [(10, 1000), (1 << 20, 8)] {
@@ -130,6 +144,27 @@ fn a_backlog_is_drained_by_all_consumers() {
     let [before, after, peak] =
         ["before", "after", "peak"].map(|moment| memory[moment].as_u64().unwrap());
     assert!(before > 0 && peak >= before.max(after), "{memory}");
+}
+
+#[test]
+fn a_backlog_is_kept_for_a_time_and_taken_afterwards() {
+    const WINDOWS: u64 = 4 * 4 * 200;
+    let nsqd = Nsqd::start();
+    for (depth, topics, more) in [
+        (0, 1, &["--messages=0"][..]),
+        (500, 1, &["--messages=500", "--rdy=50"]),
+        (600, 2, &["--messages=600", "--topics=2", "--connections=3", "--size=1000"]),
+    ] {
+        let figures = figures(&nsqd, "consume", &[more, &["--duration=300ms"]].concat());
+        assert!(figures["seconds"].as_f64().unwrap() >= 0.3, "{figures}");
+        assert_eq!(figures["parameters"]["backlog"], depth);
+        let check = &figures["check"];
+        let [taken, all] = [&figures["count"], &check["messages"]].map(|n| n.as_u64().unwrap());
+        assert!(taken > depth, "more than was there before: {figures}");
+        assert!(all - taken <= depth + WINDOWS, "no more than was taken: {figures}");
+        assert_eq!((&check["channels"], &check["duplicates"]), (&topics.into(), &0.into()));
+    }
+    assert_nothing_left(&nsqd);
 }
 
 #[test]
@@ -302,6 +337,9 @@ fn wrong_flags_are_refused_before_anything_is_done() {
             &["publish", TCP, HTTP, "--connections=60000", "--size=1048576"],
             "would need 58.6 GiB of buffers",
         ),
+        (&["publish", TCP, HTTP, "--topics=60000", "--command=mpub"], "of buffers"),
+        (&["consume", TCP, HTTP, "--messages=0"], "nothing to take: --messages or --duration"),
+        (&["consume", TCP, "--bare", "--duration=1s"], "no --duration"),
         (&["consume", TCP, HTTP, "--topics=3", "--connections=2"], "cannot take from 3 topics"),
         (&["consume", TCP, HTTP, "--connections=60000"], "of buffers"),
         (&["fan-out", TCP, HTTP, "--consumers=100", "--channels=1000"], "of buffers"),
@@ -329,6 +367,8 @@ fn help_names_every_kind() {
     assert!(!ended.out.contains("bare"), "{}", ended.out);
     let page = Tool::run("man", &[], b"");
     assert!(page.out.contains("nsq\\-bench(1)"), "{}", page.out);
+    let page = Tool::run("man", &["nsq-bench-consume"], b"");
+    assert!(page.out.contains("so that the backlog stays as deep as it is"), "{}", page.out);
     let script = Tool::run("completions", &["bash"], b"");
     assert!(script.out.contains("fan-out") && script.out.contains("--patience"), "{}", script.out);
 }

@@ -268,6 +268,33 @@ test("what came of it is told also to who has closed the dialog", async () => {
   });
 });
 
+test("what came of a test message is told also to who has closed the dialog", async () => {
+  await topic("unseen");
+  await here.visit({}, async (visit) => {
+    visit.expected.push(/status of 502/);
+    await visit.open("/topics/unseen");
+    const answers = [
+      [(route) => route.continue(), "Published to unseen."],
+      [(route) => route.fulfill({ status: 502, body: "" }), "Publish a test message to unseen? It may have been done or not"],
+    ];
+    for (const [answer, told] of answers) {
+      const held = new Promise((resolve) => visit.page.route("**/api/v1/topics/unseen/publish", resolve));
+      await visit.main.getByRole("button", { name: "Publish", exact: true }).click();
+      const dialog = visit.page.getByRole("dialog");
+      await dialog.getByLabel("Body", { exact: true }).fill("late");
+      await dialog.getByRole("button", { name: "Publish" }).click();
+      const route = await held;
+      await visit.page.keyboard.press("Escape");
+      await dialog.waitFor({ state: "detached" });
+      await answer(route);
+      await visit.page.locator(".toast").filter({ hasText: told }).waitFor();
+      await visit.page.unroute("**/api/v1/topics/unseen/publish");
+    }
+    const counts = (await topics("unseen")).map((found) => found.message_count);
+    assert.deepEqual(counts.sort(), [3, 4], "one of the two was sent");
+  });
+});
+
 test("what was done stands in the audit log", async () => {
   await here.visit({}, async (visit) => {
     await visit.open("/audit");

@@ -51,7 +51,7 @@ struct ActionBody {
 
 /// The body as JSON, whatever it says it is.
 async fn json_body<T: DeserializeOwned>(payload: Payload) -> Result<T, HttpError> {
-    let body = body::read(payload, BODY_BYTES_MAX, Vec::new()).await;
+    let body = body::read(payload, BODY_BYTES_MAX).await;
     let body = body.map_err(|error| HttpError::of_body(error, HttpError::BodyTooBig))?;
     if body.is_empty() {
         return Err(HttpError::BadJson("EOF".to_owned()));

@@ -59,9 +59,9 @@ pub(super) fn view<'a>(
     Ok(ChannelView {
         channel: ChannelRow::new(scene, of, found),
         series: Chart::of(scene.history, &subject),
-        nodes: entries().map(|(node, entry)| OnNode::new(node, entry)).collect(),
+        nodes: entries().map(|(node, entry)| OnNode::new(node, &entry)).collect(),
         clients: clients.collect(),
-        latency: LatencyView::merged(entries().map(|(_, entry)| entry.latency.as_deref())),
+        latency: LatencyView::merged(entries().map(|(_, entry)| entry.latency)),
         problems: ProblemList::of(scene, |problem| {
             problem.topic.as_deref() == Some(topic)
                 && problem.channel.as_deref().is_none_or(|of| of == channel)
@@ -70,7 +70,7 @@ pub(super) fn view<'a>(
 }
 
 impl<'a> OnNode<'a> {
-    fn new(node: &'a Node, entry: &'a ChannelEntry) -> Self {
+    fn new(node: &'a Node, entry: &ChannelEntry<'a>) -> Self {
         let (data_at, since) = ages(node);
         Self {
             node: &node.address,
@@ -78,7 +78,7 @@ impl<'a> OnNode<'a> {
             paused: entry.paused,
             counts: CountsView::from(&Counts::of_channel(entry, own_share(node))),
             client_count: entry.gauges.clients,
-            latency: LatencyView::merged(std::iter::once(entry.latency.as_deref())),
+            latency: LatencyView::merged(std::iter::once(entry.latency)),
             data_at,
             since,
         }

@@ -52,16 +52,21 @@ impl<'a> ClientView<'a> {
     pub(super) fn all(
         node: &'a Node,
         topic: &'a Name,
-        channel: &'a ChannelEntry,
+        channel: ChannelEntry<'a>,
     ) -> impl Iterator<Item = Self> {
-        channel.clients.iter().map(move |client| Self::new(node, topic, channel, client))
+        channel.clients.iter().map(move |client| Self::new(node, topic, &channel, client))
     }
 
-    fn new(node: &'a Node, topic: &'a Name, channel: &'a ChannelEntry, client: &'a Client) -> Self {
+    fn new(
+        node: &'a Node,
+        topic: &'a Name,
+        channel: &ChannelEntry<'a>,
+        client: &'a Client,
+    ) -> Self {
         Self {
             node: &node.address,
             topic,
-            channel: &channel.name,
+            channel: channel.name,
             client_id: &client.client_id,
             hostname: &client.hostname,
             remote_address: &client.remote_address,

@@ -75,7 +75,7 @@ struct PercentileView {
 
 impl LatencyView {
     /// Of several nodes; none if no node measures.
-    pub(super) fn merged<'a>(of: impl Iterator<Item = Option<&'a Latency>>) -> Option<Self> {
+    pub(super) fn merged<'a>(of: impl Iterator<Item = Option<Latency<'a>>>) -> Option<Self> {
         let measured: Vec<_> = of.flatten().collect();
         let first = measured.first()?;
         let quantiles = first.percentiles.iter().map(|of| of.quantile);
@@ -85,7 +85,7 @@ impl LatencyView {
     }
 }
 
-fn percentile(quantile: f64, measured: &[&Latency]) -> PercentileView {
+fn percentile(quantile: f64, measured: &[Latency<'_>]) -> PercentileView {
     let of = measured.iter().filter(|latency| latency.count > 0).filter_map(|latency| {
         let mut all = latency.percentiles.iter();
         let found = all.find(|of| of.quantile.to_bits() == quantile.to_bits())?;
@@ -105,15 +105,14 @@ mod tests {
     use super::*;
     use crate::cluster::snapshot::Percentile;
 
-    fn latency(count: u64, values: &[(f64, f64)]) -> Latency {
-        let percentile = |&(quantile, value_ns)| Percentile { quantile, value_ns };
-        Latency { count, percentiles: values.iter().map(percentile).collect() }
+    fn of(value_ns: f64) -> [Percentile; 1] {
+        [Percentile { quantile: 0.99, value_ns }]
     }
 
     #[test]
     fn no_samples_are_no_zero() {
-        let none = latency(0, &[(0.99, 0.0)]);
-        let merged = LatencyView::merged([None, Some(&none)].into_iter()).unwrap();
+        let none = Latency { count: 0, percentiles: &of(0.0) };
+        let merged = LatencyView::merged([None, Some(none)].into_iter()).unwrap();
         assert_eq!((merged.count, merged.percentiles[0].max), (0, None));
         assert_eq!(merged.percentiles[0].average, None);
         assert!(LatencyView::merged([None, None].into_iter()).is_none());
@@ -121,9 +120,10 @@ mod tests {
 
     #[test]
     fn nodes_count_by_their_samples() {
-        let (one, two) = (latency(1, &[(0.99, 10.0)]), latency(3, &[(0.99, 30.0)]));
-        let none = latency(0, &[(0.99, 0.0)]);
-        let merged = LatencyView::merged([&one, &none, &two].into_iter().map(Some)).unwrap();
+        let one = Latency { count: 1, percentiles: &of(10.0) };
+        let none = Latency { count: 0, percentiles: &of(0.0) };
+        let two = Latency { count: 3, percentiles: &of(30.0) };
+        let merged = LatencyView::merged([one, none, two].into_iter().map(Some)).unwrap();
         let of = &merged.percentiles[0];
         assert_eq!((merged.count, of.max, of.average), (4, Some(30.0), Some(25.0)));
     }

@@ -11,7 +11,11 @@ use super::{
     topic::{ChannelOnNode, own_share},
 };
 use crate::{
-    cluster::{history::Subject, picture::Counts, snapshot::Name},
+    cluster::{
+        history::Subject,
+        picture::Counts,
+        snapshot::{Name, TopicEntry},
+    },
     http::HttpError,
 };
 
@@ -39,24 +43,23 @@ struct OfNode<'a> {
 pub(super) fn view<'a>(scene: &Scene<'a>, address: &str) -> Result<NodeView<'a>, HttpError> {
     let picture = &scene.seen.picture;
     let node = picture.node(address).ok_or(HttpError::NodeNotFound)?;
-    let topics = node.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.topics);
     let producers = node.snapshot.as_ref().map_or(&[][..], |snapshot| &snapshot.producers);
     let share = own_share(node);
-    let row = |topic: &'a crate::cluster::snapshot::TopicEntry| OfNode {
-        topic: &topic.name,
+    let row = |topic: TopicEntry<'a>| OfNode {
+        topic: topic.name,
         paused: topic.paused,
-        counts: CountsView::from(&Counts::of_topic(topic, share)),
+        counts: CountsView::from(&Counts::of_topic(&topic, share)),
         own_depth: topic.gauges.depth,
-        tombstoned: picture.is_tombstoned(address, &topic.name),
-        channels: topic.channels.iter().map(|of| ChannelOnNode::new(of, share)).collect(),
+        tombstoned: picture.is_tombstoned(address, topic.name),
+        channels: topic.channels().map(|of| ChannelOnNode::new(&of, share)).collect(),
     };
-    let clients = topics.iter().flat_map(|topic| {
-        topic.channels.iter().flat_map(|of| ClientView::all(node, &topic.name, of))
+    let clients = node.topics().flat_map(|topic| {
+        topic.channels().flat_map(move |of| ClientView::all(node, topic.name, of))
     });
     Ok(NodeView {
         node: NodeRow::new(scene, node),
         series: Chart::of(scene.history, &Subject::Node(node.address.clone())),
-        topics: topics.iter().map(row).collect(),
+        topics: node.topics().map(row).collect(),
         clients: clients.collect(),
         producers: producers.iter().map(ProducerView::from).collect(),
         problems: ProblemList::of(scene, |problem| problem.node.as_deref() == Some(address)),

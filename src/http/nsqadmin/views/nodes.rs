@@ -10,7 +10,7 @@ use super::{
     topic::{ages, polled_at},
 };
 use crate::cluster::{
-    picture::{Node, Registered, Registry},
+    picture::{Node, Picture, Registered, Registry},
     snapshot::Name,
 };
 
@@ -64,15 +64,8 @@ impl<'a> NodeRow<'a> {
         let picture = &scene.seen.picture;
         let identity = &node.identity;
         let snapshot = node.snapshot.as_deref();
-        let topics = snapshot.map_or(&[][..], |snapshot| &snapshot.topics);
         let counts = node.counts();
-        let started_at = snapshot.and_then(|snapshot| snapshot.started_at_s);
         let (data_at, since) = ages(node);
-        let is_known = |registry: &'a Registry| Registration {
-            address: &registry.address,
-            known: registry.node(&node.address).is_some(),
-        };
-        let hiding = picture.registries.iter().filter_map(|of| of.node(&node.address));
         Self {
             node: &node.address,
             hostname: &identity.hostname,
@@ -83,27 +76,50 @@ impl<'a> NodeRow<'a> {
             out_of_date: picture.is_out_of_date(node),
             region: &identity.region,
             zone: &identity.zone,
-            health: snapshot
-                .filter(|_| node.failure.is_none())
-                .map(|snapshot| &snapshot.health)
-                .filter(|health| !health.is_empty()),
-            started_at: started_at.map(|seconds| seconds.saturating_mul(1000)),
-            uptime_s: started_at.filter(|_| node.failure.is_none()).and_then(|started| {
-                let now = i64::try_from(polled_at(scene).0 / 1_000_000_000).ok()?;
-                u64::try_from(now.saturating_sub(started)).ok()
-            }),
+            health: health(node),
+            started_at: started_at_s(node).map(|seconds| seconds.saturating_mul(1000)),
+            uptime_s: uptime_s(scene, node),
             reachable: node.failure.is_none() && snapshot.is_some(),
             error: node.failure.as_ref().map(|failure| &failure.text),
             since,
             data_at,
-            topic_count: topics.len(),
-            channel_count: topics.iter().map(|topic| topic.channels.len()).sum(),
+            topic_count: node.topics().count(),
+            channel_count: node.topics().map(|topic| topic.channels().count()).sum(),
             client_count: counts.gauges.clients,
             counts: CountsView::from(&counts),
             memory_bytes: snapshot.and_then(|snapshot| snapshot.memory_bytes),
             restarts: snapshot.and_then(|snapshot| snapshot.restarts),
-            registries: picture.registries.iter().map(is_known).collect(),
-            tombstoned_topics: hiding.flat_map(Registered::tombstoned).collect(),
+            registries: registrations(picture, node),
+            tombstoned_topics: tombstoned_topics(picture, node),
         }
     }
+}
+
+fn health(node: &Node) -> Option<&Name> {
+    let snapshot = node.snapshot.as_ref().filter(|_| node.failure.is_none())?;
+    Some(&snapshot.health).filter(|health| !health.is_empty())
+}
+
+fn started_at_s(node: &Node) -> Option<i64> {
+    node.snapshot.as_ref()?.started_at_s
+}
+
+/// None of one that does not answer.
+fn uptime_s(scene: &Scene<'_>, node: &Node) -> Option<u64> {
+    let started = started_at_s(node).filter(|_| node.failure.is_none())?;
+    let now = i64::try_from(polled_at(scene).0 / 1_000_000_000).ok()?;
+    u64::try_from(now.saturating_sub(started)).ok()
+}
+
+fn registrations<'a>(picture: &'a Picture, node: &Node) -> Vec<Registration<'a>> {
+    let is_known = |registry: &'a Registry| Registration {
+        address: &registry.address,
+        known: registry.node(&node.address).is_some(),
+    };
+    picture.registries.iter().map(is_known).collect()
+}
+
+fn tombstoned_topics<'a>(picture: &'a Picture, node: &Node) -> BTreeSet<&'a Name> {
+    let hiding = picture.registries.iter().filter_map(|of| of.node(&node.address));
+    hiding.flat_map(Registered::tombstoned).collect()
 }

@@ -52,9 +52,9 @@ pub(super) struct ChannelOnNode<'a> {
 }
 
 impl<'a> ChannelOnNode<'a> {
-    pub(super) fn new(channel: &'a ChannelEntry, share: Share) -> Self {
+    pub(super) fn new(channel: &ChannelEntry<'a>, share: Share) -> Self {
         Self {
-            channel: &channel.name,
+            channel: channel.name,
             paused: channel.paused,
             counts: CountsView::from(&Counts::of_channel(channel, share)),
             client_count: channel.gauges.clients,
@@ -84,9 +84,9 @@ pub(super) fn view<'a>(scene: &Scene<'a>, name: &str) -> Result<TopicView<'a>, H
     Ok(TopicView {
         topic: TopicRow::new(scene, topic),
         series: Chart::of(scene.history, &subject),
-        nodes: entries().map(|(node, entry)| OnNode::new(picture, node, entry)).collect(),
+        nodes: entries().map(|(node, entry)| OnNode::new(picture, node, &entry)).collect(),
         channels: channels.map(|channel| ChannelRow::new(scene, topic, channel)).collect(),
-        latency: LatencyView::merged(entries().map(|(_, entry)| entry.latency.as_deref())),
+        latency: LatencyView::merged(entries().map(|(_, entry)| entry.latency)),
         problems: ProblemList::of(scene, |problem| problem.topic.as_deref() == Some(name)),
     })
 }
@@ -104,9 +104,8 @@ fn inactive<'a>(scene: &Scene<'a>, name: &str) -> Option<TopicView<'a>> {
 }
 
 impl<'a> OnNode<'a> {
-    fn new(picture: &Picture, node: &'a Node, entry: &'a TopicEntry) -> Self {
+    fn new(picture: &Picture, node: &'a Node, entry: &TopicEntry<'a>) -> Self {
         let share = own_share(node);
-        let channels = entry.channels.iter();
         let (data_at, since) = ages(node);
         Self {
             node: &node.address,
@@ -114,9 +113,9 @@ impl<'a> OnNode<'a> {
             paused: entry.paused,
             counts: CountsView::from(&Counts::of_topic(entry, share)),
             own_depth: entry.gauges.depth,
-            channels: channels.map(|channel| ChannelOnNode::new(channel, share)).collect(),
-            latency: LatencyView::merged(std::iter::once(entry.latency.as_deref())),
-            tombstoned: picture.is_tombstoned(&node.address, &entry.name),
+            channels: entry.channels().map(|of| ChannelOnNode::new(&of, share)).collect(),
+            latency: LatencyView::merged(std::iter::once(entry.latency)),
+            tombstoned: picture.is_tombstoned(&node.address, entry.name),
             data_at,
             since,
         }

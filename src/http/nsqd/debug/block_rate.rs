@@ -37,7 +37,7 @@ async fn form(request: &HttpRequest, payload: Payload) -> Params {
     if !content_type.is_some_and(|content_type| content_type.starts_with(FORM)) {
         return Params::default();
     }
-    let body = body::read(payload, FORM_BYTES_MAX, Vec::new()).await.unwrap_or_default();
+    let body = body::read(payload, FORM_BYTES_MAX).await.unwrap_or_default();
     Params::parse(&String::from_utf8_lossy(&body)).unwrap_or_default()
 }
 
