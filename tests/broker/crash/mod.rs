@@ -1,6 +1,7 @@
 //! The process ends without warning.
 
 mod churn;
+mod journal;
 mod ledger;
 mod peers;
 
