@@ -295,7 +295,9 @@ impl Ledger {
     fn accept(&mut self, found: Found, contract: Contract) {
         let synced = contract.is_synced_after();
         let stored = |before: Told| Told { told: true, synced: synced || before.synced };
-        self.messages.retain(|seq, _| found.messages.contains_key(seq));
+        // A segment whose removal was not synced may yet come back.
+        let may_come_back = |seq: u64| !synced && seq < self.trimmed;
+        self.messages.retain(|&seq, _| found.messages.contains_key(&seq) || may_come_back(seq));
         self.messages.values_mut().for_each(|message| message.stored = stored(message.stored));
         self.topic = self.topic.map(stored);
         let StoredTopic { recovery, metadata, .. } = &found.stored;

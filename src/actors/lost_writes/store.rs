@@ -337,8 +337,10 @@ impl Store {
         let mut batches = Vec::new();
         for &old in &olds {
             let Some(batch) = topic.copy(name, old, &mut position)? else { return Ok(()) };
-            ledger.carrying(name, old, batch.first_seq());
             batches.push(batch);
+        }
+        for (&old, batch) in olds.iter().zip(&batches) {
+            ledger.carrying(name, old, batch.first_seq());
         }
         topic.log.append(&batches)?;
         self.sync_log()?;
