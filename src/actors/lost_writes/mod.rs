@@ -30,7 +30,7 @@ const CREATION_STEPS: usize = 7;
 /// What a start does before it comes to the journal.
 const DATA_DIR_STEPS: usize = 3;
 /// What it does then with up to three logs and two files, and a little more.
-const REPLAY_STEPS: usize = 12;
+const REPLAY_STEPS: usize = 13;
 
 /// How a life of the store ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -33,6 +33,9 @@ use crate::{
 /// Never written so long: what stands behind is no entry.
 const FILE_BYTES_MAX: u64 = 256 << 20;
 
+/// Where the newest segment of a log ends.
+const LAST: LogPosition = LogPosition(u64::MAX);
+
 /// What a start has found in the journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Replayed {
@@ -55,7 +58,11 @@ pub(in crate::storage) fn replay(
     disk: &dyn Disk,
 ) -> Result<Replayed, JournalError> {
     let dir = data_dir.path().join(DIR);
-    let numbers = list_files(&dir, disk)?;
+    let Some(numbers) = list_files(&dir, disk)? else { return Ok(Replayed::default()) };
+    if !disk.is_read_only() {
+        // An earlier start may have ended before what it has removed was gone for good.
+        disk.sync_dir(&dir).map_err(|source| JournalError::io("sync", &dir, source))?;
+    }
     let mut replay = Replay { data_dir, disk, found: Replayed::default(), ended: BTreeMap::new() };
     replay.found.files = numbers.len();
     for &number in &numbers {
@@ -71,15 +78,16 @@ pub(in crate::storage) fn replay(
     Ok(replay.found)
 }
 
-fn list_files(dir: &Path, disk: &dyn Disk) -> Result<Vec<u64>, JournalError> {
+/// `None` if there has never been a journal.
+fn list_files(dir: &Path, disk: &dyn Disk) -> Result<Option<Vec<u64>>, JournalError> {
     let names = match disk.list(dir) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         names => names.map_err(|source| JournalError::io("list", dir, source))?,
     };
     let mut numbers: Vec<_> =
         names.iter().filter_map(|name| parse_file_name(name.to_str()?)).collect();
     numbers.sort_unstable();
-    Ok(numbers)
+    Ok(Some(numbers))
 }
 
 /// For good, one after the other, the oldest first: what is said of deleted topics outlives what they have left.
@@ -261,7 +269,7 @@ impl<'a> LogFiles<'a> {
     fn restore(&mut self) -> Result<(), JournalError> {
         for index in 0..self.segments.len() {
             let (base, path) = self.segments[index].clone();
-            let limit = self.segments.get(index + 1).map_or(LogPosition(u64::MAX), |next| next.0);
+            let limit = self.segments.get(index + 1).map_or(LAST, |next| next.0);
             let is_inside =
                 |(header, _): &&(RecordHeader, _)| (base..limit).contains(&header.position);
             let records: Vec<_> = self.records.iter().filter(is_inside).copied().collect();
@@ -285,7 +293,11 @@ impl<'a> LogFiles<'a> {
             let position = header.position;
             let offset = SEGMENT_HEADER_BYTES + position.bytes_since(positions.start);
             if offset > size || header.end_position() > positions.end {
-                self.complain(format_args!("the record at {position} has no place in the log"));
+                // Segments in between were removed, which was not durable for all of them; or else opening the log
+                // tells what is missing there.
+                if positions.end == LAST {
+                    self.complain(format_args!("the record at {position} has no place in the log"));
+                }
                 continue;
             }
             buffer.resize(record.len(), 0);
