@@ -11,7 +11,7 @@ mod figures;
 mod holding;
 mod machine;
 mod pieces;
-#[path = "../work/mod.rs"]
+#[path = "../workload/mod.rs"]
 mod work;
 
 use std::{collections::BTreeMap, error::Error, fs, path::Path, process::ExitCode};

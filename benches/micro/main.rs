@@ -5,7 +5,7 @@
 mod codec;
 mod log;
 mod rules;
-#[path = "../work/mod.rs"]
+#[path = "../workload/mod.rs"]
 mod work;
 
 use std::time::Duration;
