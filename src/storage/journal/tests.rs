@@ -17,9 +17,10 @@ use crate::{
     storage::{
         batch::Batch,
         data_dir::{DataDir, DataDirError},
-        disk::RealDisk,
+        disk::{Disk, RealDisk},
         failing_disk::{FailingDisk, Faults},
         log::{Log, LogOptions},
+        lossy_disk::{LossyDisk, Survival},
         position::LogPosition,
         read_only_disk::ReadOnlyDisk,
         test_log::{batch, read_all},
@@ -265,6 +266,27 @@ fn records_that_were_trimmed_are_passed_over() {
     let replayed = path.replay();
     assert_eq!((replayed.records, replayed.restored, replayed.damage), (1, 0, vec![]));
     assert_eq!(path.found("t"), topic.written[1..]);
+}
+
+/// A topic could be created meanwhile that what stands in it is not for.
+#[test]
+fn what_a_start_that_was_killed_has_removed_is_gone_for_good_after_the_next() {
+    for step in 1.. {
+        let path = TestPath::new();
+        let disk = LossyDisk::new(path.path());
+        let start = || DataDir::open(path.path(), Arc::new(disk.clone())).map(drop);
+        let mut files = JournalFiles::new(path.path(), Arc::new(disk.clone()));
+        files.carry_out(&Round { done: Vec::new(), number: 1 }, &[ended("t")]).unwrap();
+        disk.stop_at(disk.steps() + step);
+        let was_killed = start().is_err();
+        disk.come_back();
+        start().unwrap();
+        disk.lose_power(Survival::Nothing);
+        assert_eq!(disk.list(&path.path().join(DIR)).unwrap(), [""; 0], "step {step}");
+        if !was_killed {
+            return assert!(step > 5, "a start takes more steps than {step}");
+        }
+    }
 }
 
 #[test]

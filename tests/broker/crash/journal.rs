@@ -4,6 +4,7 @@
 //! journal as well.
 
 use std::{
+    collections::HashSet,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
     thread,
 };
 
-use memchr::memmem;
+use memchr::{memchr, memmem};
 
 use crate::support::{Client, DEADLINE, Frame, Nsqd, commands, ours};
 
@@ -33,9 +34,10 @@ fn what_a_loss_of_power_takes_from_many_logs_comes_back() {
     }
     let acknowledged = publish_and_kill(&mut nsqd);
     let journal = journal(&nsqd.data_path().join("journal"));
+    let journalled = bodies(&journal);
     let taken = acknowledged.iter().enumerate().map(|(topic, &count)| {
         let log = log(&nsqd.data_path().join(format!("topics/t{topic}")));
-        take_end(&log, topic, count, &journal)
+        take_end(&log, topic, count, &journalled)
     });
     let taken: usize = taken.sum();
     assert!(taken > ACKNOWLEDGED / 4, "{taken} of {acknowledged:?} were in the journal");
@@ -93,6 +95,15 @@ fn journal(dir: &Path) -> Vec<u8> {
     files(dir).iter().flat_map(|path| fs::read(path).unwrap()).collect()
 }
 
+/// All bodies in the bytes of the journal.
+fn bodies(journal: &[u8]) -> HashSet<&[u8]> {
+    let body = |at| {
+        let length = memchr(b'.', &journal[at..])?;
+        Some(&journal[at..=at + length])
+    };
+    memmem::find_iter(journal, "message ").filter_map(body).collect()
+}
+
 /// The only segment of a topic.
 fn log(topic_dir: &Path) -> PathBuf {
     let mut logs = files(topic_dir);
@@ -102,9 +113,8 @@ fn log(topic_dir: &Path) -> PathBuf {
 }
 
 /// Cuts off the newest acknowledged messages, as many as the journal has without a gap, and what follows. How many those are.
-fn take_end(log: &Path, topic: usize, count: usize, journal: &[u8]) -> usize {
-    let is_there =
-        |number: &usize| memmem::find(journal, body(topic, *number).as_bytes()).is_some();
+fn take_end(log: &Path, topic: usize, count: usize, journalled: &HashSet<&[u8]>) -> usize {
+    let is_there = |number: &usize| journalled.contains(body(topic, *number).as_bytes());
     let taken = (0..count).rev().take_while(is_there).count();
     if taken > 0 {
         let first = body(topic, count - taken);
