@@ -156,7 +156,7 @@ impl Journal {
     ) -> bool {
         let entry = Entry { topic: topic.clone(), kind: EntryKind::Records(records) };
         let mut state = self.0.lock();
-        let bytes = state.queued_bytes + entry.len() as u64;
+        let bytes = state.queued_bytes + entry.encoded_len() as u64;
         let has_room = bytes <= QUEUE_BYTES_MAX && state.coverage.has_room_for(bytes);
         if !has_room || state.failure.is_some() {
             self.0.has_room.store(false, Relaxed);
@@ -223,7 +223,7 @@ impl Inner {
     }
 
     fn add(self: &Arc<Self>, mut state: MutexGuard<'_, State>, entry: Entry, reply: Reply) {
-        state.queued_bytes += entry.len() as u64;
+        state.queued_bytes += entry.encoded_len() as u64;
         state.queue.push_back(Queued { entry, reply, is_gone: false });
         self.start(state);
     }
@@ -339,13 +339,14 @@ impl State {
     fn take_round(&mut self) -> Vec<Queued> {
         let mut bytes = 0;
         let mut fits = |queued: &&Queued| {
-            bytes += queued.entry.len();
+            bytes += queued.entry.encoded_len();
             bytes <= ROUND_BYTES_MAX
         };
         let count = self.queue.iter().take_while(|queued| fits(queued)).count();
         let count = count.max(1).min(self.queue.len());
         let round: Vec<_> = self.queue.drain(..count).collect();
-        self.queued_bytes -= round.iter().map(|queued| queued.entry.len() as u64).sum::<u64>();
+        self.queued_bytes -=
+            round.iter().map(|queued| queued.entry.encoded_len() as u64).sum::<u64>();
         round
     }
 

@@ -97,7 +97,7 @@ impl Store {
         node.coverage(|_| ())?; // there is a journal
         let kind = EntryKind::Records(self.topic().log.take_for_journal()?);
         let entry = Entry { topic: name, kind };
-        let has_room = node.coverage(|coverage| coverage.has_room_for(entry.len() as u64));
+        let has_room = node.coverage(|coverage| coverage.has_room_for(entry.encoded_len() as u64));
         if has_room == Some(false) {
             self.topic().log.give_up_journal();
             return None;

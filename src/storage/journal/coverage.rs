@@ -82,7 +82,7 @@ impl Coverage {
 
     fn note(&mut self, entry: &Entry) {
         let Some(newest) = self.files.back_mut() else { return };
-        newest.bytes += entry.len() as u64;
+        newest.bytes += entry.encoded_len() as u64;
         let Some(end) = entry.end() else { return };
         match newest.topics.get_mut(&entry.topic) {
             Some(need) => *need = Some(end),

@@ -93,14 +93,9 @@ impl Entry {
     }
 
     /// Length in the journal.
-    pub fn len(&self) -> usize {
+    pub fn encoded_len(&self) -> usize {
         let records = self.records().iter().map(|batch| batch.encoded_len());
         ENTRY_HEADER_BYTES + self.topic.as_str().len() + records.sum::<usize>()
-    }
-
-    /// Never true: every entry has a header.
-    pub fn is_empty(&self) -> bool {
-        false
     }
 
     fn records(&self) -> &[Arc<Batch>] {
@@ -114,7 +109,8 @@ impl Entry {
     pub(super) fn head(&self, place: Place) -> Vec<u8> {
         let name = self.topic.as_str().as_bytes();
         let kind = if matches!(self.kind, EntryKind::Ended) { ENDED } else { RECORDS };
-        let payload_len = u32::try_from(self.len() - ENTRY_HEADER_BYTES).unwrap_or(u32::MAX);
+        let payload_len =
+            u32::try_from(self.encoded_len() - ENTRY_HEADER_BYTES).unwrap_or(u32::MAX);
         let name_len = u16::try_from(name.len()).unwrap_or(u16::MAX);
         let mut head = vec![0; ENTRY_HEADER_BYTES];
         head[..4].copy_from_slice(&ENTRY_MAGIC);

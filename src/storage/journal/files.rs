@@ -90,7 +90,7 @@ impl Open {
         for entry in entries {
             let place = Place { file: self.number, offset: end, round: self.len };
             heads.push(entry.head(place));
-            end += entry.len() as u64;
+            end += entry.encoded_len() as u64;
         }
         let parts = entries.iter().zip(&heads).flat_map(|(entry, head)| entry.slices(head));
         self.write_at(&mut parts.collect::<Vec<_>>(), self.len)?;

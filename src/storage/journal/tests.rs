@@ -299,8 +299,8 @@ fn a_torn_end_is_passed_over_and_damage_before_it_is_said() {
     let rounds: Vec<_> = journalled.chunks(1).map(|batches| [records("t", batches)]).collect();
     let rounds: Vec<&[Entry]> = rounds.iter().map(|round| &round[..]).collect();
     let bytes = std::fs::read(path.journal(&rounds)).unwrap();
-    let second = FILE_HEADER_BYTES + records("t", &journalled[..1]).len();
-    let third = second + records("t", &journalled[1..2]).len();
+    let second = FILE_HEADER_BYTES + records("t", &journalled[..1]).encoded_len();
+    let third = second + records("t", &journalled[1..2]).encoded_len();
     for (rotten, restored, damages) in [(third + 50, 2, 0), (second + 50, 1, 2), (4, 3, 1)] {
         std::fs::write(path.segment("t"), &whole[..40 + topic.written[0].encoded_len()]).unwrap();
         let mut bytes = bytes.clone();
