@@ -116,21 +116,27 @@ impl Pool {
     fn add(self: &Arc<Self>, job: Job) {
         let mut state = self.lock();
         state.jobs.push_back(job);
-        if state.busy < self.sizes.enough {
-            self.add_thread(&mut state);
+        let sleeper = if state.busy < self.sizes.enough {
+            self.add_thread(&mut state)
         } else if !state.is_watched && self.sizes.enough < self.sizes.max {
-            self.watch(&mut state);
-        }
+            self.watch(&mut state)
+        } else {
+            None
+        };
+        drop(state); // who wakes on this processor would find it locked, and sleep again
+        sleeper.into_iter().for_each(Condvar::notify_one);
     }
 
-    /// Lets one more thread look for jobs, unless there are too many.
-    fn add_thread(self: &Arc<Self>, state: &mut State) {
+    /// Lets one more thread look for jobs, unless there are too many. One that sleeps must be woken.
+    #[must_use]
+    fn add_thread(self: &Arc<Self>, state: &mut State) -> Option<&Condvar> {
         if state.idle > 0 {
             state.idle -= 1;
             state.woken += 1;
             state.busy += 1;
-            self.job_left.notify_one();
-        } else if state.busy < self.sizes.max {
+            return Some(&self.job_left);
+        }
+        if state.busy < self.sizes.max {
             let pool = Arc::clone(self);
             if self.start(state, self.name, move || pool.work()) {
                 state.busy += 1;
@@ -138,6 +144,7 @@ impl Pool {
                 state.jobs.clear(); // whoever waits for one hears of that
             }
         }
+        None
     }
 
     /// False if there is no thread to be had, which is said once.
@@ -183,15 +190,16 @@ impl Pool {
         Some(state)
     }
 
-    /// Sees to it that somebody looks at the jobs that wait.
-    fn watch(self: &Arc<Self>, state: &mut State) {
+    /// Sees to it that somebody looks at the jobs that wait, and must be woken.
+    #[must_use]
+    fn watch(self: &Arc<Self>, state: &mut State) -> Option<&Condvar> {
         if !state.has_watch {
             let pool = Arc::clone(self);
             // If there is no thread to be had, the next job that waits tries again.
             state.has_watch = self.start(state, "disk-watch", move || pool.look_after());
         }
         state.is_watched = state.has_watch;
-        self.job_waits.notify_one();
+        Some(&self.job_waits)
     }
 
     /// The watch: ends when no job has had to wait for long.
@@ -221,7 +229,7 @@ impl Pool {
             let late = asked_before.saturating_sub(state.taken);
             // As many threads again each time: a disk that is slow for all holds up every one of them.
             for _thread in 0..late.min(state.busy as u64) {
-                self.add_thread(&mut state);
+                self.add_thread(&mut state).into_iter().for_each(Condvar::notify_one);
             }
             in_vain = if state.jobs.is_empty() { in_vain + 1 } else { 0 };
         }
