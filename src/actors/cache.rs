@@ -11,6 +11,9 @@ use std::{
 
 use crate::storage::Batch;
 
+/// An empty cache keeps the memory for so many batches.
+const KEPT_MAX: usize = 4;
+
 /// Bytes that the caches of all topics may hold together.
 #[derive(Debug)]
 pub struct CacheBudget {
@@ -138,7 +141,7 @@ impl Cache {
         self.messages -= u64::from(batch.count());
         self.bytes -= batch.encoded_len();
         self.budget.bytes.fetch_sub(batch.encoded_len(), Ordering::Relaxed);
-        if self.batches.is_empty() {
+        if self.batches.is_empty() && self.batches.capacity() > KEPT_MAX {
             self.batches = VecDeque::new();
         }
         Some(batch)

@@ -116,6 +116,29 @@ fn what_an_ephemeral_channel_drops_is_counted_here_and_in_the_stats() {
 }
 
 #[test]
+fn what_every_channel_has_finished_leaves_memory_with_the_next_publish() {
+    let nsqd = Nsqd::with(&["--sync-timeout=1h"]); // no cursor is saved meanwhile
+    let mut consumers = ["archive", "mail"].map(|channel| {
+        let mut consumer = nsqd.client();
+        consumer.subscribe("orders", channel);
+        consumer.ready(100);
+        (channel, consumer)
+    });
+    let mut publisher = nsqd.client();
+    (0..100).for_each(|_| publisher.publish("orders", &[b'x'; 1000]));
+    // Who is second has the one message more that came when the first was done.
+    for ((count, is_last), (channel, consumer)) in
+        [(100, false), (101, true)].iter().zip(&mut consumers)
+    {
+        assert!(value(&nsqd, "nsqd_cache_bytes") > 100_000.0, "{channel} has not finished them");
+        consumer.finish_bodies(*count);
+        nsqd.expect_channel("orders", channel, &[("depth", 0), ("in_flight_count", 0)]);
+        publisher.publish("orders", b"next");
+        assert_eq!(value(&nsqd, "nsqd_cache_bytes") < 1000.0, *is_last, "{channel} has finished");
+    }
+}
+
+#[test]
 fn clients_are_told_only_if_asked_for() {
     for (flag, is_told) in [("--metrics-per-client=false", false), ("--metrics-per-client", true)] {
         let nsqd = Nsqd::with(&[flag]);

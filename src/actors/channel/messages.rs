@@ -1,6 +1,9 @@
 //! What a channel hears and says.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use actix::{Addr, Message, Recipient};
 use tokio::sync::oneshot;
@@ -33,6 +36,8 @@ pub struct Parent {
     pub cache: Recipient<ReadCached>,
     /// Messages are to be appended again, for it alone.
     pub carry: Recipient<Carry>,
+    /// How far it has come at the end of each turn, which needs no message: it needs nothing below.
+    pub needed_from: Arc<AtomicU64>,
 }
 
 /// A consumer, as it introduces itself.

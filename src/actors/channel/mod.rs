@@ -12,7 +12,11 @@ mod saving;
 mod settling;
 mod window;
 
-use std::{collections::HashSet, sync::Arc, task};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task,
+};
 
 use actix::{Actor, ActorFutureExt, Addr, AsyncContext, Context, Supervised, WrapFuture};
 
@@ -222,6 +226,7 @@ impl Turn for Channel {
             self.rules.expire(clock::now());
         }
         self.hand_out();
+        self.parent.needed_from.store(self.needed_from(), Relaxed);
         self.read_ahead(ctx);
         self.schedule_save(ctx);
     }

@@ -297,6 +297,7 @@ impl Topic {
 
     /// These are stored as well as was promised: their publishers are answered, channels hear of them.
     pub(super) fn stored(&mut self, stored: Vec<Writing>) {
+        self.forget_finished();
         let mut batches = Vec::with_capacity(stored.len());
         let mut end = self.rules.committed_end();
         for writing in stored {

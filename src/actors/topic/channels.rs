@@ -3,7 +3,10 @@
 use std::{
     future::Future,
     ops::Range,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use actix::{
@@ -32,6 +35,8 @@ pub(super) struct Entry {
     pub(super) addr: Addr<Channel>,
     /// Everything below is finished, by the cursor that was saved last.
     pub(super) floor: u64,
+    /// What is below it needs no more while it lives, saved or not.
+    needed_from: Arc<AtomicU64>,
 }
 
 impl Topic {
@@ -50,19 +55,21 @@ impl Topic {
             restarts: Arc::clone(&self.shared().restarts.channels),
             failed: ctx.address().recipient(),
         };
+        let needed_from = Arc::new(AtomicU64::new(floor));
         let parent = Parent {
             started: ctx.address().recipient(),
             progress: ctx.address().recipient(),
             abandoned: ctx.address().recipient(),
             cache: ctx.address().recipient(),
             carry: ctx.address().recipient(),
+            needed_from: Arc::clone(&needed_from),
         };
         let (topic, channel, disk) = (self.name.clone(), name.clone(), self.disk.clone());
         let shared = Arc::clone(&self.place.shared);
         let addr = supervise(&self.place.arbiter, spec, move |_| {
             Channel::new(topic, channel, shared, parent, disk, floor, created)
         });
-        self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor });
+        self.channels.insert(name.clone(), Entry { addr: addr.clone(), floor, needed_from });
         self.shared().directory.add_channel(&self.name, self.place.incarnation, name);
         addr
     }
@@ -159,6 +166,14 @@ impl Topic {
         let end = self.rules.released();
         let is_kept = self.disk.is_none() || name.is_ephemeral();
         Released { end, batches: self.held_batches(seq..end, is_kept), carried: None }
+    }
+
+    /// Drops from memory what every channel is done with. Memory that was just used is also the quickest to use again.
+    pub(super) fn forget_finished(&mut self) {
+        let needed = self.channels.values().map(|channel| channel.needed_from.load(Relaxed));
+        if let Some(needed_from) = needed.min() {
+            self.cache.remove_below(needed_from);
+        }
     }
 
     /// Which of the messages in memory a channel must be given that may go on over `seqs`: those that
