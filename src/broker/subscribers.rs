@@ -24,6 +24,11 @@ pub struct SubscriberKey(pub u32);
 /// this and one message.
 pub const UNSENT_BYTES_MAX: usize = 512 * 1024;
 
+/// Messages that a consumer is handed in a turn at most.
+const TURN_MAX: u64 = 32;
+/// A consumer's share of the messages that wait is spread over as many turns at least, so that nobody has much more than others.
+const TURNS_PER_SHARE_MIN: u64 = 16;
+
 /// Why a subscription is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SubscribeError {
@@ -93,6 +98,8 @@ pub struct Subscribers {
     turns: [VecDeque<SubscriberKey>; RANKS],
     /// The rank whose turn it is.
     rank: usize,
+    /// Messages that whose turn it is may have before it ends, beyond the next one.
+    turn_left: u64,
 }
 
 impl Subscribers {
@@ -199,17 +206,26 @@ impl Subscribers {
                 }
                 subscriber.queued = false;
                 turns.pop_front();
+                self.turn_left = 0;
             }
         }
         None
     }
 
-    /// Ends the turn of the consumer that [`Subscribers::whose_turn`] named.
-    pub fn pass(&mut self) {
+    /// Ends the turn of the consumer that [`Subscribers::whose_turn`] named, unless so many messages wait that it may have more at a
+    /// time: what one consumer has finished then lies together.
+    pub fn pass(&mut self, waiting: u64) {
         let turns = &mut self.turns[self.rank];
-        if turns.len() > 1 {
-            turns.rotate_left(1);
+        if turns.len() <= 1 {
+            return;
         }
+        if let Some(left) = self.turn_left.checked_sub(1) {
+            self.turn_left = left;
+            return;
+        }
+        turns.rotate_left(1);
+        let share = waiting / turns.len() as u64;
+        self.turn_left = (share / TURNS_PER_SHARE_MIN).min(TURN_MAX).saturating_sub(1);
     }
 
     /// Messages that the consumers would take at once.
@@ -225,6 +241,8 @@ fn rank_of(subscriber: &Subscriber) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -258,7 +276,7 @@ mod tests {
         let turn = |_| {
             let key = subscribers.whose_turn()?;
             subscribers.handed(key, 1);
-            subscribers.pass();
+            subscribers.pass(0);
             Some(key)
         };
         (0..count).map_while(turn).collect()
@@ -277,6 +295,49 @@ mod tests {
         assert_eq!(turns(&mut subscribers, 1), [far]);
         subscribers.update(two, |subscriber| subscriber.in_flight = 1);
         assert_eq!(turns(&mut subscribers, 3), [two, far]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// However many wait, and whatever comes meanwhile.
+        #[test]
+        fn consumers_are_handed_nearly_the_same(consumers in 2..20u64, waiting in 1..20_000u64) {
+            let mut subscribers = Subscribers::default();
+            for client in 0..consumers {
+                let key = consumer(&mut subscribers, client, 0);
+                subscribers.update(key, |subscriber| subscriber.ready = u32::MAX);
+            }
+            for left in (0..waiting).rev() {
+                let key = subscribers.whose_turn().expect("all have credit");
+                subscribers.handed(key, 0);
+                subscribers.pass(left);
+            }
+            let mut counts: Vec<_> = subscribers.iter().map(|it| it.message_count).collect();
+            counts.sort_unstable();
+            let (least, most) = (counts[0], counts[counts.len() - 1]);
+            let share = waiting / consumers;
+            prop_assert!(most - least <= (share / 8).clamp(1, TURN_MAX), "{least} and {most} of {waiting}");
+        }
+    }
+
+    #[test]
+    fn while_much_waits_a_consumer_is_handed_several_in_a_row_while_it_has_credit() {
+        let mut subscribers = Subscribers::default();
+        let (one, two) = (consumer(&mut subscribers, 1, 0), consumer(&mut subscribers, 2, 0));
+        subscribers.update(one, |subscriber| subscriber.ready = 100);
+        subscribers.update(two, |subscriber| subscriber.ready = 10);
+        let mut lengths = Vec::new();
+        for _ in 0..100 {
+            let key = subscribers.whose_turn().expect("there is credit");
+            subscribers.handed(key, 1);
+            subscribers.pass(1_000_000);
+            match lengths.last_mut() {
+                Some((last, length)) if *last == key => *length += 1,
+                _ => lengths.push((key, 1)),
+            }
+        }
+        assert_eq!(lengths, [(one, 1), (two, 10), (one, 89)]);
     }
 
     #[test]

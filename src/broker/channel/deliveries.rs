@@ -14,9 +14,9 @@ impl<B: Clone> ChannelRules<B> {
         if self.paused { None } else { self.subscribers.whose_turn() }
     }
 
-    /// Ends a consumer's turn.
+    /// A consumer was handed a message, and its turn may end.
     pub fn pass(&mut self) {
-        self.subscribers.pass();
+        self.subscribers.pass(self.end - self.next);
     }
 
     /// Where the next delivery comes from. `fresh_at_hand`: the message [`ChannelRules::next_fresh`]
