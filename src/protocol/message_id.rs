@@ -2,19 +2,13 @@
 
 use std::fmt;
 
-const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
-const NOT_A_DIGIT: u8 = 0x10;
+/// The same in each of the eight bytes of a word.
+const fn in_each(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
+}
 
-/// The value of each byte as a digit: every consumed message is looked up by its id.
-const DIGIT_VALUES: [u8; 256] = {
-    let mut values = [NOT_A_DIGIT; 256];
-    let mut digit = 0;
-    while digit < HEX_DIGITS.len() {
-        values[HEX_DIGITS[digit] as usize] = digit as u8;
-        digit += 1;
-    }
-    values
-};
+/// From `9` to what would be `a` if the letters followed the digits.
+const LETTER_GAP: u64 = (b'a' - b'9' - 1) as u64;
 
 /// Identifies a message within its topic.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,24 +17,38 @@ pub struct MessageId(pub u64);
 impl MessageId {
     /// Reads the wire form; `None` for anything that nsqd cannot have sent.
     pub fn from_hex(hex: &[u8; 16]) -> Option<Self> {
-        let (mut value, mut seen) = (0, 0);
-        for &byte in hex {
-            let digit = DIGIT_VALUES[usize::from(byte)];
-            seen |= digit;
-            value = value << 4 | u64::from(digit);
-        }
-        (seen < NOT_A_DIGIT).then_some(Self(value))
+        let (high, low) = hex.split_at(8);
+        let id = Self(u64::from(half_of_hex(high)) << 32 | u64::from(half_of_hex(low)));
+        (id.to_hex() == *hex).then_some(id)
     }
 
     /// The wire form.
     pub fn to_hex(self) -> [u8; 16] {
         let mut hex = [0; 16];
-        for (index, byte) in self.0.to_be_bytes().into_iter().enumerate() {
-            hex[2 * index] = HEX_DIGITS[usize::from(byte >> 4)];
-            hex[2 * index + 1] = HEX_DIGITS[usize::from(byte & 0xf)];
-        }
+        hex[..8].copy_from_slice(&hex_of_half((self.0 >> 32) as u32));
+        hex[8..].copy_from_slice(&hex_of_half(self.0 as u32));
         hex
     }
+}
+
+/// Eight digits, all at the same time: every message that is sent is written like this.
+fn hex_of_half(half: u32) -> [u8; 8] {
+    let mut digits = u64::from(half);
+    digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+    digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | digits << 4) & in_each(0x0f);
+    let letters = (digits + in_each(6)) >> 4 & in_each(1); // 1 where a digit is above 9
+    (digits + in_each(b'0') + letters * LETTER_GAP).to_be_bytes()
+}
+
+/// The number that eight digits are, if they are digits; and every message that is finished is read like this.
+fn half_of_hex(hex: &[u8]) -> u32 {
+    let text = hex.try_into().map_or(0, u64::from_be_bytes);
+    let letters = text >> 6 & in_each(1); // 1 where there is a letter
+    let mut digits = (text & in_each(0x0f)) + letters * 9;
+    digits = (digits | digits >> 4) & 0x00ff_00ff_00ff_00ff;
+    digits = (digits | digits >> 8) & 0x0000_ffff_0000_ffff;
+    (digits | digits >> 16) as u32
 }
 
 impl fmt::Display for MessageId {
@@ -57,21 +65,27 @@ impl fmt::Debug for MessageId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn hex_form_goes_there_and_back() {
-        for id in [0, 1, 0x18a6_d4ec_39a6_9000, u64::MAX] {
-            let hex = MessageId(id).to_hex();
-            assert_eq!(MessageId::from_hex(&hex), Some(MessageId(id)));
-            assert_eq!(hex.as_slice(), MessageId(id).to_string().as_bytes());
-        }
-    }
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-    #[test]
-    fn only_the_form_that_was_sent_is_read() {
-        for hex in [b"18A6d4ec39a69000", b"18g6d4ec39a69000", b"                "] {
-            assert_eq!(MessageId::from_hex(hex), None);
+        #[test]
+        fn hex_form_goes_there_and_back(id: u64) {
+            let hex = MessageId(id).to_hex();
+            prop_assert_eq!(MessageId::from_hex(&hex), Some(MessageId(id)));
+            prop_assert_eq!(hex.to_vec(), format!("{id:016x}").into_bytes());
+        }
+
+        #[test]
+        fn only_the_form_that_was_sent_is_read(id: u64, at in 0..16usize) {
+            for wrong in (0..=u8::MAX).filter(|byte| !b"0123456789abcdef".contains(byte)) {
+                let mut hex = MessageId(id).to_hex();
+                hex[at] = wrong;
+                prop_assert_eq!(MessageId::from_hex(&hex), None, "{:?} at {}", wrong, at);
+            }
         }
     }
 }

@@ -125,6 +125,7 @@ impl Batch {
 
     /// The body at `offset` and the offset of the next one. Message 0 has offset 0; any other
     /// offset must come from this method. The last message's next offset is [`Batch::offset_end`].
+    #[inline]
     pub fn body_at(&self, offset: u32) -> (&[u8], u32) {
         let at = self.payload_start + offset as usize;
         let size = crate::storage::record::be_u32(&self.encoded, at);

@@ -194,13 +194,18 @@ fn checksum(record: &[u8]) -> u32 {
 }
 
 pub(super) fn be_u16(bytes: &[u8], at: usize) -> u16 {
-    u16::from_be_bytes([bytes[at], bytes[at + 1]])
+    u16::from_be_bytes(array(bytes, at))
 }
 
 pub(super) fn be_u32(bytes: &[u8], at: usize) -> u32 {
-    u32::from(be_u16(bytes, at)) << 16 | u32::from(be_u16(bytes, at + 2))
+    u32::from_be_bytes(array(bytes, at))
 }
 
 pub(super) fn be_u64(bytes: &[u8], at: usize) -> u64 {
-    u64::from(be_u32(bytes, at)) << 32 | u64::from(be_u32(bytes, at + 4))
+    u64::from_be_bytes(array(bytes, at))
+}
+
+/// The bytes at `at`, which must be there.
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes[at..at + N].try_into().expect("as many as were asked for")
 }
