@@ -1,5 +1,7 @@
 //! What each command does.
 
+use std::sync::Arc;
+
 use actix::Context;
 
 use super::{
@@ -112,6 +114,12 @@ impl ClientConnection {
             return passage;
         }
         let name = TopicName::parse(publication.topic).expect("the decoder checks names");
+        if let Some(topic) = self.spec.shared.topics.get(&name) {
+            self.publishing.learn(name.clone(), topic);
+            if self.publishing.permit(publication.topic) {
+                return Passage::Free;
+            }
+        }
         let find = FindTopic { name: name.clone(), create: true };
         let finding = Box::pin(self.spec.node.send(find));
         self.waiting = Some(Waiting::Topic(name, publication.verb, finding));
@@ -182,8 +190,8 @@ impl ClientConnection {
         let held_max =
             usize::try_from(self.spec.shared.options.max_rdy_count).unwrap_or(usize::MAX);
         let consumer = consumer(self, ctx);
-        let node = self.spec.node.clone();
-        let subscribing = subscribe(node, topic, channel, consumer, held_max);
+        let (shared, node) = (Arc::clone(&self.spec.shared), self.spec.node.clone());
+        let subscribing = subscribe(shared, node, topic, channel, consumer, held_max);
         self.waiting = Some(Waiting::Subscription(subscribing));
         true
     }

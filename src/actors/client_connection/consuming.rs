@@ -1,6 +1,6 @@
 //! The consuming side of a connection.
 
-use std::{future::Future, pin::Pin, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use actix::{Addr, AsyncContext, Context, Handler, MailboxError, Recipient, prelude::SendError};
 use tokio::sync::oneshot;
@@ -14,7 +14,8 @@ use crate::{
             Subscribe, SubscriptionClosed,
         },
         node::{FindTopic, TopicError},
-        topic::{ChannelError, FindChannel},
+        shared::Shared,
+        topic::{ChannelError, FindChannel, Topic},
     },
     broker::{ClientId, SubscribeError, channel::SettleError, holdings::Holdings},
     protocol::{
@@ -46,7 +47,9 @@ pub(super) struct Subscription {
     consumer: Consumer,
     ready: u32,
     /// Answers of this read, on their way to the channel.
-    pub(super) answers: Vec<Answer>,
+    answers: Vec<Answer>,
+    /// As many as there were last: about as many are to come.
+    answers_expected: usize,
     holdings: Holdings,
     /// Bytes that have left the socket; the channel has not been told.
     unreported_bytes: usize,
@@ -61,6 +64,7 @@ pub(super) type Subscribing = Pin<Box<dyn Future<Output = Result<Subscription, P
 
 /// Finds or makes the channel and takes a seat in it.
 pub(super) fn subscribe(
+    shared: Arc<Shared>,
     node: Recipient<FindTopic>,
     topic: TopicName,
     channel: ChannelName,
@@ -68,10 +72,10 @@ pub(super) fn subscribe(
     held_max: usize,
 ) -> Subscribing {
     Box::pin(async move {
-        let mut seat = take_seat(&node, &topic, &channel, &consumer).await;
+        let mut seat = take_seat(&shared, &node, &topic, &channel, &consumer).await;
         if matches!(seat, Err(SubscribeFailure::Exiting)) {
             actix_rt::time::sleep(SUBSCRIBE_RETRY).await;
-            seat = take_seat(&node, &topic, &channel, &consumer).await;
+            seat = take_seat(&shared, &node, &topic, &channel, &consumer).await;
         }
         let seat = seat.map_err(|failure| refusal(failure, &topic, &channel))?;
         Ok(Subscription {
@@ -79,6 +83,7 @@ pub(super) fn subscribe(
             consumer,
             ready: 0,
             answers: Vec::new(),
+            answers_expected: 0,
             holdings: Holdings::new(held_max),
             unreported_bytes: 0,
             has_unheard: false,
@@ -96,16 +101,31 @@ fn refusal(failure: SubscribeFailure, topic: &TopicName, channel: &ChannelName) 
     })
 }
 
+fn exiting(_: MailboxError) -> SubscribeFailure {
+    SubscribeFailure::Exiting
+}
+
+/// The node is asked only if it has none of that name.
+async fn find_topic(
+    shared: &Shared,
+    node: &Recipient<FindTopic>,
+    name: &TopicName,
+) -> Result<Addr<Topic>, SubscribeFailure> {
+    if let Some(topic) = shared.topics.get(name) {
+        return Ok(topic);
+    }
+    let found = node.send(FindTopic { name: name.clone(), create: true }).await;
+    found.map_err(exiting)?.map_err(|_: TopicError| SubscribeFailure::Exiting)
+}
+
 async fn take_seat(
+    shared: &Shared,
     node: &Recipient<FindTopic>,
     topic: &TopicName,
     channel: &ChannelName,
     consumer: &Consumer,
 ) -> Result<Seat, SubscribeFailure> {
-    let exiting = |_: MailboxError| SubscribeFailure::Exiting;
-    let find = FindTopic { name: topic.clone(), create: true };
-    let found = node.send(find).await.map_err(exiting)?;
-    let found = found.map_err(|_: TopicError| SubscribeFailure::Exiting)?;
+    let found = find_topic(shared, node, topic).await?;
     let find = FindChannel { name: channel.clone(), create: true };
     let found = found.send(find).await.map_err(exiting)?.map_err(|error| match error {
         ChannelError::NotFound | ChannelError::Exiting => SubscribeFailure::Exiting,
@@ -147,6 +167,9 @@ impl Subscription {
         if let Answer::Finish(id) | Answer::Requeue(id, _) = answer {
             self.holdings.settled(id);
         }
+        if self.answers.is_empty() {
+            self.answers.reserve(self.answers_expected);
+        }
         self.answers.push(answer);
     }
 
@@ -165,6 +188,7 @@ impl Subscription {
         self.unreported_bytes += sent_bytes;
         let answers = std::mem::take(&mut self.answers);
         let sent_bytes = std::mem::take(&mut self.unreported_bytes);
+        self.answers_expected = answers.len();
         let is_unheard = refused.is_none() && !answers.is_empty();
         let settle = Settle { client: self.seat.client, answers, sent_bytes, refused };
         match self.seat.channel.try_send(settle) {
