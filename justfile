@@ -19,7 +19,7 @@ clippy:
 test:
     cargo test
 
-# Cuts the power after every step of 300 random histories: some twenty minutes
+# Cuts the power after every step of 300 random histories: some seven minutes
 crashes:
     LOST_WRITE_HISTORIES=300 cargo test --lib lost_writes
 
