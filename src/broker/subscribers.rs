@@ -300,7 +300,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
-        /// However many wait, and whatever comes meanwhile.
+        /// However many wait.
         #[test]
         fn consumers_are_handed_nearly_the_same(consumers in 2..20u64, waiting in 1..20_000u64) {
             let mut subscribers = Subscribers::default();

@@ -181,6 +181,11 @@ impl ClientConnection {
         channel: ChannelName,
         ctx: &mut Context<Self>,
     ) -> bool {
+        self.publishing.flush(&mut self.responses);
+        self.awaits_answers = !self.responses.is_empty();
+        if self.awaits_answers {
+            return false; // no message may come before the answer to SUB, nor that one before others
+        }
         let access = Access::Subscribe(topic.as_str(), channel.as_str());
         match self.authorize(Keyword::Sub, access) {
             Passage::Free => {}

@@ -188,7 +188,9 @@ impl Subscription {
         self.unreported_bytes += sent_bytes;
         let answers = std::mem::take(&mut self.answers);
         let sent_bytes = std::mem::take(&mut self.unreported_bytes);
-        self.answers_expected = answers.len();
+        if !answers.is_empty() {
+            self.answers_expected = answers.len();
+        }
         let is_unheard = refused.is_none() && !answers.is_empty();
         let settle = Settle { client: self.seat.client, answers, sent_bytes, refused };
         match self.seat.channel.try_send(settle) {

@@ -111,6 +111,8 @@ pub struct ClientConnection {
     waiting: Option<Waiting>,
     timing: Timing,
     alarm: Alarm,
+    /// The next command may only be carried out when everything before it has been answered.
+    awaits_answers: bool,
     /// Commands that this turn may still carry out.
     commands_left: usize,
     magic_came: bool,
@@ -188,6 +190,7 @@ impl ClientConnection {
             waiting: None,
             timing,
             alarm: Alarm::default(),
+            awaits_answers: false,
             commands_left: COMMANDS_PER_TURN,
             magic_came: false,
             is_identified: false,
@@ -229,6 +232,7 @@ impl ClientConnection {
         self.waiting.is_none()
             && !self.is_ending()
             && self.timing.retry_at.is_none()
+            && !(self.awaits_answers && !self.responses.is_empty())
             && self.commands_left > 0
     }
 
@@ -271,7 +275,8 @@ impl ClientConnection {
         self.report_sent();
         self.watch_clock(cx)?;
         self.commands_left = COMMANDS_PER_TURN;
-        if held_up && self.may_read() {
+        let may_go_on = self.may_read() || self.awaits_answers && self.may_decode();
+        if held_up && may_go_on {
             take_another_turn(cx); // what held reading up is gone
         }
         if self.may_upgrade() {
