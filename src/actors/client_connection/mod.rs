@@ -232,7 +232,7 @@ impl ClientConnection {
         self.waiting.is_none()
             && !self.is_ending()
             && self.timing.retry_at.is_none()
-            && !(self.awaits_answers && !self.responses.is_empty())
+            && (!self.awaits_answers || self.responses.is_empty())
             && self.commands_left > 0
     }
 
